@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A descriptor chain, walked once into a private and validated form: what the
+ * guest does to its descriptors afterwards changes nothing here. Segments lie
+ * inside mapped regions, sizes add up, directions are in order; nobody checks
+ * that again.
+ *
+ * Accepted is every shape of virtio 1.3, 2.7.5: direct, indirect, direct
+ * descriptors followed by an indirect table, buffers and tables that cross
+ * regions, empty buffers (dropped).
+ */
+#ifndef URING_VSOCK_VIRTQ_CHAIN_H
+#define URING_VSOCK_VIRTQ_CHAIN_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+#include "virtq/memory.h"
+
+/* Descriptors with a buffer in one chain; the next one is a fault. */
+#define CHAIN_DESCRIPTORS_MAX 1024
+/*
+ * Room for any chain: buffers that do not overlap add at most one segment for
+ * each region's end. A chain with more segments is a fault.
+ */
+#define CHAIN_SEGMENTS_MAX (CHAIN_DESCRIPTORS_MAX + MEMORY_SLOTS_MAX)
+
+struct chain {
+	uint16_t head;	   /* what virtq_give() wants back */
+	uint16_t nread;	   /* segments to read, from iov[0] on */
+	uint16_t nwrite;   /* segments to write, from iov[nread] on */
+	uint32_t read_bytes;
+	uint32_t write_bytes;
+	struct iovec *iov; /* the caller's array; no empty segments */
+};
+
+/* Where chains come from. The windows are a cache; zero them at set-up. */
+struct chain_source {
+	const uint8_t *table; /* SIZE descriptors */
+	uint32_t size;
+	const struct memory *memory;
+	struct memory_window buffers;
+	struct memory_window tables;
+	const char *fault;    /* after -EPROTO: which rule was broken, static */
+	uint32_t fault_index; /* and by which descriptor of its table */
+};
+
+/*
+ * Walks the chain at HEAD into OUT and IOV. Returns 0; -EPROTO if the chain
+ * breaks a rule (SOURCE says which); -ENOBUFS if it has more than MAX segments,
+ * never if MAX >= CHAIN_SEGMENTS_MAX. OUT and IOV are undefined on failure.
+ */
+int chain_walk(struct chain_source *source, uint16_t head, struct iovec *iov,
+	       unsigned max, struct chain *out);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The device's side of one split virtqueue (virtio 1.3, 2.7).
+ *
+ * Chains are taken in the order in which the guest made them available and
+ * given back in any order; what was given becomes visible to the guest all at
+ * once in virtq_publish(). Nothing here makes a system call or allocates;
+ * eventfds are the caller's.
+ *
+ * A guest that breaks the rules breaks its queue: virtq_broken() says why,
+ * nothing is taken, given or published any more, until virtq_start(). So does
+ * guest memory that vanished (memory_lost()).
+ */
+#ifndef URING_VSOCK_VIRTQ_VIRTQ_H
+#define URING_VSOCK_VIRTQ_VIRTQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "virtq/chain.h"
+#include "virtq/layout.h"
+
+/* An iovec array of this length holds every chain. */
+#define VIRTQ_CHAIN_MAX CHAIN_SEGMENTS_MAX
+#define VIRTQ_SIZE_MAX LAYOUT_SIZE_MAX
+
+struct virtq_setup {
+	uint16_t size;	      /* entries, a power of two */
+	uint64_t desc;	      /* the front end's user addresses */
+	uint64_t avail;
+	uint64_t used;
+	uint16_t base;	      /* next available index to take */
+	bool event_idx;	      /* VIRTIO_RING_F_EVENT_IDX was negotiated */
+	bool notify_on_empty; /* VIRTIO_F_NOTIFY_ON_EMPTY was */
+};
+
+/* All zero is a queue that was never started. Fields are virtq.c's own. */
+struct virtq {
+	struct chain_source source;
+	uint16_t *avail;     /* flags, idx, ring[], used_event */
+	uint16_t *used;	     /* flags, idx, ring[], avail_event */
+	uint16_t mask;	     /* size - 1 */
+	uint16_t next_avail; /* next entry to take */
+	uint16_t seen_avail; /* the guest's index when it was last read */
+	uint16_t next_used;  /* next entry to give, published or not */
+	uint16_t published;  /* what used->idx holds */
+	uint16_t signalled;  /* used index at the last decision about a call */
+	uint16_t in_flight;  /* taken and not given */
+	bool live;	     /* running and not broken */
+	bool kicks;	     /* used->flags lets the guest kick */
+	bool call_anyway;    /* first publish: nobody knows what was signalled */
+	struct virtq_setup setup;
+	struct memory *memory; /* our reference; NULL: not running */
+	const char *broken;
+};
+
+/*
+ * Starts at setup->base; the used index is what the ring says. Takes its own
+ * reference on MEMORY until virtq_stop(). 0, or negative errno with *WHY: -EINVAL
+ * (size, alignment: 16, 2 and 4 bytes), -EFAULT (a part is not in one region).
+ * A queue that runs is stopped first. Tells the guest to kick.
+ */
+int virtq_start(struct virtq *q, const struct virtq_setup *setup,
+		struct memory *memory, const char **why);
+
+/*
+ * Puts a running queue on another map, at the same user addresses. No chain
+ * may be in flight. On failure the queue keeps its old map and reference.
+ */
+int virtq_remap(struct virtq *q, struct memory *memory, const char **why);
+
+/*
+ * Gives up the memory and writes to it no more. Returns the next index to take,
+ * for GET_VRING_BASE: first give or untake what is in flight, and publish.
+ */
+uint16_t virtq_stop(struct virtq *q);
+
+bool virtq_running(const struct virtq *q);
+
+/* Entries that wait to be taken; reads the guest's index. 0 when broken. */
+uint16_t virtq_available(struct virtq *q);
+
+/*
+ * Takes one chain, its segments into IOV: 1; nothing there, or stopped, or
+ * broken before: 0; the queue broke now: -EPROTO; more than MAX segments: -ENOBUFS
+ * and the chain is still there (never with MAX >= VIRTQ_CHAIN_MAX).
+ */
+int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
+	       struct chain *out);
+
+/* The last N chains taken are available again. None of them may be given. */
+void virtq_untake(struct virtq *q, uint16_t n);
+
+/* Stages a taken chain's return with LEN bytes written to it. Any order. */
+void virtq_give(struct virtq *q, uint16_t head, uint32_t len);
+
+/*
+ * Shows the guest what was given since the last call. True: it wants to be
+ * called (EVENT_IDX, flags, NOTIFY_ON_EMPTY; 2.7.7). Nothing staged: false.
+ */
+bool virtq_publish(struct virtq *q);
+
+/*
+ * Asks the guest not to kick / to kick for the next entry. On: true means that
+ * entries wait already, so look again before going to sleep. Hints: a kick may
+ * come all the same. Call on again after entries were taken.
+ */
+void virtq_kicks_off(struct virtq *q);
+bool virtq_kicks_on(struct virtq *q);
+
+/* WHY is a static string. Only the first reason is kept. */
+void virtq_break(struct virtq *q, const char *why);
+/* NULL, or why the queue broke; q->source.fault_index names the descriptor. */
+const char *virtq_broken(const struct virtq *q);
+
+#endif
