@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include "base/check.h"
+
 struct list {
 	struct list *next;
 	struct list *prev;

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * One VM: its rings and memory, its connections, and what it owes and is owed.
+ *
+ * Lives as long as the daemon; guests come and go in it. Belongs to one
+ * service, and is touched by that service's thread only. Level 2: knows no
+ * sockets and moves no bytes.
+ */
+#ifndef URING_VSOCK_GUEST_H
+#define URING_VSOCK_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "queues.h"
+#include "resets.h"
+#include "vsock/table.h"
+
+struct frontend;
+struct listener;
+struct memory;
+struct service;
+struct vm_config;
+
+enum guest_queue_index {
+	GUEST_RX,    /* to the guest (virtio 1.3, 5.10.2) */
+	GUEST_TX,    /* from the guest */
+	GUEST_EVENT, /* kept, unused before TRANSPORT_RESET is sent */
+	GUEST_QUEUES
+};
+
+/* Taken receive buffers that other buffers overtook, at the most. */
+#define GUEST_SPARE_MAX 512
+
+struct guest {
+	const struct vm_config *config;
+	struct service *service;
+	char label[48]; /* "name[cid]", for log lines */
+
+	/* vhost-user session: written by frontend.c and queues.c alone. */
+	struct frontend *frontend; /* NULL: no hypervisor */
+	struct guest_queue queue[GUEST_QUEUES];
+	struct memory *memory;
+	uint64_t features;
+	uint64_t protocol_features;
+	uint8_t status;
+
+	/* Connections: written by link.c, from_guest.c and to_guest.c. */
+	struct table conns;
+	struct list ready;    /* links with something for the guest */
+	struct list greeting; /* links whose CONNECT line is awaited */
+	unsigned greetings;
+	struct resets resets; /* RSTs owed to packets without a connection */
+	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
+	uint16_t spares;
+	bool rx_short; /* something waits for the guest's RX buffers */
+	uint8_t call_due; /* a bit for each queue: the driver wants a call */
+
+	struct listener *listener; /* <uds-path> */
+	struct list active;   /* on the service's list while it has work */
+	struct log_limit limit_guest; /* what the guest can cause */
+	struct log_limit limit_host;  /* what host programs can cause */
+};
+
+/* NULL and errno on lack of memory. */
+struct guest *guest_new(const struct vm_config *config,
+			struct service *service);
+
+/* Its connections, listener and front end must be gone. Accepts NULL. */
+void guest_free(struct guest *guest);
+
+uint32_t guest_cid(const struct guest *guest);
+
+/* Both data rings run and are healthy: packets can be exchanged. */
+bool guest_running(const struct guest *guest);
+
+/* A line prefixed with the VM's name and CID. */
+#define guest_log(guest, level, ...)                              \
+	do {                                                      \
+		if (log_on(level))                                \
+			log_line(level, (guest)->label, __VA_ARGS__); \
+	} while (0)
+
+/* The same, limited in number: for what a guest or host program can cause. */
+#define guest_log_limited(guest, limit, level, ...)                         \
+	do {                                                                \
+		if (log_on(level) && log_allow(&(guest)->limit, clock_ms())) \
+			log_line(level, (guest)->label, __VA_ARGS__);       \
+	} while (0)
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * One vsock connection as a state machine without I/O: packets and facts in,
+ * packets and orders out. DESIGN: docs/architecture.md, "Connection states".
+ *
+ * Facts are told by functions named for what happened. Each may change what
+ * the connection owes the guest (conn_next_control()), may carry
+ * (conn_may_send()), and wants of its host socket (the enum conn_order bits
+ * that the fact returns).
+ */
+#ifndef URING_VSOCK_VSOCK_CONN_H
+#define URING_VSOCK_VSOCK_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/timer.h"
+#include "vsock/credit.h"
+
+struct packet;
+
+enum conn_state {
+	/* The guest sent REQUEST; the host program has not accepted yet.
+	 * Operations: conn_host_connected(), conn_host_refused(). */
+	CONN_HOST_PENDING,
+	/* A host program asked; REQUEST is owed or sent.
+	 * Leaves by the guest's RESPONSE or RST, or conn_timed_out(). */
+	CONN_GUEST_PENDING,
+	/* Both agreed. All facts are legal. */
+	CONN_OPEN,
+	/* The guest was told that all is over; its RST is awaited.
+	 * Caveat: data that it sends now is answered with RST. */
+	CONN_CLOSING,
+	/* Nothing more comes; an RST may still be owed. Freed by the sweep
+	 * once nothing is owed. */
+	CONN_CLOSED,
+	CONN_STATES
+};
+
+/* What the owner of the host socket has to do now. */
+enum conn_order {
+	CONN_DELIVER = 1 << 0,	 /* pass the packet's payload on */
+	CONN_ESTABLISH = 1 << 1, /* the guest accepted: answer OK */
+	CONN_END_WRITES = 1 << 2, /* after the data: shutdown(SHUT_WR) */
+	CONN_END_READS = 1 << 3, /* drop what comes: shutdown(SHUT_RD) */
+	CONN_HANG_UP = 1 << 4,	 /* after the data: close the socket */
+	CONN_UNBLOCKED = 1 << 5, /* there may be room again: conn_may_send() */
+};
+
+/* Deadlines, in milliseconds. */
+#define CONN_CONNECT_MS 2000
+#define CONN_RESPONSE_MS 2000
+#define CONN_CLOSE_MS 8000
+#define CONN_PROBE_MS 5000
+
+struct conn_timers; /* the queues that conn_timer() picks from: table.h */
+
+struct conn {
+	uint32_t local_cid;  /* that the guest addresses us by */
+	uint32_t local_port; /* the host's end */
+	uint32_t peer_port;  /* the guest's end */
+	uint8_t state;	     /* enum conn_state */
+	uint8_t pending;     /* control packets owed, conn.c's bits */
+	uint8_t guest_shut;  /* PACKET_NO_*: what the guest renounced */
+	uint8_t host_shut;   /* PACKET_NO_*: what the host side renounced */
+	uint8_t told_shut;   /* the part of host_shut that the guest knows */
+	bool asked;	     /* CREDIT_REQUEST sent since the last progress */
+	struct credit credit;
+	struct timer timer;  /* of the state, on one of the table's queues */
+};
+
+/* A connection that the guest asks for: HOST_PENDING. */
+void conn_init_from_guest(struct conn *conn, const struct packet *request,
+			  uint32_t buf_alloc);
+
+/* One that a host program asks for: GUEST_PENDING, and REQUEST is owed. */
+void conn_init_from_host(struct conn *conn, uint32_t local_port,
+			 uint32_t peer_port, uint32_t buf_alloc);
+
+/* A packet came from the guest. Returns enum conn_order bits. */
+unsigned conn_input(struct conn *conn, const struct packet *packet);
+
+/* The host program accepted / cannot be reached. HOST_PENDING only. */
+void conn_host_connected(struct conn *conn);
+void conn_host_refused(struct conn *conn);
+
+/* The host program sends no more; all it sent has been passed on. With
+ * HUNG_UP it is gone altogether. */
+unsigned conn_host_ended(struct conn *conn, bool hung_up);
+
+/* The host program takes no more: bytes to it are lost from now on. */
+unsigned conn_host_deaf(struct conn *conn);
+
+/* LEN bytes of the guest's were accepted by the host socket (or dropped,
+ * where it is deaf). */
+void conn_delivered(struct conn *conn, uint32_t len);
+
+/* The deadline of the current state has passed. */
+unsigned conn_timed_out(struct conn *conn);
+
+/* Ends it from our side, whatever the state: RST is owed to the guest. */
+unsigned conn_abort(struct conn *conn);
+
+/* The guest is gone: as conn_abort(), but nothing is owed to it. */
+unsigned conn_guest_gone(struct conn *conn);
+
+/* Bytes of RW payload that may go to the guest now; packets are bounded by
+ * credit_packets(). 0 also while a reply must come first. */
+uint32_t conn_may_send(const struct conn *conn);
+
+/* There is data for the guest but conn_may_send() is 0 for lack of credit:
+ * owes one CREDIT_REQUEST unless the last was in vain. */
+void conn_starved(struct conn *conn);
+
+/* A control packet is owed. */
+bool conn_has_control(const struct conn *conn);
+
+/* An RW packet's header for LEN bytes; counts them as sent. */
+void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
+		     struct packet *out);
+
+/* The next owed control packet, which then is no longer owed. */
+bool conn_next_control(struct conn *conn, uint32_t guest_cid,
+		       struct packet *out);
+
+/* Milliseconds that the current state may last; 0: for ever. */
+unsigned conn_deadline_ms(const struct conn *conn);
+
+/* Nothing is owed and nothing can come: the connection may be forgotten. */
+bool conn_finished(const struct conn *conn);
+
+const char *conn_state_name(enum conn_state state);
+
+#endif

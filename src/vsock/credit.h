@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Both directions' flow control of one connection (virtio 1.3, 5.10.6.3).
+ *
+ * All counters are bytes modulo 2^32 since the connection began, so that
+ * differences are right across the wrap. Beside the bytes the number of
+ * packets that the peer has not consumed is bounded: Linux guests of 2026
+ * account about 576 bytes of overhead for each queued packet against
+ * buf_alloc and reset a connection that exceeds it. How many a given fwd_cnt
+ * retires is known from a few marks, always rounded to the safe side.
+ */
+#ifndef URING_VSOCK_VSOCK_CREDIT_H
+#define URING_VSOCK_VSOCK_CREDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The peer's overhead for a queued packet, with room to spare. */
+#define CREDIT_BYTES_PER_PACKET 640
+
+#define CREDIT_MARKS 8
+
+/* PACKETS ended at or before byte END of what was sent. */
+struct credit_mark {
+	uint32_t end;
+	uint32_t packets;
+};
+
+struct credit {
+	/* To the peer. */
+	uint32_t peer_buf_alloc;
+	uint32_t peer_fwd_cnt;
+	uint32_t tx_cnt;
+	uint32_t packets; /* sent, not known to be consumed */
+	struct credit_mark marks[CREDIT_MARKS]; /* oldest first */
+	uint8_t nmarks;
+	/* From the peer. */
+	uint32_t buf_alloc; /* what we advertise */
+	uint32_t fwd_cnt;
+	uint32_t announced; /* the fwd_cnt that the peer was last told */
+	uint32_t rx_cnt;
+};
+
+/* buf_alloc: bytes that the peer may have in flight to us, at least 1. */
+void credit_init(struct credit *credit, uint32_t buf_alloc);
+
+/*
+ * Takes what a packet of the peer's says of its buffer. A fwd_cnt older than
+ * one already seen changes nothing (two of the peer's threads may pass each
+ * other). Returns false if it acknowledges bytes that were never sent.
+ */
+bool credit_from_peer(struct credit *credit, uint32_t buf_alloc,
+		      uint32_t fwd_cnt);
+
+/* Bytes, and packets, that may be sent now. 0 when either is used up. */
+uint32_t credit_room(const struct credit *credit);
+uint32_t credit_packets(const struct credit *credit);
+
+/* One RW packet of LEN bytes, within the room, goes to the peer. */
+void credit_sent(struct credit *credit, uint32_t len);
+
+/* LEN bytes came. False: beyond what was granted, and nothing changed. */
+bool credit_received(struct credit *credit, uint32_t len);
+
+/* LEN received bytes have left for good: the peer may send as many again. */
+void credit_forwarded(struct credit *credit, uint32_t len);
+
+/* Bytes received and not yet forwarded. */
+uint32_t credit_held(const struct credit *credit);
+
+/*
+ * The peer should be told of room it does not know of: it is short of it, as
+ * measured by the smaller of the two sides' buffers, which is what newer
+ * Linux guests send by.
+ */
+bool credit_update_due(const struct credit *credit);
+
+/* A packet with our buf_alloc and fwd_cnt goes to the peer. */
+void credit_announced(struct credit *credit);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A vsock packet's header in the host's byte order (virtio 1.3, 5.10.6).
+ *
+ * packet_parse() is the gate: what it lets through has a known operation and
+ * no set high bits in a CID; everything behind it switches on the enum.
+ */
+#ifndef URING_VSOCK_VSOCK_PACKET_H
+#define URING_VSOCK_VSOCK_PACKET_H
+
+#include <stdint.h>
+
+/* Bytes of a header on the wire (virtio 1.3, 5.10.6). */
+#define PACKET_HEADER_SIZE 44
+
+#define PACKET_HOST_CID 2u
+
+enum packet_op {
+	PACKET_REQUEST,
+	PACKET_RESPONSE,
+	PACKET_RST,
+	PACKET_SHUTDOWN,
+	PACKET_RW,
+	PACKET_CREDIT_UPDATE,
+	PACKET_CREDIT_REQUEST,
+	PACKET_OPS
+};
+
+enum packet_type {
+	PACKET_STREAM = 1,
+	PACKET_SEQPACKET = 2,
+};
+
+/* Flags of PACKET_SHUTDOWN: what its sender will not do any more. */
+#define PACKET_NO_RECEIVE 1u
+#define PACKET_NO_SEND 2u
+#define PACKET_NO_MORE (PACKET_NO_RECEIVE | PACKET_NO_SEND)
+
+struct packet {
+	enum packet_op op;
+	uint16_t type;	   /* enum packet_type, or a value not known here */
+	uint32_t src_cid;
+	uint32_t dst_cid;
+	uint32_t src_port;
+	uint32_t dst_port;
+	uint32_t len;	   /* payload bytes that follow the header */
+	uint32_t flags;
+	uint32_t buf_alloc; /* the sender's receive buffer, bytes */
+	uint32_t fwd_cnt;   /* bytes that left that buffer so far, modulo 2^32 */
+};
+
+/*
+ * Reads a header out of its PACKET_HEADER_SIZE bytes, a private copy. Returns
+ * 0, or -EBADMSG where the operation is unknown or a CID does not fit 32 bits;
+ * then the addresses and the type are filled in as far as they fit, so that
+ * the sender can be answered.
+ */
+int packet_parse(const void *bytes, struct packet *out);
+
+/* Writes the header's PACKET_HEADER_SIZE bytes. */
+void packet_build(const struct packet *packet, void *bytes);
+
+/* "REQUEST", ... for the log; never NULL. */
+const char *packet_op_name(enum packet_op op);
+
+#endif
