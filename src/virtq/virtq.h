@@ -43,11 +43,9 @@ struct virtq {
 	uint16_t seen_avail; /* the guest's index when it was last read */
 	uint16_t next_used;  /* next entry to give, published or not */
 	uint16_t published;  /* what used->idx holds */
-	uint16_t signalled;  /* used index at the last decision about a call */
 	uint16_t in_flight;  /* taken and not given */
 	bool live;	     /* running and not broken */
-	bool kicks;	     /* used->flags lets the guest kick */
-	bool call_anyway;    /* first publish: nobody knows what was signalled */
+	bool call_anyway;    /* nobody knows what was signalled before start */
 	struct virtq_setup setup;
 	struct memory *memory; /* our reference; NULL: not running */
 	const char *broken;
@@ -57,7 +55,8 @@ struct virtq {
  * Starts at setup->base; the used index is what the ring says. Takes its own
  * reference on MEMORY until virtq_stop(). 0, or negative errno with *WHY: -EINVAL
  * (size, alignment: 16, 2 and 4 bytes), -EFAULT (a part is not in one region).
- * A queue that runs is stopped first. Tells the guest to kick.
+ * and Q is as it was. Asks the guest to kick, and calls it at the first
+ * publish with EVENT_IDX: what was signalled before is not known.
  */
 int virtq_start(struct virtq *q, const struct virtq_setup *setup,
 		struct memory *memory, const char **why);
@@ -87,7 +86,7 @@ uint16_t virtq_available(struct virtq *q);
 int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
 
-/* The last N chains taken are available again. None of them may be given. */
+/* The last N chains taken wait again. Legal until one of them was given. */
 void virtq_untake(struct virtq *q, uint16_t n);
 
 /* Stages a taken chain's return with LEN bytes written to it. Any order. */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * One loop walks both kinds of table. It copies a descriptor to private
+ * memory, checks the copy, and appends its buffer. Loops need no memory of
+ * where we were: a chain visits each descriptor of a table at most once, so
+ * more steps than descriptors is a loop.
+ */
+#include "virtq/chain.h"
+
+#include <errno.h>
+#include "base/bytes.h"
+#include "base/check.h"
+#include "virtq/layout.h"
+
+struct table {
+	const uint8_t *at;   /* NULL: crosses regions, read through the map */
+	uint64_t guest_addr; /* of an indirect table */
+	uint32_t entries;
+};
+
+/* A walk in progress, kept in registers and one cache line of stack. */
+struct walk {
+	struct chain_source *source;
+	struct iovec *iov;
+	uint32_t room;	   /* of iov */
+	uint32_t segments;
+	uint32_t buffers;
+	uint32_t bytes;	   /* read and write together */
+	uint32_t nread;
+	uint32_t read_bytes;
+	bool writing;	   /* nread and read_bytes are final */
+	struct desc desc;  /* the last one looked at */
+};
+
+/* What a walk of a table ended with, beside errors. */
+enum { WALK_END, WALK_INDIRECT };
+
+static int fault(struct walk *w, const char *rule)
+{
+	w->source->fault = rule;
+	return -EPROTO;
+}
+
+static int out_of_room(struct walk *w)
+{
+	if (w->room < CHAIN_SEGMENTS_MAX)
+		return -ENOBUFS;
+	return fault(w, "chain of too many segments");
+}
+
+/* The buffer is not in the region that was hit last. */
+static int append_elsewhere(struct walk *w)
+{
+	struct chain_source *s = w->source;
+	int n = memory_iov(s->memory, w->desc.addr, w->desc.len,
+			   w->iov + w->segments, w->room - w->segments);
+
+	if (n == -ENOBUFS)
+		return out_of_room(w);
+	if (n < 0)
+		return fault(w, "buffer outside guest memory");
+	memory_find(s->memory, w->desc.addr, &s->buffers);
+	w->segments += (uint32_t)n;
+	return 0;
+}
+
+/* From the first buffer to write on, all are (virtio 1.3, 2.7.4.2). */
+static int turn_direction(struct walk *w)
+{
+	if (w->writing)
+		return fault(w, "buffer to read behind one to write");
+	w->writing = true;
+	w->nread = w->segments;
+	w->read_bytes = w->bytes;
+	return 0;
+}
+
+static inline int append_buffer(struct walk *w)
+{
+	bool write = w->desc.flags & VRING_DESC_F_WRITE;
+	void *at;
+
+	if (unlikely(w->buffers++ == CHAIN_DESCRIPTORS_MAX))
+		return fault(w, "chain of too many descriptors");
+	if (unlikely(!w->desc.len))
+		return 0;
+	if (unlikely(write != w->writing) && turn_direction(w))
+		return -EPROTO;
+	/* A chain is not longer than 2^32 bytes (virtio 1.3, 2.7.5). */
+	if (unlikely(__builtin_add_overflow(w->bytes, w->desc.len, &w->bytes)))
+		return fault(w, "chain of more than 4 GiB");
+	at = memory_window_at(&w->source->buffers, w->desc.addr, w->desc.len);
+	if (unlikely(!at))
+		return append_elsewhere(w);
+	if (unlikely(w->segments == w->room))
+		return out_of_room(w);
+	w->iov[w->segments++] = (struct iovec){ at, w->desc.len };
+	return 0;
+}
+
+/* A table may cross regions like any buffer; its descriptors then may too. */
+static bool load_scattered(struct walk *w, const struct table *t, uint32_t index)
+{
+	uint64_t addr = t->guest_addr + DESC_BYTES * index;
+	uint8_t copy[DESC_BYTES];
+	struct iovec parts[DESC_BYTES];
+	size_t done = 0;
+	int n = memory_iov(w->source->memory, addr, DESC_BYTES, parts,
+			   ARRAY_SIZE(parts));
+
+	for (int i = 0; i < n; i++) {
+		memcpy(copy + done, parts[i].iov_base, parts[i].iov_len);
+		done += parts[i].iov_len;
+	}
+	w->desc = layout_desc(copy);
+	return n > 0;
+}
+
+static inline bool load(struct walk *w, const struct table *t, uint32_t index)
+{
+	w->source->fault_index = index;
+	if (unlikely(!t->at))
+		return load_scattered(w, t, index);
+	w->desc = layout_desc(t->at + DESC_BYTES * index);
+	return true;
+}
+
+static int walk_table(struct walk *w, const struct table *t, uint32_t index)
+{
+	for (uint32_t steps = 0; steps < t->entries; steps++) {
+		int rc;
+
+		if (unlikely(index >= t->entries))
+			return fault(w, "descriptor index out of range");
+		if (unlikely(!load(w, t, index)))
+			return fault(w, "indirect table outside guest memory");
+		if (w->desc.flags & VRING_DESC_F_INDIRECT)
+			return WALK_INDIRECT;
+		rc = append_buffer(w);
+		if (unlikely(rc))
+			return rc;
+		if (!(w->desc.flags & VRING_DESC_F_NEXT))
+			return WALK_END;
+		index = w->desc.next;
+	}
+	return fault(w, "descriptors in a loop");
+}
+
+/* Every region that the table touches is there; which ones does not matter. */
+static bool table_is_mapped(const struct memory *m, uint64_t addr, uint64_t len)
+{
+	struct memory_window w;
+
+	while (memory_find(m, addr, &w)) {
+		uint64_t here = w.size - (addr - w.guest_addr);
+
+		if (len <= here)
+			return true;
+		if (here > UINT64_MAX - addr)
+			return false;
+		addr += here;
+		len -= here;
+	}
+	return false;
+}
+
+/* Checks the descriptor in hand, that refers to a table (virtio 1.3, 2.7.5.3). */
+static int open_indirect(struct walk *w, struct table *t)
+{
+	struct chain_source *s = w->source;
+	uint64_t addr = w->desc.addr;
+	uint32_t len = w->desc.len;
+
+	/* It ends the chain; its WRITE flag means nothing (2.7.5.3.2). */
+	if (w->desc.flags & VRING_DESC_F_NEXT)
+		return fault(w, "descriptor both indirect and with a next");
+	if (!len || len % DESC_BYTES)
+		return fault(w, "indirect table of a bad length");
+	*t = (struct table){
+		.at = memory_window_at(&s->tables, addr, len),
+		.guest_addr = addr,
+		.entries = len / DESC_BYTES,
+	};
+	if (likely(t->at))
+		return 0;
+	if (!table_is_mapped(s->memory, addr, len))
+		return fault(w, "indirect table outside guest memory");
+	memory_find(s->memory, addr, &s->tables);
+	t->at = memory_window_at(&s->tables, addr, len);
+	return 0;
+}
+
+static int walk_indirect(struct walk *w)
+{
+	struct table t;
+	int rc = open_indirect(w, &t);
+
+	if (rc)
+		return rc;
+	rc = walk_table(w, &t, 0);
+	/* 2.7.5.3.1: no table within a table. */
+	if (rc == WALK_INDIRECT)
+		return fault(w, "indirect table within an indirect table");
+	return rc;
+}
+
+int chain_walk(struct chain_source *source, uint16_t head, struct iovec *iov,
+	       unsigned max, struct chain *out)
+{
+	struct table direct = { .at = source->table, .entries = source->size };
+	struct walk w = { .source = source, .iov = iov, .room = max };
+	int rc = walk_table(&w, &direct, head);
+
+	if (rc == WALK_INDIRECT)
+		rc = walk_indirect(&w);
+	if (unlikely(rc))
+		return rc;
+	if (!w.writing) {
+		w.nread = w.segments;
+		w.read_bytes = w.bytes;
+	}
+	*out = (struct chain){
+		.head = head,
+		.nread = (uint16_t)w.nread,
+		.nwrite = (uint16_t)(w.segments - w.nread),
+		.read_bytes = w.read_bytes,
+		.write_bytes = w.bytes - w.read_bytes,
+		.iov = iov,
+	};
+	return 0;
+}
