@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "protocol/message.h"
+
+#include <string.h>
+#include <unistd.h>
+
+bool message_need_reply(const struct message *m)
+{
+	return m->flags & VHOST_USER_NEED_REPLY;
+}
+
+int message_take_fd(struct message *m, unsigned i)
+{
+	int fd;
+
+	if (i >= m->nfds)
+		return -1;
+	fd = m->fds[i];
+	m->fds[i] = -1;
+	return fd;
+}
+
+void message_add_fds(struct message *m, const int *fds, unsigned nfds)
+{
+	for (unsigned i = 0; i < nfds; i++) {
+		if (m->nfds < VHOST_USER_FDS_MAX) {
+			m->fds[m->nfds++] = fds[i];
+			continue;
+		}
+		m->excess_fds = true;
+		close(fds[i]);
+	}
+}
+
+void message_close_fds(struct message *m)
+{
+	for (unsigned i = 0; i < m->nfds; i++) {
+		if (m->fds[i] >= 0)
+			close(m->fds[i]);
+	}
+	m->nfds = 0;
+}
+
+size_t message_reply(const struct message *request, const void *payload,
+		     size_t size, uint8_t *out, size_t room)
+{
+	struct vhost_user_header header = {
+		.request = request->request,
+		.flags = VHOST_USER_VERSION | VHOST_USER_REPLY,
+		.size = (uint32_t)size,
+	};
+
+	if (size > MESSAGE_PAYLOAD_MAX || room < sizeof(header) + size)
+		return 0;
+	memcpy(out, &header, sizeof(header));
+	memcpy(out + sizeof(header), payload, size);
+	return sizeof(header) + size;
+}
+
+size_t message_reply_u64(const struct message *request, uint64_t value,
+			 uint8_t *out, size_t room)
+{
+	return message_reply(request, &value, sizeof(value), out, room);
+}
+
+size_t message_fill_config(struct message *m, const void *config, size_t len)
+{
+	const size_t head = sizeof(struct vhost_user_config);
+	uint8_t *data = m->payload.bytes + head;
+	size_t room = m->size - head;
+	size_t offset = m->payload.config.offset;
+
+	if (!room && m->payload.config.size <= MESSAGE_PAYLOAD_MAX - head)
+		room = m->payload.config.size;
+	memset(data, 0, room);
+	if (offset < len)
+		memcpy(data, (const uint8_t *)config + offset,
+		       room < len - offset ? room : len - offset);
+	return head + room;
+}
