@@ -109,9 +109,8 @@ struct vhost_user_mem_region {
 
 struct vhost_user_config {
 	uint32_t offset;
-	uint32_t size; /* bytes of data */
+	uint32_t size; /* bytes of data, which follow */
 	uint32_t flags;
-	uint8_t data[];
 };
 
 static_assert(sizeof(struct vhost_user_header) == 12, "as specified");

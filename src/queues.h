@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A guest's queue as the front end sets it up: what it was told so far, the
+ * eventfds, and the ring that runs once all of it is there.
+ *
+ *	waits -> running      size, addresses, memory and a kick (or the promise
+ *			      to be polled) are there: queue_start()
+ *	running -> waits      queue_stop(), which forgets the kick
+ *
+ * A running queue moves packets only while it is enabled: queue_active().
+ * Before a queue stops, or its memory changes, nothing of it may be in flight
+ * (service_settle()).
+ */
+#ifndef URING_VSOCK_QUEUES_H
+#define URING_VSOCK_QUEUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "virtq/virtq.h"
+
+struct kick;
+struct memory;
+
+struct guest_queue {
+	struct virtq vq;
+	struct virtq_setup setup; /* base: where it starts next */
+	struct kick *kick;	  /* watched descriptor, frontend.c's own */
+	int call_fd;		  /* ours; -1: the driver polls */
+	int err_fd;		  /* ours; -1: none */
+	bool call_may_block;	  /* the front end left call_fd blocking */
+	bool has_size;
+	bool has_addr;
+	bool polled;	  /* no kicks will come: look at the ring instead */
+	bool enabled;
+	bool error_told;  /* err_fd was signalled since the last start */
+	bool returned;	  /* a front end was told RETURNED_BASE */
+	uint16_t returned_base;
+};
+
+void queue_init(struct guest_queue *q);
+
+/* Stops, closes the eventfds, forgets everything. The kick must be gone. */
+void queue_free(struct guest_queue *q);
+
+/* Packets may be moved: it runs, is enabled and is not broken. */
+static inline bool queue_active(const struct guest_queue *q)
+{
+	return q->enabled && q->vq.live;
+}
+
+/* 0, or -EINVAL with *WHY, and nothing has changed. Not while it runs. */
+int queue_set_size(struct guest_queue *q, uint32_t size, uint32_t max,
+		   const char **why);
+int queue_set_addresses(struct guest_queue *q, uint64_t desc, uint64_t avail,
+			uint64_t used, const char **why);
+int queue_set_base(struct guest_queue *q, uint32_t base, const char **why);
+
+/*
+ * FD becomes the queue's, and is closed on failure; -1 means none. 0, or
+ * -EINVAL with *WHY for what is not an eventfd, a pipe or a socket.
+ */
+int queue_set_call(struct guest_queue *q, int fd, const char **why);
+int queue_set_err(struct guest_queue *q, int fd, const char **why);
+
+/* It has what the front end must say before it can start, but for memory. */
+bool queue_configured(const struct guest_queue *q);
+
+/*
+ * Starts a configured queue, with what FEATURES (virtio's bits) say. 0, or
+ * -EFAULT with *WHY if its rings are not in MEMORY: more of that may come.
+ */
+int queue_start(struct guest_queue *q, struct memory *memory,
+		uint64_t features, const char **why);
+
+/* The ring now starts at another index than the one it was stopped at. */
+bool queue_moved(const struct guest_queue *q);
+
+/*
+ * Stops, or does nothing if it does not run. setup.base is then the next index
+ * to take; the kick stays for the caller to forget.
+ */
+void queue_stop(struct guest_queue *q);
+
+/* Back to the state before any SET_VRING request but for the eventfds. */
+void queue_reset(struct guest_queue *q);
+
+/* Call the driver: buffers were used. No more than one system call or two. */
+void queue_call(const struct guest_queue *q);
+
+/* Tell the front end, once for each start, that the guest broke the ring. */
+void queue_tell_error(struct guest_queue *q);
+
+#endif
