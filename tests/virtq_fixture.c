@@ -13,10 +13,11 @@
 #define DESC_AT 0
 #define AVAIL_AT (DESC_AT + 16 * VIRTQ_SIZE_MAX)
 
-/* Not in the order of the file, so that no neighbour is one by accident. */
+/* Apart in the file, so that the kernel never makes one mapping of two. */
 static const struct memory_region regions[REGIONS] = {
 	{ 0, FIRST_END, USER_BASE, 64 * KIB },
-	{ FIRST_END, SECOND_END - FIRST_END, USER_BASE + FIRST_END, 0 },
+	{ FIRST_END, SECOND_END - FIRST_END, USER_BASE + FIRST_END,
+	  1024 * KIB },
 	{ FAR_AT, 1024 * KIB, USER_BASE + FAR_AT, 2048 * KIB },
 	{ HUGE_AT, HUGE_SIZE, USER_BASE + HUGE_AT, 8 * KIB * KIB },
 };
