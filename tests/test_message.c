@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Messages: who owns their descriptors, and what replies look like. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "protocol/message.h"
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0 || errno != EBADF;
+}
+
+static void open_fds(int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		ck_assert_int_ge(fds[i], 0);
+	}
+}
+
+START_TEST(test_closes_what_was_not_taken)
+{
+	struct message m = { .nfds = 0 };
+	int fds[3];
+
+	open_fds(fds, 3);
+	message_add_fds(&m, fds, 3);
+	ck_assert_int_eq(message_take_fd(&m, 1), fds[1]);
+	ck_assert_int_eq(message_take_fd(&m, 1), -1);
+	ck_assert_int_eq(message_take_fd(&m, 3), -1);
+	message_close_fds(&m);
+	message_close_fds(&m);
+	ck_assert(!is_open(fds[0]));
+	ck_assert(is_open(fds[1]));
+	ck_assert(!is_open(fds[2]));
+	close(fds[1]);
+}
+END_TEST
+
+START_TEST(test_closes_more_than_eight)
+{
+	struct message m = { .nfds = 0 };
+	int fds[11];
+
+	open_fds(fds, 11);
+	message_add_fds(&m, fds, 5);
+	ck_assert(!m.excess_fds);
+	message_add_fds(&m, fds + 5, 3);
+	ck_assert(!m.excess_fds);
+	ck_assert_uint_eq(m.nfds, 8);
+	message_add_fds(&m, fds + 8, 3);
+	ck_assert(m.excess_fds);
+	ck_assert_uint_eq(m.nfds, 8);
+	for (unsigned i = 0; i < 11; i++)
+		ck_assert_int_eq(is_open(fds[i]), i < 8);
+	message_close_fds(&m);
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert(!is_open(fds[i]));
+}
+END_TEST
+
+START_TEST(test_number_reply)
+{
+	const struct message m = {
+		.request = VHOST_USER_GET_QUEUE_NUM,
+		.flags = VHOST_USER_VERSION | VHOST_USER_NEED_REPLY,
+	};
+	const uint32_t header[3] = { 17, 5, 8 };
+	const uint64_t value = 0x1122334455667788;
+	uint8_t out[20];
+
+	ck_assert(message_need_reply(&m));
+	ck_assert_uint_eq(message_reply_u64(&m, value, out, 20), 20);
+	ck_assert_mem_eq(out, header, 12);
+	ck_assert_mem_eq(out + 12, &value, 8);
+	ck_assert_uint_eq(message_reply_u64(&m, value, out, 19), 0);
+}
+END_TEST
+
+struct config_case {
+	uint32_t size;	 /* of the request's payload */
+	uint32_t offset; /* asked for */
+	uint32_t bytes;
+	size_t answer; /* size of the answer's payload */
+	const char *data;
+	size_t data_len; /* zeros follow */
+};
+
+static const struct config_case configs[] = {
+	{ 20, 0, 8, 20, "abcdefgh", 8 },   /* QEMU */
+	{ 12, 0, 8, 20, "abcdefgh", 8 },   /* no room was sent along */
+	{ 16, 0, 4, 16, "abcd", 4 },
+	{ 16, 4, 4, 16, "efgh", 4 },
+	{ 20, 4, 8, 20, "efgh", 4 },
+	{ 13, 7, 1, 13, "h", 1 },
+	{ 20, 8, 8, 20, "", 0 },
+	{ 20, 0xffffffff, 8, 20, "", 0 },
+	{ 268, 0, 256, 268, "abcdefgh", 8 },
+	{ 4096, 0, 4084, 4096, "abcdefgh", 8 },
+	{ 12, 0, 0, 12, "", 0 },
+	{ 12, 0, 0xffffffff, 12, "", 0 },
+	{ 20, 0, 0xffffffff, 20, "abcdefgh", 8 }, /* the payload decides */
+};
+
+START_TEST(test_config_is_always_answered)
+{
+	const struct config_case *t = &configs[_i];
+	static struct message m;
+	uint8_t *data = m.payload.bytes + 12;
+
+	memset(&m, 0xee, sizeof(m));
+	m.request = VHOST_USER_GET_CONFIG;
+	m.size = t->size;
+	m.payload.config.offset = t->offset;
+	m.payload.config.size = t->bytes;
+	m.payload.config.flags = 7;
+	ck_assert_uint_eq(message_fill_config(&m, "abcdefgh", 8), t->answer);
+	ck_assert_uint_eq(m.payload.config.offset, t->offset);
+	ck_assert_uint_eq(m.payload.config.size, t->bytes);
+	ck_assert_uint_eq(m.payload.config.flags, 7);
+	ck_assert_mem_eq(data, t->data, t->data_len);
+	for (size_t i = t->data_len; i < t->answer - 12; i++)
+		ck_assert_uint_eq(data[i], 0);
+	if (t->answer < MESSAGE_PAYLOAD_MAX)
+		ck_assert_uint_eq(m.payload.bytes[t->answer], 0xee);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("message");
+	TCase *tcase = tcase_create("message");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tcase, test_closes_what_was_not_taken);
+	tcase_add_test(tcase, test_closes_more_than_eight);
+	tcase_add_test(tcase, test_number_reply);
+	tcase_add_loop_test(tcase, test_config_is_always_answered, 0,
+			    ARRAY_SIZE(configs));
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* The reader: the same messages come out however the stream was cut. */
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "protocol/reader.h"
+
+static unsigned open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void open_fds(int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		ck_assert_int_ge(fds[i], 0);
+	}
+}
+
+static size_t put(uint8_t *out, uint32_t request, uint32_t flags,
+		  uint32_t size, uint8_t fill)
+{
+	const uint32_t header[3] = { request, flags, size };
+
+	memcpy(out, header, sizeof(header));
+	if (size <= MESSAGE_PAYLOAD_MAX)
+		memset(out + sizeof(header), fill, size);
+	return sizeof(header) + size;
+}
+
+/* A stream with messages of every interesting size. */
+static const uint32_t sizes[] = { 0, 8, 0, 0, 1, 264, 4096, 40, 4095, 0 };
+static uint8_t stream[16384];
+static size_t stream_len;
+
+static void make_stream(void)
+{
+	stream_len = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
+		stream_len += put(stream + stream_len, 100 + i,
+				  i & 1 ? 0x9 : 0x1, sizes[i],
+				  (uint8_t)(i + 1));
+}
+
+static void expect_message(const struct message *m, unsigned i)
+{
+	ck_assert_uint_eq(m->request, 100 + i);
+	ck_assert_uint_eq(m->flags, i & 1 ? 0x9 : 0x1);
+	ck_assert_uint_eq(m->size, sizes[i]);
+	ck_assert_uint_eq(m->nfds, 0);
+	ck_assert(!m->excess_fds);
+	for (uint32_t at = 0; at < sizes[i]; at++)
+		ck_assert_uint_eq(m->payload.bytes[at], i + 1);
+}
+
+/* Chunks of CHUNK bytes; 0: as many as the reader wants. */
+START_TEST(test_any_chunking)
+{
+	static const size_t chunks[] = { 0,  1,	 2,  3,	  5,	7,    11,  12,
+					 13, 20, 64, 100, 4108, 5000, 16384 };
+	static struct reader r;
+	static struct message m;
+	const char *why = NULL;
+	unsigned got = 0;
+
+	make_stream();
+	reader_init(&r);
+	for (size_t at = 0; at < stream_len;) {
+		size_t n = chunks[_i] ? chunks[_i] : reader_wants(&r);
+
+		ck_assert_uint_gt(n, 0);
+		if (n > stream_len - at)
+			n = stream_len - at;
+		for (size_t end = at + n; at < end;) {
+			at += reader_push(&r, stream + at, end - at, NULL, 0);
+			if (reader_next(&r, &m, &why) == 1)
+				expect_message(&m, got++);
+			ck_assert_ptr_null(why);
+		}
+	}
+	ck_assert_uint_eq(got, ARRAY_SIZE(sizes));
+	ck_assert_int_eq(reader_next(&r, &m, &why), 0);
+	reader_free(&r);
+}
+END_TEST
+
+START_TEST(test_wants_stop_at_the_boundaries)
+{
+	static struct reader r;
+	static struct message m;
+	uint8_t bytes[64];
+	const char *why;
+
+	put(bytes, 2, 1, 8, 0);
+	put(bytes + 20, 1, 1, 0, 0);
+	reader_init(&r);
+	ck_assert_uint_eq(reader_wants(&r), 12);
+	ck_assert_uint_eq(reader_push(&r, bytes, 5, NULL, 0), 5);
+	ck_assert_uint_eq(reader_wants(&r), 7);
+	ck_assert_uint_eq(reader_push(&r, bytes + 5, 7, NULL, 0), 7);
+	ck_assert_uint_eq(reader_wants(&r), 8);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 0);
+	ck_assert_uint_eq(reader_push(&r, bytes + 12, 1, NULL, 0), 1);
+	ck_assert_uint_eq(reader_wants(&r), 7);
+	ck_assert_uint_eq(reader_push(&r, bytes + 13, 19, NULL, 0), 7);
+	ck_assert_uint_eq(reader_push(&r, bytes + 20, 12, NULL, 0), 0);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 1);
+	ck_assert_uint_eq(reader_push(&r, bytes + 20, 12, NULL, 0), 12);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 1);
+	ck_assert_uint_eq(m.request, 1);
+	reader_free(&r);
+}
+END_TEST
+
+/* Descriptors with byte AT of a message with 8 bytes of payload. */
+START_TEST(test_descriptors_with_any_byte)
+{
+	unsigned before = open_descriptors();
+	static struct reader r;
+	static struct message m;
+	uint8_t bytes[20];
+	const char *why;
+	int fds[2];
+
+	open_fds(fds, 2);
+	put(bytes, 12, 1, 8, 0);
+	reader_init(&r);
+	for (int at = 0; at < 20; at++)
+		ck_assert_uint_eq(reader_push(&r, bytes + at, 1, fds,
+					      at == _i ? 2 : 0),
+				  1);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 1);
+	ck_assert_uint_eq(m.nfds, 2);
+	ck_assert_int_eq(m.fds[0], fds[0]);
+	ck_assert_int_eq(m.fds[1], fds[1]);
+	message_close_fds(&m);
+
+	for (int at = 0; at < 20; at++)
+		reader_push(&r, bytes + at, 1, NULL, 0);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 1);
+	ck_assert_uint_eq(m.nfds, 0);
+	reader_free(&r);
+	ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+START_TEST(test_more_than_eight_are_closed)
+{
+	unsigned before = open_descriptors();
+	static struct reader r;
+	static struct message m;
+	uint8_t bytes[20];
+	const char *why;
+	int fds[20];
+
+	open_fds(fds, 20);
+	put(bytes, 12, 1, 8, 0);
+	reader_init(&r);
+	reader_push(&r, bytes, 3, fds, 6);
+	reader_push(&r, bytes + 3, 13, fds + 6, 6);
+	reader_push(&r, bytes + 16, 4, fds + 12, 8);
+	ck_assert_uint_eq(open_descriptors(), before + 8);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 1);
+	ck_assert_uint_eq(m.nfds, 8);
+	ck_assert(m.excess_fds);
+	message_close_fds(&m);
+	ck_assert_uint_eq(open_descriptors(), before);
+
+	reader_push(&r, bytes, 20, NULL, 0);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 1);
+	ck_assert(!m.excess_fds);
+	reader_free(&r);
+}
+END_TEST
+
+START_TEST(test_unfinished_message_leaks_nothing)
+{
+	unsigned before = open_descriptors();
+	static struct reader r;
+	uint8_t bytes[20];
+	int fds[4];
+
+	open_fds(fds, 4);
+	put(bytes, 12, 1, 8, 0);
+	reader_init(&r);
+	reader_push(&r, bytes, 15, fds, 4);
+	reader_free(&r);
+	reader_free(&r);
+	ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+struct broken_case {
+	uint32_t flags;
+	uint32_t size;
+	const char *word;
+};
+
+static const struct broken_case broken[] = {
+	{ 0, 0, "version" },	  { 2, 0, "version" },
+	{ 3, 8, "version" },	  { 5, 0, "reply" },
+	{ 0xd, 8, "reply" },	  { 1, 4097, "large" },
+	{ 1, 0xffffffff, "large" }, { 1, 0xfffffff4, "large" },
+};
+
+START_TEST(test_broken_header_ends_the_stream)
+{
+	unsigned before = open_descriptors();
+	static struct reader r;
+	static struct message m;
+	uint8_t bytes[MESSAGE_MAX];
+	const char *why = NULL;
+	int fd[1];
+
+	open_fds(fd, 1);
+	put(bytes, 1, broken[_i].flags, broken[_i].size, 0);
+	reader_init(&r);
+	ck_assert_uint_eq(reader_push(&r, bytes, 11, fd, 1), 11);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 0);
+	ck_assert_uint_eq(reader_push(&r, bytes + 11, 9, NULL, 0), 1);
+	ck_assert_int_eq(reader_next(&r, &m, &why), -EPROTO);
+	ck_assert_ptr_nonnull(strstr(why, broken[_i].word));
+
+	put(bytes, 1, 1, 0, 0);
+	ck_assert_uint_eq(reader_push(&r, bytes, 12, NULL, 0), 0);
+	ck_assert_int_eq(reader_next(&r, &m, &why), -EPROTO);
+	reader_free(&r);
+	ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+START_TEST(test_flags_of_the_future_are_let_through)
+{
+	static struct reader r;
+	static struct message m;
+	uint8_t bytes[12];
+	const char *why;
+
+	put(bytes, 1, 0xfffffff9, 0, 0);
+	reader_init(&r);
+	reader_push(&r, bytes, 12, NULL, 0);
+	ck_assert_int_eq(reader_next(&r, &m, &why), 1);
+	ck_assert(message_need_reply(&m));
+	reader_free(&r);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("reader");
+	TCase *tcase = tcase_create("reader");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tcase, test_any_chunking, 0, 15);
+	tcase_add_test(tcase, test_wants_stop_at_the_boundaries);
+	tcase_add_loop_test(tcase, test_descriptors_with_any_byte, 0, 20);
+	tcase_add_test(tcase, test_more_than_eight_are_closed);
+	tcase_add_test(tcase, test_unfinished_message_leaks_nothing);
+	tcase_add_loop_test(tcase, test_broken_header_ends_the_stream, 0,
+			    ARRAY_SIZE(broken));
+	tcase_add_test(tcase, test_flags_of_the_future_are_let_through);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
