@@ -17,30 +17,40 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ring/watch.h"
 #include "virtq/virtq.h"
 
 struct kick;
 struct memory;
+struct ring;
 
 struct guest_queue {
 	struct virtq vq;
 	struct virtq_setup setup; /* base: where it starts next */
-	struct kick *kick;	  /* watched descriptor, frontend.c's own */
+	struct kick *kick;	  /* NULL: none */
+	struct kick *kicks_past;  /* the ring may still refer to them */
 	int call_fd;		  /* ours; -1: the driver polls */
 	int err_fd;		  /* ours; -1: none */
-	bool call_may_block;	  /* the front end left call_fd blocking */
+	bool call_may_block;	  /* the front end left it blocking */
+	bool err_may_block;
 	bool has_size;
 	bool has_addr;
 	bool polled;	  /* no kicks will come: look at the ring instead */
 	bool enabled;
+	bool call_missed; /* a call was due while there was no call_fd */
 	bool error_told;  /* err_fd was signalled since the last start */
-	bool returned;	  /* a front end was told RETURNED_BASE */
+	bool returned;	  /* it ran before, and was stopped at: */
 	uint16_t returned_base;
 };
 
 void queue_init(struct guest_queue *q);
 
-/* Stops, closes the eventfds, forgets everything. The kick must be gone. */
+/*
+ * Stops, closes the eventfds and forgets everything; the kick was dropped
+ * before. free() does that, and ends
+ * the memory of past kicks: the ring has let go of them.
+ */
+void queue_clear(struct guest_queue *q);
 void queue_free(struct guest_queue *q);
 
 /* Packets may be moved: it runs, is enabled and is not broken. */
@@ -62,6 +72,16 @@ int queue_set_base(struct guest_queue *q, uint32_t base, const char **why);
  */
 int queue_set_call(struct guest_queue *q, int fd, const char **why);
 int queue_set_err(struct guest_queue *q, int fd, const char **why);
+
+/*
+ * Kicks come by FD from now on, which becomes the queue's in any case. DONE is
+ * called with each; queue_kick_owner() then gives back OWNER. 0 or -errno, and
+ * the old kick stays. Dropping it is harmless if there is none.
+ */
+int queue_set_kick(struct guest_queue *q, struct ring *ring, int fd,
+		   ring_done *done, void *owner);
+void queue_drop_kick(struct guest_queue *q, struct ring *ring);
+void *queue_kick_owner(struct ring_watch *watch);
 
 /* It has what the front end must say before it can start, but for memory. */
 bool queue_configured(const struct guest_queue *q);
@@ -86,7 +106,7 @@ void queue_stop(struct guest_queue *q);
 void queue_reset(struct guest_queue *q);
 
 /* Call the driver: buffers were used. No more than one system call or two. */
-void queue_call(const struct guest_queue *q);
+void queue_call(struct guest_queue *q);
 
 /* Tell the front end, once for each start, that the guest broke the ring. */
 void queue_tell_error(struct guest_queue *q);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A VM's vhost-user socket: who connects to it, and who of them is the front
+ * end. A connection becomes the front end with its first valid request, while
+ * there is no other; guest->frontend is it. Until then it waits and changes
+ * nothing, so that a probe (connect, close) does no harm. The guest is reset
+ * when the front end goes, and the next one may come.
+ *
+ * Everything happens in frontends_run(), none of it in the ring's reports.
+ */
+#ifndef URING_VSOCK_FRONTENDS_H
+#define URING_VSOCK_FRONTENDS_H
+
+#include <stdbool.h>
+
+struct frontends;
+struct guest;
+
+/* Silent connections; the next one takes the place of the oldest. */
+#define FRONTENDS_WAITING 8
+
+/* NULL and errno on lack of memory. Needs service_ring(guest->service). */
+struct frontends *frontends_new(struct guest *guest);
+
+/* Accepts on FD, a listening socket that stays the caller's. 0 or -errno. */
+int frontends_listen(struct frontends *f, int fd);
+
+/* FD is a connection, and becomes ours in any case. 0 or -errno. */
+int frontends_adopt(struct frontends *f, int fd);
+
+/*
+ * Serves whoever sent something: call once a turn after service_wake() was
+ * called for the guest, before its packets are moved. True: more is there
+ * already, come again without sleeping.
+ */
+bool frontends_run(struct frontends *f);
+
+/* Descriptors are there again: accepting, which paused on EMFILE, goes on. */
+void frontends_resume(struct frontends *f);
+
+/* Ends all connections and the accepting; the guest is reset. */
+void frontends_stop(struct frontends *f);
+
+/* After frontends_stop(), when the ring is closed. Accepts NULL. */
+void frontends_free(struct frontends *f);
+
+#endif
