@@ -22,7 +22,7 @@ struct packet;
 
 enum conn_state {
 	/* The guest sent REQUEST; the host program has not accepted yet.
-	 * Operations: conn_host_connected(), conn_host_refused(). */
+	 * Operations: conn_host_connected(), conn_abort(). */
 	CONN_HOST_PENDING,
 	/* A host program asked; REQUEST is owed or sent.
 	 * Leaves by the guest's RESPONSE or RST, or conn_timed_out(). */
@@ -52,9 +52,17 @@ enum conn_order {
 #define CONN_CONNECT_MS 2000
 #define CONN_RESPONSE_MS 2000
 #define CONN_CLOSE_MS 8000
-#define CONN_PROBE_MS 5000
+#define CONN_PROBE_MS 2000
 
-struct conn_timers; /* the queues that conn_timer() picks from: table.h */
+/* Which of them runs. */
+enum conn_deadline {
+	CONN_NO_DEADLINE,
+	CONN_CONNECT_DEADLINE,
+	CONN_RESPONSE_DEADLINE,
+	CONN_CLOSE_DEADLINE,
+	CONN_PROBE_DEADLINE,
+	CONN_DEADLINES
+};
 
 struct conn {
 	uint32_t local_cid;  /* that the guest addresses us by */
@@ -65,9 +73,11 @@ struct conn {
 	uint8_t guest_shut;  /* PACKET_NO_*: what the guest renounced */
 	uint8_t host_shut;   /* PACKET_NO_*: what the host side renounced */
 	uint8_t told_shut;   /* the part of host_shut that the guest knows */
-	bool asked;	     /* CREDIT_REQUEST sent since the last progress */
+	bool starving;	     /* data waits for credit */
+	bool peer_updates;   /* the guest was seen to send CREDIT_UPDATE */
+	uint8_t deadline;    /* enum conn_deadline that the timer is armed for */
 	struct credit credit;
-	struct timer timer;  /* of the state, on one of the table's queues */
+	struct timer timer;  /* on one of the table's queues */
 };
 
 /* A connection that the guest asks for: HOST_PENDING. */
@@ -81,9 +91,9 @@ void conn_init_from_host(struct conn *conn, uint32_t local_port,
 /* A packet came from the guest. Returns enum conn_order bits. */
 unsigned conn_input(struct conn *conn, const struct packet *packet);
 
-/* The host program accepted / cannot be reached. HOST_PENDING only. */
-void conn_host_connected(struct conn *conn);
-void conn_host_refused(struct conn *conn);
+/* The host program accepted. HOST_PENDING only; conn_abort() if it cannot be
+ * reached. */
+unsigned conn_host_connected(struct conn *conn);
 
 /* The host program sends no more; all it sent has been passed on. With
  * HUNG_UP it is gone altogether. */
@@ -92,11 +102,11 @@ unsigned conn_host_ended(struct conn *conn, bool hung_up);
 /* The host program takes no more: bytes to it are lost from now on. */
 unsigned conn_host_deaf(struct conn *conn);
 
-/* LEN bytes of the guest's were accepted by the host socket (or dropped,
- * where it is deaf). */
-void conn_delivered(struct conn *conn, uint32_t len);
+/* LEN bytes of the guest's were accepted by the host socket, or dropped where
+ * it is deaf. */
+unsigned conn_delivered(struct conn *conn, uint32_t len);
 
-/* The deadline of the current state has passed. */
+/* The deadline has passed: conn->deadline says which. */
 unsigned conn_timed_out(struct conn *conn);
 
 /* Ends it from our side, whatever the state: RST is owed to the guest. */
@@ -109,8 +119,9 @@ unsigned conn_guest_gone(struct conn *conn);
  * credit_packets(). 0 also while a reply must come first. */
 uint32_t conn_may_send(const struct conn *conn);
 
-/* There is data for the guest but conn_may_send() is 0 for lack of credit:
- * owes one CREDIT_REQUEST unless the last was in vain. */
+/* There is data for the guest, but conn_may_send() is 0. A guest that was
+ * never seen to send CREDIT_UPDATE is asked at once, any other only after
+ * CONN_PROBE_MS without progress. */
 void conn_starved(struct conn *conn);
 
 /* A control packet is owed. */
@@ -124,8 +135,8 @@ void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
 bool conn_next_control(struct conn *conn, uint32_t guest_cid,
 		       struct packet *out);
 
-/* Milliseconds that the current state may last; 0: for ever. */
-unsigned conn_deadline_ms(const struct conn *conn);
+/* The deadline that the connection is under now. */
+enum conn_deadline conn_due(const struct conn *conn);
 
 /* Nothing is owed and nothing can come: the connection may be forgotten. */
 bool conn_finished(const struct conn *conn);

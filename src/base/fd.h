@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * File descriptors. -1 is none; the verb says who owns: fd_close() closes and
+ * forgets, fd_take() hands over.
+ */
+#ifndef URING_VSOCK_BASE_FD_H
+#define URING_VSOCK_BASE_FD_H
+
+/* Closes *FD unless it is negative, and sets it to -1. Keeps errno. */
+void fd_close(int *fd);
+
+/* Returns *FD, whose owner the caller becomes, and sets it to -1. */
+int fd_take(int *fd);
+
+/* Sets O_NONBLOCK. 0 or -errno. */
+int fd_nonblock(int fd);
+
+/* Raises the soft limit on open files to the hard one. 0 or -errno. */
+int fd_raise_limit(void);
+
+/* Adds 1 to an eventfd, or writes as much to a pipe in its place. A full one
+ * has its reader's attention already: errors change nothing. */
+void eventfd_signal(int fd);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "vsock/backlog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/iov.h"
+
+/* The first allocation; it doubles from there. */
+#define BACKLOG_SIZE_MIN 4096u
+
+void backlog_init(struct backlog *backlog)
+{
+	*backlog = (struct backlog){ .bytes = NULL };
+}
+
+void backlog_free(struct backlog *backlog)
+{
+	free(backlog->bytes);
+	backlog_init(backlog);
+}
+
+struct iovec backlog_iov(const struct backlog *backlog)
+{
+	return (struct iovec){ .iov_base = backlog->bytes + backlog->begin,
+			       .iov_len = backlog_len(backlog) };
+}
+
+/* Makes room for LEN more bytes behind the end. */
+static int reserve(struct backlog *b, uint32_t len)
+{
+	uint32_t held = backlog_len(b);
+	uint32_t size = b->size ? b->size : BACKLOG_SIZE_MIN;
+	char *bytes;
+
+	if (len <= b->size - b->end)
+		return 0;
+	if (len <= b->size - held && held <= b->size / 2) {
+		memmove(b->bytes, b->bytes + b->begin, held);
+		b->begin = 0;
+		b->end = held;
+		return 0;
+	}
+	while (size - held < len)
+		size *= 2;
+	bytes = malloc(size);
+	if (!bytes)
+		return -ENOMEM;
+	if (held)
+		memcpy(bytes, b->bytes + b->begin, held);
+	free(b->bytes);
+	*b = (struct backlog){ .bytes = bytes, .end = held, .size = size };
+	return 0;
+}
+
+int backlog_add(struct backlog *b, const struct iovec *iov, unsigned n,
+		size_t skip)
+{
+	size_t len = iov_size(iov, n) - skip;
+	struct iov_cursor from;
+	int err;
+
+	debug_assert(len <= UINT32_MAX / 4 - backlog_len(b));
+	if (!len)
+		return 0;
+	err = reserve(b, (uint32_t)len);
+	if (err)
+		return err;
+	iov_begin(&from, iov, n);
+	iov_skip(&from, skip);
+	iov_read(&from, b->bytes + b->end, len);
+	b->end += (uint32_t)len;
+	return 0;
+}
+
+void backlog_drop(struct backlog *b, uint32_t len)
+{
+	debug_assert(len <= backlog_len(b));
+	b->begin += len;
+	if (b->begin == b->end)
+		backlog_free(b);
+}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The states of conn.h. What the guest is owed is kept as bits, at most one
+ * packet of a kind, so a connection's debt is bounded however many packets
+ * caused it. SHUTDOWN has no bit: it is owed while the guest has not been told
+ * all of host_shut.
+ */
+#include "vsock/conn.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "vsock/packet.h"
+
+/* Bits of conn->pending. */
+enum {
+	OWES_REQUEST = 1 << 0,
+	OWES_RESPONSE = 1 << 1,
+	OWES_RST = 1 << 2,
+	OWES_CREDIT_UPDATE = 1 << 3,
+	OWES_CREDIT_REQUEST = 1 << 4,
+};
+
+static const char *const state_names[] = {
+	[CONN_HOST_PENDING] = "HOST_PENDING",
+	[CONN_GUEST_PENDING] = "GUEST_PENDING",
+	[CONN_OPEN] = "OPEN",
+	[CONN_CLOSING] = "CLOSING",
+	[CONN_CLOSED] = "CLOSED",
+};
+static_assert(ARRAY_SIZE(state_names) == CONN_STATES, "a name for each");
+
+const char *conn_state_name(enum conn_state state)
+{
+	return state_names[state];
+}
+
+static bool may_follow(enum conn_state from, enum conn_state to)
+{
+	switch (from) {
+	case CONN_HOST_PENDING:
+	case CONN_GUEST_PENDING:
+		return to == CONN_OPEN || to == CONN_CLOSED;
+	case CONN_OPEN:
+		return to == CONN_CLOSING || to == CONN_CLOSED;
+	case CONN_CLOSING:
+		return to == CONN_CLOSED;
+	case CONN_CLOSED:
+	case CONN_STATES:
+		break;
+	}
+	return false;
+}
+
+static void set_state(struct conn *conn, enum conn_state to)
+{
+	debug_assert(may_follow((enum conn_state)conn->state, to));
+	if (log_on(LOG_LEVEL_DEBUG))
+		log_line(LOG_LEVEL_DEBUG, NULL, "port %u, guest port %u: %s -> %s",
+			 conn->local_port, conn->peer_port,
+			 state_names[conn->state], state_names[to]);
+	conn->state = (uint8_t)to;
+	conn->starving = false;
+	if (to == CONN_CLOSED)
+		conn->pending = 0;
+}
+
+void conn_init_from_guest(struct conn *conn, const struct packet *request,
+			  uint32_t buf_alloc)
+{
+	*conn = (struct conn){
+		.local_cid = request->dst_cid,
+		.local_port = request->dst_port,
+		.peer_port = request->src_port,
+		.state = CONN_HOST_PENDING,
+	};
+	timer_init(&conn->timer);
+	credit_init(&conn->credit, buf_alloc);
+	credit_from_peer(&conn->credit, request->buf_alloc, request->fwd_cnt);
+}
+
+void conn_init_from_host(struct conn *conn, uint32_t local_port,
+			 uint32_t peer_port, uint32_t buf_alloc)
+{
+	*conn = (struct conn){
+		.local_cid = PACKET_HOST_CID,
+		.local_port = local_port,
+		.peer_port = peer_port,
+		.state = CONN_GUEST_PENDING,
+		.pending = OWES_REQUEST,
+	};
+	timer_init(&conn->timer);
+	credit_init(&conn->credit, buf_alloc);
+}
+
+/* Ends in CLOSED without a word to the guest, which knows or never knew. */
+static unsigned close_silently(struct conn *conn)
+{
+	set_state(conn, CONN_CLOSED);
+	return CONN_HANG_UP;
+}
+
+static unsigned close_with_rst(struct conn *conn)
+{
+	set_state(conn, CONN_CLOSED);
+	conn->pending = OWES_RST;
+	return CONN_HANG_UP;
+}
+
+unsigned conn_abort(struct conn *conn)
+{
+	if (conn->state == CONN_CLOSED)
+		return CONN_HANG_UP;
+	/* A REQUEST that was never sent needs no RST. */
+	if (conn->pending & OWES_REQUEST)
+		return close_silently(conn);
+	return close_with_rst(conn);
+}
+
+unsigned conn_guest_gone(struct conn *conn)
+{
+	conn->pending = 0;
+	if (conn->state == CONN_CLOSED)
+		return CONN_HANG_UP;
+	return close_silently(conn);
+}
+
+/*
+ * OPEN ends here, and nowhere else: when the guest renounced both directions
+ * and every byte of it is in the host socket, or when both streams have ended.
+ */
+static unsigned settle(struct conn *conn)
+{
+	if (conn->state != CONN_OPEN)
+		return 0;
+	if (conn->guest_shut == PACKET_NO_MORE) {
+		if (!credit_held(&conn->credit))
+			close_with_rst(conn);
+		return CONN_HANG_UP;
+	}
+	if ((conn->host_shut & PACKET_NO_SEND) &&
+	    (conn->guest_shut & PACKET_NO_SEND))
+		conn->host_shut = PACKET_NO_MORE;
+	if (conn->host_shut != PACKET_NO_MORE)
+		return 0;
+	set_state(conn, CONN_CLOSING);
+	return CONN_HANG_UP;
+}
+
+/* What a new guest_shut means to the host socket. */
+static unsigned orders_for_shut(unsigned shut)
+{
+	unsigned orders = 0;
+
+	if (shut & PACKET_NO_SEND)
+		orders |= CONN_END_WRITES;
+	if (shut & PACKET_NO_RECEIVE)
+		orders |= CONN_END_READS;
+	return orders;
+}
+
+static unsigned guest_shuts(struct conn *conn, uint32_t flags)
+{
+	unsigned news = flags & PACKET_NO_MORE & ~(unsigned)conn->guest_shut;
+
+	conn->guest_shut |= (uint8_t)news;
+	return orders_for_shut(news) | settle(conn);
+}
+
+static unsigned guest_data(struct conn *conn, uint32_t len)
+{
+	if (conn->guest_shut & PACKET_NO_SEND)
+		return close_with_rst(conn);
+	if (!credit_received(&conn->credit, len))
+		return close_with_rst(conn);
+	if (conn->host_shut & PACKET_NO_RECEIVE) {
+		credit_forwarded(&conn->credit, len);
+		return 0;
+	}
+	return CONN_DELIVER;
+}
+
+static unsigned input_host_pending(struct conn *conn, const struct packet *p)
+{
+	switch (p->op) {
+	case PACKET_CREDIT_UPDATE:
+	case PACKET_CREDIT_REQUEST: /* answered by the RESPONSE */
+		return 0;
+	case PACKET_SHUTDOWN:
+		conn->guest_shut |= (uint8_t)(p->flags & PACKET_NO_MORE);
+		if (conn->guest_shut == PACKET_NO_MORE)
+			return close_with_rst(conn);
+		return 0;
+	case PACKET_RST:
+		return close_silently(conn);
+	case PACKET_REQUEST:
+	case PACKET_RESPONSE:
+	case PACKET_RW:
+	case PACKET_OPS:
+		break;
+	}
+	return close_with_rst(conn);
+}
+
+static unsigned input_guest_pending(struct conn *conn, const struct packet *p)
+{
+	bool asked = !(conn->pending & OWES_REQUEST);
+
+	if (p->op == PACKET_RST)
+		return close_silently(conn);
+	if (p->op != PACKET_RESPONSE || !asked)
+		return close_with_rst(conn);
+	set_state(conn, CONN_OPEN);
+	return CONN_ESTABLISH;
+}
+
+static unsigned input_open(struct conn *conn, const struct packet *p)
+{
+	switch (p->op) {
+	case PACKET_RW:
+		return guest_data(conn, p->len);
+	case PACKET_CREDIT_UPDATE:
+		conn->peer_updates = true;
+		return 0;
+	case PACKET_CREDIT_REQUEST:
+		conn->pending |= OWES_CREDIT_UPDATE;
+		return 0;
+	case PACKET_SHUTDOWN:
+		return guest_shuts(conn, p->flags);
+	case PACKET_RST:
+		return close_silently(conn);
+	case PACKET_REQUEST:
+	case PACKET_RESPONSE:
+	case PACKET_OPS:
+		break;
+	}
+	return close_with_rst(conn);
+}
+
+/* The guest's reader may still drain what it has, and says so: that is no
+ * reason to cut it off. Anything else than its RST is. */
+static unsigned input_closing(struct conn *conn, const struct packet *p)
+{
+	if (p->op == PACKET_RST)
+		return close_silently(conn);
+	if (p->op == PACKET_CREDIT_UPDATE || p->op == PACKET_CREDIT_REQUEST)
+		return 0;
+	return close_with_rst(conn);
+}
+
+/* The RST that is owed answers whatever comes, unless it is one. */
+static unsigned input_closed(struct conn *conn, const struct packet *p)
+{
+	if (p->op == PACKET_RST)
+		conn->pending = 0;
+	return 0;
+}
+
+/* False: the guest acknowledges what was never sent. */
+static bool take_credit(struct conn *conn, const struct packet *p,
+			unsigned *orders)
+{
+	if (!credit_from_peer(&conn->credit, p->buf_alloc, p->fwd_cnt))
+		return false;
+	if (conn->starving && credit_room(&conn->credit)) {
+		conn->starving = false;
+		*orders |= CONN_UNBLOCKED;
+	}
+	return true;
+}
+
+unsigned conn_input(struct conn *conn, const struct packet *p)
+{
+	unsigned orders = 0;
+
+	if (conn->state != CONN_CLOSED && p->op != PACKET_RST &&
+	    !take_credit(conn, p, &orders))
+		return close_with_rst(conn);
+
+	switch ((enum conn_state)conn->state) {
+	case CONN_HOST_PENDING:
+		return orders | input_host_pending(conn, p);
+	case CONN_GUEST_PENDING:
+		return orders | input_guest_pending(conn, p);
+	case CONN_OPEN:
+		return orders | input_open(conn, p);
+	case CONN_CLOSING:
+		return orders | input_closing(conn, p);
+	case CONN_CLOSED:
+	case CONN_STATES:
+		break;
+	}
+	return input_closed(conn, p);
+}
+
+unsigned conn_host_connected(struct conn *conn)
+{
+	set_state(conn, CONN_OPEN);
+	conn->pending |= OWES_RESPONSE;
+	return orders_for_shut(conn->guest_shut);
+}
+
+unsigned conn_host_ended(struct conn *conn, bool hung_up)
+{
+	conn->host_shut |= hung_up ? PACKET_NO_MORE : PACKET_NO_SEND;
+	return settle(conn);
+}
+
+unsigned conn_host_deaf(struct conn *conn)
+{
+	conn->host_shut |= PACKET_NO_RECEIVE;
+	return settle(conn);
+}
+
+unsigned conn_delivered(struct conn *conn, uint32_t len)
+{
+	credit_forwarded(&conn->credit, len);
+	if (conn->state != CONN_OPEN)
+		return 0;
+	if (!(conn->guest_shut & PACKET_NO_SEND) &&
+	    credit_update_due(&conn->credit))
+		conn->pending |= OWES_CREDIT_UPDATE;
+	return settle(conn);
+}
+
+unsigned conn_timed_out(struct conn *conn)
+{
+	enum conn_deadline which = (enum conn_deadline)conn->deadline;
+
+	conn->deadline = CONN_NO_DEADLINE;
+	if (which != CONN_PROBE_DEADLINE)
+		return conn_abort(conn);
+	if (conn->starving)
+		conn->pending |= OWES_CREDIT_REQUEST;
+	return 0;
+}
+
+uint32_t conn_may_send(const struct conn *conn)
+{
+	if (conn->state != CONN_OPEN || (conn->pending & OWES_RESPONSE) ||
+	    (conn->guest_shut & PACKET_NO_RECEIVE))
+		return 0;
+	return credit_room(&conn->credit);
+}
+
+void conn_starved(struct conn *conn)
+{
+	if (conn->starving || conn->state != CONN_OPEN)
+		return;
+	conn->starving = true;
+	if (!conn->peer_updates)
+		conn->pending |= OWES_CREDIT_REQUEST;
+}
+
+static unsigned untold_shut(const struct conn *conn)
+{
+	if (conn->state != CONN_OPEN && conn->state != CONN_CLOSING)
+		return 0;
+	return conn->host_shut & ~(unsigned)conn->told_shut;
+}
+
+bool conn_has_control(const struct conn *conn)
+{
+	return conn->pending || untold_shut(conn);
+}
+
+/* The only place that tells the guest of our buffer. */
+static void address_packet(struct conn *conn, uint32_t guest_cid,
+			   struct packet *out)
+{
+	*out = (struct packet){
+		.type = PACKET_STREAM,
+		.src_cid = conn->local_cid,
+		.dst_cid = guest_cid,
+		.src_port = conn->local_port,
+		.dst_port = conn->peer_port,
+		.buf_alloc = conn->credit.buf_alloc,
+		.fwd_cnt = conn->credit.fwd_cnt,
+	};
+	credit_announced(&conn->credit);
+	conn->pending &= (uint8_t)~OWES_CREDIT_UPDATE;
+}
+
+void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
+		     struct packet *out)
+{
+	address_packet(conn, guest_cid, out);
+	out->op = PACKET_RW;
+	out->len = len;
+	credit_sent(&conn->credit, len);
+}
+
+/* Replies that may come first, in the order in which the guest must see them. */
+static const struct {
+	uint8_t bit;
+	enum packet_op op;
+} replies[] = {
+	{ OWES_RST, PACKET_RST },
+	{ OWES_REQUEST, PACKET_REQUEST },
+	{ OWES_RESPONSE, PACKET_RESPONSE },
+	{ OWES_CREDIT_REQUEST, PACKET_CREDIT_REQUEST },
+};
+
+bool conn_next_control(struct conn *conn, uint32_t guest_cid,
+		       struct packet *out)
+{
+	unsigned i, shut = untold_shut(conn);
+	uint8_t owed = conn->pending;
+
+	if (!owed && !shut)
+		return false;
+	address_packet(conn, guest_cid, out);
+	for (i = 0; i < ARRAY_SIZE(replies); i++) {
+		if (owed & replies[i].bit) {
+			conn->pending &= (uint8_t)~replies[i].bit;
+			out->op = replies[i].op;
+			return true;
+		}
+	}
+	if (shut) {
+		conn->told_shut = conn->host_shut;
+		out->op = PACKET_SHUTDOWN;
+		out->flags = conn->told_shut;
+		return true;
+	}
+	out->op = PACKET_CREDIT_UPDATE;
+	return true;
+}
+
+enum conn_deadline conn_due(const struct conn *conn)
+{
+	switch ((enum conn_state)conn->state) {
+	case CONN_HOST_PENDING:
+		return CONN_CONNECT_DEADLINE;
+	case CONN_GUEST_PENDING:
+		return CONN_RESPONSE_DEADLINE;
+	case CONN_OPEN:
+		return conn->starving ? CONN_PROBE_DEADLINE : CONN_NO_DEADLINE;
+	case CONN_CLOSING:
+		return CONN_CLOSE_DEADLINE;
+	case CONN_CLOSED:
+	case CONN_STATES:
+		break;
+	}
+	return CONN_NO_DEADLINE;
+}
+
+bool conn_finished(const struct conn *conn)
+{
+	return conn->state == CONN_CLOSED && !conn->pending;
+}

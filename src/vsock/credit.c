@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "vsock/credit.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+void credit_init(struct credit *credit, uint32_t buf_alloc)
+{
+	*credit = (struct credit){ .buf_alloc = buf_alloc };
+}
+
+/* A comes at or before B in the byte stream; they are less than 2^31 apart. */
+static bool at_or_before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(b - a) >= 0;
+}
+
+/* Forgets the marks that end at or before peer_fwd_cnt. */
+static void retire_packets(struct credit *c)
+{
+	unsigned done = 0, i;
+
+	while (done < c->nmarks &&
+	       at_or_before(c->marks[done].end, c->peer_fwd_cnt)) {
+		c->packets -= c->marks[done].packets;
+		done++;
+	}
+	if (!done)
+		return;
+	c->nmarks = (uint8_t)(c->nmarks - done);
+	for (i = 0; i < c->nmarks; i++)
+		c->marks[i] = c->marks[i + done];
+}
+
+bool credit_from_peer(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
+{
+	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;
+	uint32_t progress = fwd_cnt - c->peer_fwd_cnt;
+
+	c->peer_buf_alloc = buf_alloc;
+	if (progress > unacked)
+		return progress > UINT32_MAX / 2;
+	if (progress) {
+		c->peer_fwd_cnt = fwd_cnt;
+		retire_packets(c);
+	}
+	return true;
+}
+
+uint32_t credit_room(const struct credit *c)
+{
+	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;
+
+	/* The peer may have shrunk its buffer below what is under way. */
+	if (unacked >= c->peer_buf_alloc || !credit_packets(c))
+		return 0;
+	return c->peer_buf_alloc - unacked;
+}
+
+uint32_t credit_packets(const struct credit *c)
+{
+	uint32_t limit = c->peer_buf_alloc / CREDIT_BYTES_PER_PACKET;
+
+	if (!limit)
+		limit = 1;
+	return limit > c->packets ? limit - c->packets : 0;
+}
+
+/*
+ * A mark covers at least a CREDIT_MARKS'th of the limit before the next one
+ * begins, so that the marks never run out; then the last one is extended,
+ * which only delays what it retires.
+ */
+static bool last_mark_is_full(const struct credit *c)
+{
+	uint32_t limit = c->peer_buf_alloc / CREDIT_BYTES_PER_PACKET;
+
+	return c->marks[c->nmarks - 1].packets >= limit / CREDIT_MARKS;
+}
+
+void credit_sent(struct credit *c, uint32_t len)
+{
+	struct credit_mark *mark;
+
+	c->tx_cnt += len;
+	c->packets++;
+	if (!c->nmarks || (c->nmarks < CREDIT_MARKS && last_mark_is_full(c)))
+		c->marks[c->nmarks++] = (struct credit_mark){ .packets = 0 };
+	mark = &c->marks[c->nmarks - 1];
+	mark->end = c->tx_cnt;
+	mark->packets++;
+}
+
+bool credit_received(struct credit *c, uint32_t len)
+{
+	if (len > c->buf_alloc - credit_held(c))
+		return false;
+	c->rx_cnt += len;
+	return true;
+}
+
+void credit_forwarded(struct credit *c, uint32_t len)
+{
+	debug_assert(len <= credit_held(c));
+	c->fwd_cnt += len;
+}
+
+uint32_t credit_held(const struct credit *c)
+{
+	return c->rx_cnt - c->fwd_cnt;
+}
+
+bool credit_update_due(const struct credit *c)
+{
+	uint32_t window = min_u32(c->buf_alloc, c->peer_buf_alloc);
+	uint32_t news = c->fwd_cnt - c->announced;
+	uint32_t used = c->rx_cnt - c->announced; /* as the peer sees it */
+
+	return news && used >= window / 2 && news >= window / 4;
+}
+
+void credit_announced(struct credit *c)
+{
+	c->announced = c->fwd_cnt;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Open addressing with linear probing: the key lies in the slot, so a lookup
+ * costs one cache line and the connection itself is touched only when found.
+ * Removal moves later entries back, so that there are no tombstones.
+ */
+#include "vsock/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "vsock/conn.h"
+
+#define CAPACITY_MIN 16u
+
+static uint64_t make_key(uint32_t local_port, uint32_t peer_port)
+{
+	return (uint64_t)local_port << 32 | peer_port;
+}
+
+static uint64_t conn_key(const struct conn *conn)
+{
+	return make_key(conn->local_port, conn->peer_port);
+}
+
+/* A keyed mix whose multiplications spread every bit of the key upwards. */
+static uint32_t home_slot(const struct table *table, uint64_t key)
+{
+	key ^= table->secret;
+	key *= 0x9e3779b97f4a7c15u;
+	key ^= key >> 32;
+	key *= table->secret | 1;
+	key ^= key >> 29;
+	return (uint32_t)key & (table->capacity - 1);
+}
+
+void table_init(struct table *table, uint64_t secret)
+{
+	uint32_t ports = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
+
+	*table = (struct table){
+		.secret = secret,
+		.next_port = TABLE_PORT_MIN + (uint32_t)(secret % ports),
+	};
+	timer_queue_init(&table->connecting, CONN_CONNECT_MS);
+	timer_queue_init(&table->closing, CONN_CLOSE_MS);
+	timer_queue_init(&table->probing, CONN_PROBE_MS);
+}
+
+void table_free(struct table *table)
+{
+	debug_assert(!table->count);
+	free(table->slots);
+	table->slots = NULL;
+	table->capacity = 0;
+}
+
+/* The slot that holds KEY, or the free one where it belongs. */
+static struct table_slot *probe(const struct table *table, uint64_t key)
+{
+	uint32_t i = home_slot(table, key);
+
+	while (table->slots[i].conn && table->slots[i].key != key)
+		i = (i + 1) & (table->capacity - 1);
+	return &table->slots[i];
+}
+
+struct conn *table_find(const struct table *table, uint32_t local_port,
+			uint32_t peer_port)
+{
+	if (!table->count)
+		return NULL;
+	return probe(table, make_key(local_port, peer_port))->conn;
+}
+
+static int resize(struct table *table, uint32_t capacity)
+{
+	struct table bigger = *table;
+	uint32_t i;
+
+	bigger.slots = calloc(capacity, sizeof(*bigger.slots));
+	if (!bigger.slots)
+		return -ENOMEM;
+	bigger.capacity = capacity;
+	for (i = 0; i < table->capacity; i++)
+		if (table->slots[i].conn)
+			*probe(&bigger, table->slots[i].key) = table->slots[i];
+	free(table->slots);
+	table->slots = bigger.slots;
+	table->capacity = capacity;
+	return 0;
+}
+
+int table_insert(struct table *table, struct conn *conn)
+{
+	struct table_slot *slot;
+	int err;
+
+	if (table->count >= TABLE_MAX)
+		return -ENOSPC;
+	if (table->count >= table->capacity / 4 * 3) {
+		err = resize(table, table->capacity ? table->capacity * 2
+						    : CAPACITY_MIN);
+		if (err)
+			return err;
+	}
+	slot = probe(table, conn_key(conn));
+	if (slot->conn)
+		return -EEXIST;
+	*slot = (struct table_slot){ conn_key(conn), conn };
+	table->count++;
+	return 0;
+}
+
+/* Entry I may move back to the gap unless its home lies behind the gap. */
+static bool may_fill(const struct table *table, uint32_t gap, uint32_t i)
+{
+	uint32_t mask = table->capacity - 1;
+	uint32_t home = home_slot(table, table->slots[i].key);
+
+	return ((i - home) & mask) >= ((i - gap) & mask);
+}
+
+static void close_gap(struct table *table, uint32_t gap)
+{
+	uint32_t mask = table->capacity - 1;
+	uint32_t i;
+
+	for (i = (gap + 1) & mask; table->slots[i].conn; i = (i + 1) & mask) {
+		if (!may_fill(table, gap, i))
+			continue;
+		table->slots[gap] = table->slots[i];
+		gap = i;
+	}
+	table->slots[gap].conn = NULL;
+}
+
+/* Gives memory back after a peak; keeps some so that it need not come again. */
+static void shrink(struct table *table)
+{
+	if (table->capacity > CAPACITY_MIN &&
+	    table->count < table->capacity / 16)
+		resize(table, table->capacity / 4 > CAPACITY_MIN
+				      ? table->capacity / 4
+				      : CAPACITY_MIN);
+}
+
+void table_remove(struct table *table, struct conn *conn)
+{
+	struct table_slot *slot = probe(table, conn_key(conn));
+
+	debug_assert(slot->conn == conn);
+	timer_disarm(&conn->timer);
+	conn->deadline = CONN_NO_DEADLINE;
+	close_gap(table, (uint32_t)(slot - table->slots));
+	table->count--;
+	shrink(table);
+}
+
+uint32_t table_new_port(struct table *table, uint32_t peer_port)
+{
+	uint32_t tries = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
+
+	while (tries--) {
+		uint32_t port = table->next_port;
+
+		table->next_port = port == TABLE_PORT_MAX ? TABLE_PORT_MIN
+							  : port + 1;
+		if (!table_find(table, port, peer_port))
+			return port;
+	}
+	return 0;
+}
+
+static struct timer_queue *queue_for(struct table *table,
+				     enum conn_deadline deadline)
+{
+	switch (deadline) {
+	case CONN_CONNECT_DEADLINE:
+	case CONN_RESPONSE_DEADLINE:
+		return &table->connecting;
+	case CONN_CLOSE_DEADLINE:
+		return &table->closing;
+	case CONN_PROBE_DEADLINE:
+		return &table->probing;
+	case CONN_NO_DEADLINE:
+	case CONN_DEADLINES:
+		break;
+	}
+	return NULL;
+}
+static_assert(CONN_CONNECT_MS == CONN_RESPONSE_MS, "they share a queue");
+
+void table_set_deadline(struct table *table, struct conn *conn,
+			uint64_t now_ms)
+{
+	enum conn_deadline due = conn_due(conn);
+	struct timer_queue *queue;
+
+	if (likely(conn->deadline == due))
+		return;
+	conn->deadline = (uint8_t)due;
+	queue = queue_for(table, due);
+	if (queue)
+		timer_arm(queue, &conn->timer, now_ms);
+	else
+		timer_disarm(&conn->timer);
+}
+
+struct conn *table_take_due(struct table *table, uint64_t now_ms)
+{
+	struct timer *timer = timer_take_due(&table->connecting, now_ms);
+
+	if (!timer)
+		timer = timer_take_due(&table->closing, now_ms);
+	if (!timer)
+		timer = timer_take_due(&table->probing, now_ms);
+	return timer ? container_of(timer, struct conn, timer) : NULL;
+}
+
+uint64_t table_next_deadline(const struct table *table)
+{
+	uint64_t next = timer_next(&table->connecting);
+
+	if (timer_next(&table->closing) < next)
+		next = timer_next(&table->closing);
+	if (timer_next(&table->probing) < next)
+		next = timer_next(&table->probing);
+	return next;
+}
+
+struct conn *table_next(const struct table *table, uint32_t *pos)
+{
+	while (*pos < table->capacity) {
+		struct conn *conn = table->slots[(*pos)++].conn;
+
+		if (conn)
+			return conn;
+	}
+	return NULL;
+}
