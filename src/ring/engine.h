@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What an engine implements, and what ring.c does for all of them. For the
+ * files of this folder only; ring.h states what each function promises.
+ */
+#ifndef URING_VSOCK_RING_ENGINE_H
+#define URING_VSOCK_RING_ENGINE_H
+
+#include "ring/ring.h"
+
+/* Every send and receive: never waits, never raises SIGPIPE. */
+#define RING_MSG_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+
+struct ring_engine {
+	const char *name;
+	struct ring *(*open)(const char **why);
+	void (*close)(struct ring *ring);
+	int (*watch)(struct ring *ring, struct ring_watch *watch);
+	void (*watch_writable)(struct ring *ring, struct ring_watch *watch);
+	int (*accept)(struct ring *ring, struct ring_watch *watch);
+	void (*unwatch)(struct ring *ring, struct ring_watch *watch);
+	/* Performs queued[0..nqueued), of which there are at least two. */
+	void (*run)(struct ring *ring);
+	unsigned (*wait)(struct ring *ring, int timeout_ms);
+	bool (*has_events)(struct ring *ring);
+};
+
+struct ring {
+	const struct ring_engine *engine;
+	struct ring_io *queued[RING_BATCH_MAX];
+	unsigned nqueued;
+};
+
+/* Performs one operation by its plain system call. */
+void ring_perform(struct ring_io *io);
+
+extern const struct ring_engine ring_engine_epoll;
+#ifdef HAVE_LIBURING
+extern const struct ring_engine ring_engine_io_uring;
+#endif
+
+#endif

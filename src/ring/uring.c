@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The io_uring engine; the only user of liburing.
+ *
+ * Readiness is multishot POLL and multishot ACCEPT; both are armed anew
+ * whenever a completion comes without F_MORE (a full completion queue ends a
+ * multishot). Sends and receives carry MSG_DONTWAIT, so each completes inside
+ * the io_uring_enter(2) that submits it.
+ *
+ * user_data is a pointer whose low bits name the kind of request.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "ring/engine.h"
+
+#define SQ_ENTRIES 512
+#define CQ_ENTRIES 4096
+
+/* Registered files, for connections that prove to be busy. */
+#define FILES_MAX 1024
+#define FILE_USES_MIN 64
+
+enum tag {
+	TAG_IO,
+	TAG_READABLE,
+	TAG_WRITABLE,
+	TAG_ACCEPT,
+	TAG_CANCEL,
+	TAG_MASK = 7,
+};
+
+struct uring {
+	struct ring base;
+	struct io_uring ur;
+	unsigned unfinished; /* operations of this ring_run() */
+	bool accept_multishot;
+	unsigned nfree; /* of the registered files; 0 also without any */
+	int free_files[FILES_MAX];
+};
+
+static struct uring *uring_of(struct ring *ring)
+{
+	return container_of(ring, struct uring, base);
+}
+
+/* The newest way of running completions that this kernel takes. */
+static int set_up(struct io_uring *ur)
+{
+	static const unsigned ways[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			IORING_SETUP_SUBMIT_ALL,
+		IORING_SETUP_SUBMIT_ALL,
+		0,
+	};
+	int err = -ENOSYS;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		struct io_uring_params params = {
+			.flags = ways[i] | IORING_SETUP_CQSIZE,
+			.cq_entries = CQ_ENTRIES,
+		};
+
+		err = io_uring_queue_init_params(SQ_ENTRIES, ur, &params);
+		if (err != -EINVAL)
+			break;
+	}
+	return err;
+}
+
+static const char *explain(int err)
+{
+	switch (err) {
+	case -ENOSYS:
+		return "the kernel has no io_uring";
+	case -EPERM:
+		return "io_uring is forbidden here, by the sysctl "
+		       "kernel.io_uring_disabled or a seccomp filter";
+	case -ENOMEM:
+		return "not enough lockable memory: raise RLIMIT_MEMLOCK";
+	case -EMFILE:
+	case -ENFILE:
+		return "no descriptor is free";
+	default:
+		return "io_uring_setup failed";
+	}
+}
+
+static bool has_operations(struct io_uring *ur)
+{
+	static const int needed[] = {
+		IORING_OP_POLL_ADD, IORING_OP_SENDMSG, IORING_OP_RECVMSG,
+		IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL,
+	};
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ur);
+	bool all = probe;
+	size_t i;
+
+	for (i = 0; probe && i < ARRAY_SIZE(needed); i++)
+		all = all && io_uring_opcode_supported(probe, needed[i]);
+	io_uring_free_probe(probe);
+	return all;
+}
+
+/* Multishot POLL is no operation of its own: arm one and look. */
+static bool polls_multishot(struct io_uring *ur)
+{
+	int ends[2];
+	bool works = false;
+	struct io_uring_cqe *cqe;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ur);
+
+	if (!sqe || pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	io_uring_prep_poll_multishot(sqe, ends[1], POLLOUT);
+	io_uring_sqe_set_data64(sqe, TAG_CANCEL);
+	if (io_uring_submit_and_wait(ur, 1) == 1 &&
+	    io_uring_peek_cqe(ur, &cqe) == 0) {
+		works = cqe->res > 0 && (cqe->flags & IORING_CQE_F_MORE);
+		io_uring_cqe_seen(ur, cqe);
+	}
+	/* The hang-up ends the request; TAG_CANCEL completions are ignored. */
+	fd_close(&ends[0]);
+	sqe = io_uring_get_sqe(ur);
+	if (sqe) {
+		io_uring_prep_cancel64(sqe, TAG_CANCEL, 0);
+		io_uring_sqe_set_data64(sqe, TAG_CANCEL);
+		io_uring_submit(ur);
+	}
+	fd_close(&ends[1]);
+	return works;
+}
+
+/* Both are gains only: without them everything works as well. */
+static void register_what_helps(struct uring *u)
+{
+	unsigned i;
+
+	io_uring_register_ring_fd(&u->ur);
+	if (io_uring_register_files_sparse(&u->ur, FILES_MAX) < 0)
+		return;
+	for (i = 0; i < FILES_MAX; i++)
+		u->free_files[u->nfree++] = (int)i;
+}
+
+static struct ring *uring_open(const char **why)
+{
+	struct uring *u = calloc(1, sizeof(*u));
+	int err;
+
+	if (!u) {
+		*why = "out of memory";
+		return NULL;
+	}
+	err = set_up(&u->ur);
+	if (err) {
+		*why = explain(err);
+		goto no_ring;
+	}
+	if (!has_operations(&u->ur) || !polls_multishot(&u->ur)) {
+		*why = "the kernel's io_uring lacks operations: "
+		       "Linux 5.13 or later is needed";
+		err = -ENOSYS;
+		goto lacks_operations;
+	}
+	u->accept_multishot = true;
+	register_what_helps(u);
+	return &u->base;
+
+lacks_operations:
+	io_uring_queue_exit(&u->ur);
+no_ring:
+	free(u);
+	errno = -err;
+	return NULL;
+}
+
+static void uring_close(struct ring *ring)
+{
+	struct uring *u = uring_of(ring);
+
+	io_uring_queue_exit(&u->ur);
+	free(u);
+}
+
+static struct io_uring_sqe *take_sqe(struct uring *u)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ur);
+
+	while (!sqe) {
+		io_uring_submit(&u->ur);
+		sqe = io_uring_get_sqe(&u->ur);
+	}
+	return sqe;
+}
+
+/* After the prep function, on every SQE: io_uring_get_sqe() leaves the
+ * user_data of the one before in place. */
+static void seal(struct io_uring_sqe *sqe, void *object, enum tag tag)
+{
+	io_uring_sqe_set_data64(sqe, (uintptr_t)object | tag);
+}
+
+static int uring_watch(struct ring *ring, struct ring_watch *watch)
+{
+	struct io_uring_sqe *sqe = take_sqe(uring_of(ring));
+
+	io_uring_prep_poll_multishot(sqe, watch->fd, POLLIN | POLLRDHUP);
+	seal(sqe, watch, TAG_READABLE);
+	watch->readable_armed = true;
+	watch->in_flight++;
+	return 0;
+}
+
+static void uring_watch_writable(struct ring *ring, struct ring_watch *watch)
+{
+	struct io_uring_sqe *sqe = take_sqe(uring_of(ring));
+
+	io_uring_prep_poll_add(sqe, watch->fd, POLLOUT);
+	seal(sqe, watch, TAG_WRITABLE);
+	watch->writable_armed = true;
+	watch->in_flight++;
+}
+
+static void arm_accept(struct uring *u, struct ring_watch *watch)
+{
+	struct io_uring_sqe *sqe = take_sqe(u);
+	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	if (u->accept_multishot)
+		io_uring_prep_multishot_accept(sqe, watch->fd, NULL, NULL,
+					       flags);
+	else
+		io_uring_prep_accept(sqe, watch->fd, NULL, NULL, flags);
+	seal(sqe, watch, TAG_ACCEPT);
+	watch->readable_armed = true;
+	watch->in_flight++;
+}
+
+static int uring_accept(struct ring *ring, struct ring_watch *watch)
+{
+	int flags = fcntl(watch->fd, F_GETFL);
+
+	/* ACCEPT on a non-blocking socket fails instead of waiting. */
+	if (flags < 0 || fcntl(watch->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	arm_accept(uring_of(ring), watch);
+	return 0;
+}
+
+static void cancel(struct uring *u, struct ring_watch *watch, enum tag tag)
+{
+	struct io_uring_sqe *sqe = take_sqe(u);
+
+	io_uring_prep_cancel64(sqe, (uintptr_t)watch | tag, 0);
+	seal(sqe, NULL, TAG_CANCEL);
+}
+
+static void release_file(struct uring *u, struct ring_watch *watch)
+{
+	const int none = -1;
+
+	if (watch->slot >= 0) {
+		io_uring_register_files_update(&u->ur, (unsigned)watch->slot,
+					       &none, 1);
+		u->free_files[u->nfree++] = watch->slot;
+	}
+	watch->slot = -1;
+	watch->uses = 0;
+}
+
+static void uring_unwatch(struct ring *ring, struct ring_watch *watch)
+{
+	struct uring *u = uring_of(ring);
+
+	release_file(u, watch);
+	if (watch->readable_armed)
+		cancel(u, watch, watch->accepting ? TAG_ACCEPT : TAG_READABLE);
+	if (watch->writable_armed)
+		cancel(u, watch, TAG_WRITABLE);
+	watch->readable_armed = false;
+	watch->writable_armed = false;
+}
+
+/* Registering costs a system call, so only a busy connection's file is. */
+static void use_file(struct uring *u, struct io_uring_sqe *sqe,
+		     struct ring_watch *watch)
+{
+	int slot;
+
+	if (watch->slot < 0) {
+		if (++watch->uses != FILE_USES_MIN || !u->nfree)
+			return;
+		slot = u->free_files[u->nfree - 1];
+		if (io_uring_register_files_update(&u->ur, (unsigned)slot,
+						   &watch->fd, 1) != 1)
+			return;
+		u->nfree--;
+		watch->slot = slot;
+	}
+	sqe->fd = watch->slot;
+	sqe->flags |= IOSQE_FIXED_FILE;
+}
+
+/*
+ * A request that ring_unwatch() cancelled. Its watch may meanwhile have been
+ * started again, which is none of the old request's business.
+ */
+static bool cancelled(struct ring_watch *watch, int res)
+{
+	if (res != -ECANCELED && watch->done)
+		return false;
+	watch->in_flight--;
+	return true;
+}
+
+static void on_readable(struct ring *ring, struct ring_watch *watch, int res,
+			bool more)
+{
+	if (!more && cancelled(watch, res))
+		return;
+	if (!watch->done)
+		return;
+	if (!more) {
+		watch->in_flight--;
+		watch->readable_armed = false;
+		if (res >= 0)
+			uring_watch(ring, watch);
+	}
+	watch->done(watch, res < 0 ? POLLERR : res);
+}
+
+static void on_writable(struct ring_watch *watch, int res)
+{
+	if (cancelled(watch, res))
+		return;
+	watch->in_flight--;
+	watch->writable_armed = false;
+	watch->done(watch, res < 0 ? POLLERR : res);
+}
+
+/* ACCEPT ended: go on unless accepting itself is what failed. */
+static bool accept_again(struct uring *u, int res)
+{
+	if (res == -EINVAL && u->accept_multishot) {
+		u->accept_multishot = false; /* before Linux 5.19 */
+		return true;
+	}
+	return res >= 0 || res == -ECONNABORTED || res == -EINTR;
+}
+
+static void on_accept(struct uring *u, struct ring_watch *watch, int res,
+		      bool more)
+{
+	if (!watch->done)
+		fd_close(&res);
+	if (!more && cancelled(watch, res))
+		return;
+	if (!watch->done)
+		return;
+	if (!more) {
+		watch->in_flight--;
+		watch->readable_armed = false;
+		if (accept_again(u, res))
+			arm_accept(u, watch);
+	}
+	if (res >= 0 || !watch->readable_armed)
+		watch->done(watch, res);
+}
+
+/* Returns whether it was a report. */
+static bool complete(struct uring *u, uint64_t data, int res, bool more)
+{
+	void *object = (void *)(uintptr_t)(data & ~(uint64_t)TAG_MASK);
+
+	switch ((enum tag)(data & TAG_MASK)) {
+	case TAG_IO:
+		((struct ring_io *)object)->result = res;
+		u->unfinished--;
+		return false;
+	case TAG_READABLE:
+		on_readable(&u->base, object, res, more);
+		return true;
+	case TAG_WRITABLE:
+		on_writable(object, res);
+		return true;
+	case TAG_ACCEPT:
+		on_accept(u, object, res, more);
+		return true;
+	case TAG_CANCEL:
+	case TAG_MASK: /* liburing's own time-outs */
+		break;
+	}
+	return false;
+}
+
+static unsigned reap(struct uring *u)
+{
+	struct io_uring_cqe *cqe;
+	unsigned reports = 0;
+
+	while (io_uring_cq_ready(&u->ur) &&
+	       io_uring_peek_cqe(&u->ur, &cqe) == 0) {
+		uint64_t data = io_uring_cqe_get_data64(cqe);
+		bool more = cqe->flags & IORING_CQE_F_MORE;
+		int res = cqe->res;
+
+		io_uring_cqe_seen(&u->ur, cqe);
+		reports += complete(u, data, res, more);
+	}
+	return reports;
+}
+
+static void queue_io(struct uring *u, struct ring_io *io)
+{
+	struct io_uring_sqe *sqe = take_sqe(u);
+
+	if (io->receive)
+		io_uring_prep_recvmsg(sqe, io->watch->fd, &io->msg,
+				      RING_MSG_FLAGS);
+	else
+		io_uring_prep_sendmsg(sqe, io->watch->fd, &io->msg,
+				      RING_MSG_FLAGS);
+	seal(sqe, io, TAG_IO);
+	use_file(u, sqe, io->watch);
+	u->unfinished++;
+}
+
+static void uring_run(struct ring *ring)
+{
+	struct uring *u = uring_of(ring);
+	unsigned i;
+
+	for (i = 0; i < ring->nqueued; i++)
+		queue_io(u, ring->queued[i]);
+	io_uring_submit_and_get_events(&u->ur);
+	reap(u);
+	/* What a full completion queue held back. */
+	while (u->unfinished) {
+		io_uring_submit_and_wait(&u->ur, 1);
+		reap(u);
+	}
+}
+
+static bool uring_has_events(struct ring *ring)
+{
+	struct uring *u = uring_of(ring);
+	unsigned flags = IO_URING_READ_ONCE(*u->ur.sq.kflags);
+
+	return io_uring_cq_ready(&u->ur) ||
+	       (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+}
+
+static unsigned uring_wait(struct ring *ring, int timeout_ms)
+{
+	struct uring *u = uring_of(ring);
+	struct io_uring_cqe *cqe;
+	struct __kernel_timespec ts = {
+		.tv_sec = timeout_ms / 1000,
+		.tv_nsec = timeout_ms % 1000 * 1000000L,
+	};
+
+	if (timeout_ms < 0)
+		io_uring_submit_and_wait(&u->ur, 1);
+	else if (timeout_ms > 0)
+		io_uring_submit_and_wait_timeout(&u->ur, &cqe, 1, &ts, NULL);
+	else if (uring_has_events(ring) || io_uring_sq_ready(&u->ur))
+		io_uring_submit_and_get_events(&u->ur);
+	return reap(u);
+}
+
+const struct ring_engine ring_engine_io_uring = {
+	.name = "io_uring",
+	.open = uring_open,
+	.close = uring_close,
+	.watch = uring_watch,
+	.watch_writable = uring_watch_writable,
+	.accept = uring_accept,
+	.unwatch = uring_unwatch,
+	.run = uring_run,
+	.wait = uring_wait,
+	.has_events = uring_has_events,
+};
