@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "queues.h"
@@ -20,6 +21,7 @@
 
 struct frontend;
 struct listener;
+struct loop;
 struct memory;
 struct service;
 struct vm_config;
@@ -37,6 +39,7 @@ enum guest_queue_index {
 struct guest {
 	const struct vm_config *config;
 	struct service *service;
+	struct loop *loop;
 	char label[48]; /* "name[cid]", for log lines */
 
 	/* vhost-user session: written by frontend.c and queues.c alone. */
@@ -50,13 +53,15 @@ struct guest {
 	/* Connections: written by link.c, from_guest.c and to_guest.c. */
 	struct table conns;
 	struct list ready;    /* links with something for the guest */
-	struct list greeting; /* links whose CONNECT line is awaited */
+	struct list flushing; /* links whose host socket takes bytes again */
+	struct list greeting; /* links without a CONNECT line, oldest first */
+	struct list knocking; /* those of them from whom something came */
 	unsigned greetings;
 	struct resets resets; /* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
 	bool rx_short; /* something waits for the guest's RX buffers */
-	uint8_t call_due; /* a bit for each queue: the driver wants a call */
+	bool broken;   /* a broken queue was seen and dealt with */
 
 	struct listener *listener; /* <uds-path> */
 	struct list active;   /* on the service's list while it has work */
@@ -66,7 +71,7 @@ struct guest {
 
 /* NULL and errno on lack of memory. */
 struct guest *guest_new(const struct vm_config *config,
-			struct service *service);
+			struct service *service, struct loop *loop);
 
 /* Its connections, listener and front end must be gone. Accepts NULL. */
 void guest_free(struct guest *guest);
@@ -75,6 +80,9 @@ uint32_t guest_cid(const struct guest *guest);
 
 /* Both data rings run and are healthy: packets can be exchanged. */
 bool guest_running(const struct guest *guest);
+
+/* It has work: it is served in the coming turn. */
+void guest_wake(struct guest *guest);
 
 /* A line prefixed with the VM's name and CID. */
 #define guest_log(guest, level, ...)                              \

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "guest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "config.h"
+#include "loop.h"
+
+/* Seeds the connection table's hash; weaker is no danger to memory. */
+static uint64_t random_secret(const struct guest *guest)
+{
+	uint64_t secret;
+
+	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+		secret = clock_ns() ^ (uintptr_t)guest;
+	return secret;
+}
+
+struct guest *guest_new(const struct vm_config *config,
+			struct service *service, struct loop *loop)
+{
+	struct guest *guest = calloc(1, sizeof(*guest));
+	unsigned i;
+
+	if (!guest)
+		return NULL;
+	guest->config = config;
+	guest->service = service;
+	guest->loop = loop;
+	snprintf(guest->label, sizeof(guest->label), "%.30s[%u]",
+		 config->name, config->guest_cid);
+	for (i = 0; i < GUEST_QUEUES; i++)
+		queue_init(&guest->queue[i]);
+	table_init(&guest->conns, random_secret(guest));
+	list_init(&guest->ready);
+	list_init(&guest->flushing);
+	list_init(&guest->greeting);
+	list_init(&guest->knocking);
+	list_init(&guest->active);
+	resets_init(&guest->resets);
+	return guest;
+}
+
+void guest_free(struct guest *guest)
+{
+	unsigned i;
+
+	if (!guest)
+		return;
+	debug_assert(!guest->frontend && !guest->greetings);
+	list_remove(&guest->active);
+	for (i = 0; i < GUEST_QUEUES; i++)
+		queue_free(&guest->queue[i]);
+	memory_put(guest->memory);
+	table_free(&guest->conns);
+	resets_free(&guest->resets);
+	free(guest);
+}
+
+uint32_t guest_cid(const struct guest *guest)
+{
+	return guest->config->guest_cid;
+}
+
+bool guest_running(const struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_RX]) &&
+	       queue_active(&guest->queue[GUEST_TX]);
+}
+
+void guest_wake(struct guest *guest)
+{
+	if (list_empty(&guest->active))
+		list_append(&guest->loop->active, &guest->active);
+}

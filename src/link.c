@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "config.h"
+#include "guest.h"
+#include "loop.h"
+#include "ring/ring.h"
+#include "vsock/handshake.h"
+#include "vsock/packet.h"
+
+/* The first read of a connection offers this many receive buffers. */
+#define BURST_MIN 2
+
+struct link *link_of(struct conn *conn)
+{
+	return container_of(conn, struct link, conn);
+}
+
+static struct link *link_new(struct guest *guest, enum link_phase phase)
+{
+	struct link *link = calloc(1, sizeof(*link));
+
+	if (!link)
+		return NULL;
+	link->guest = guest;
+	link->phase = (uint8_t)phase;
+	link->fd = -1;
+	link->staged = LINK_NOT_STAGED;
+	link->burst = BURST_MIN;
+	ring_watch_init(&link->watch);
+	list_init(&link->node);
+	list_init(&link->host_node);
+	timer_init(&link->timer);
+	timer_init(&link->conn.timer);
+	backlog_init(&link->backlog);
+	return link;
+}
+
+struct link *link_new_greeting(struct guest *guest, int fd)
+{
+	struct link *link = link_new(guest, LINK_GREETING);
+
+	if (!link) {
+		fd_close(&fd);
+		return NULL;
+	}
+	link->fd = fd;
+	return link;
+}
+
+struct link *link_new_from_guest(struct guest *guest,
+				 const struct packet *request)
+{
+	struct link *link = link_new(guest, LINK_PARTED);
+
+	if (link)
+		conn_init_from_guest(&link->conn, request,
+				     guest->config->tx_buffer_size);
+	return link;
+}
+
+int link_join(struct link *link)
+{
+	int err = table_insert(&link->guest->conns, &link->conn);
+
+	if (!err)
+		link->phase = LINK_JOINED;
+	return err;
+}
+
+static void on_event(struct ring_watch *watch, int events)
+{
+	struct link *link = container_of(watch, struct link, watch);
+	struct guest *guest = link->guest;
+
+	if (events & (POLLIN | POLLHUP | POLLRDHUP | POLLERR))
+		link->readable = true;
+	if (events & POLLHUP)
+		link->hung_up = true;
+	if (link->phase == LINK_GREETING) {
+		list_remove(&link->host_node);
+		list_append(&guest->knocking, &link->host_node);
+	} else if ((events & (POLLOUT | POLLHUP | POLLERR)) &&
+		   backlog_len(&link->backlog)) {
+		list_remove(&link->host_node);
+		list_append(&guest->flushing, &link->host_node);
+	}
+	guest_wake(guest);
+	link_refresh(link);
+}
+
+int link_watch(struct link *link)
+{
+	int size = LINK_SNDBUF;
+
+	setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return ring_watch(link->guest->loop->ring, &link->watch, link->fd,
+			  on_event);
+}
+
+/*
+ * close(2) alone would leave the host program waiting while the ring still
+ * holds the file for a poll that is being cancelled.
+ */
+static void close_socket(struct link *link)
+{
+	if (link->fd < 0)
+		return;
+	shutdown(link->fd, SHUT_RDWR);
+	ring_unwatch(link->guest->loop->ring, &link->watch);
+	fd_close(&link->fd);
+	link->guest->loop->descriptor_freed = true;
+	timer_disarm(&link->timer);
+	list_remove(&link->host_node);
+	backlog_free(&link->backlog);
+	link->readable = false;
+}
+
+static bool flushed(const struct link *link)
+{
+	return link->staged == LINK_NOT_STAGED &&
+	       !backlog_len(&link->backlog);
+}
+
+void link_drained(struct link *link)
+{
+	if (!flushed(link) || link->fd < 0)
+		return;
+	if (link->hang_up) {
+		close_socket(link);
+	} else if (link->end_writes) {
+		link->end_writes = false;
+		shutdown(link->fd, SHUT_WR);
+	}
+}
+
+/* One send: the line must come before any byte of the guest's, whole. */
+static unsigned answer_ok(struct link *link)
+{
+	char line[HANDSHAKE_ANSWER_MAX];
+	size_t len = handshake_answer(line, link->conn.local_port);
+
+	if (send(link->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    (ssize_t)len)
+		return 0;
+	return conn_abort(&link->conn);
+}
+
+void link_carry_out(struct link *link, unsigned orders)
+{
+	if (orders & CONN_ESTABLISH)
+		orders |= answer_ok(link);
+	if (orders & CONN_END_READS && link->fd >= 0)
+		shutdown(link->fd, SHUT_RD);
+	if (orders & CONN_END_WRITES)
+		link->end_writes = true;
+	if (orders & CONN_HANG_UP)
+		link->hang_up = true;
+	if (link->end_writes || link->hang_up)
+		link_drained(link);
+	link_refresh(link);
+}
+
+void link_deaf(struct link *link)
+{
+	uint32_t lost = credit_held(&link->conn.credit);
+	unsigned orders;
+
+	backlog_free(&link->backlog);
+	orders = conn_host_deaf(&link->conn);
+	if (lost)
+		orders |= conn_delivered(&link->conn, lost);
+	link_carry_out(link, orders);
+}
+
+/* A hang-up with nobody to read for: nothing else would notice it. */
+static void notice_hang_up(struct link *link)
+{
+	unsigned orders;
+
+	if (!link->hung_up || link->conn.state != CONN_OPEN ||
+	    !(link->conn.guest_shut & PACKET_NO_RECEIVE))
+		return;
+	link->readable = false;
+	orders = conn_host_ended(&link->conn, true);
+	link->hang_up |= !!(orders & CONN_HANG_UP);
+}
+
+static void part(struct link *link)
+{
+	table_remove(&link->guest->conns, &link->conn);
+	list_remove(&link->node);
+	link->phase = LINK_PARTED;
+	link->hang_up = true;
+	link_drained(link);
+}
+
+static void bury(struct link *link)
+{
+	debug_assert(link->staged == LINK_NOT_STAGED);
+	list_remove(&link->node);
+	list_append(&link->guest->loop->dead, &link->node);
+	link->phase = LINK_DEAD;
+}
+
+/* Is there anything to put into the guest's RX ring now? */
+static bool wants_guest(struct link *link)
+{
+	if (conn_has_control(&link->conn))
+		return true;
+	if (!link->readable || link->conn.state != CONN_OPEN)
+		return false;
+	if (conn_may_send(&link->conn))
+		return true;
+	conn_starved(&link->conn);
+	return conn_has_control(&link->conn);
+}
+
+static void refresh_joined(struct link *link)
+{
+	struct guest *guest = link->guest;
+
+	notice_hang_up(link);
+	if (conn_finished(&link->conn)) {
+		part(link);
+		return;
+	}
+	if (!wants_guest(link)) {
+		list_remove(&link->node);
+	} else if (list_empty(&link->node)) {
+		list_append(&guest->ready, &link->node);
+		guest_wake(guest);
+	}
+	table_set_deadline(&guest->conns, &link->conn, guest->loop->now_ms);
+	link_drained(link);
+}
+
+void link_refresh(struct link *link)
+{
+	if (link->phase == LINK_JOINED)
+		refresh_joined(link);
+	if (link->phase == LINK_PARTED && link->fd < 0 &&
+	    link->staged == LINK_NOT_STAGED)
+		bury(link);
+}
+
+void link_guest_gone(struct link *link)
+{
+	link_carry_out(link, conn_guest_gone(&link->conn));
+}
+
+void link_kill(struct link *link)
+{
+	if (link->phase == LINK_DEAD)
+		return;
+	if (link->phase == LINK_JOINED)
+		table_remove(&link->guest->conns, &link->conn);
+	else if (link->phase == LINK_GREETING)
+		link->guest->greetings--;
+	link->phase = LINK_PARTED;
+	close_socket(link);
+	link_refresh(link);
+}
+
+void link_sweep(struct loop *loop)
+{
+	struct list again;
+	struct link *link;
+
+	list_init(&again);
+	list_move_all(&again, &loop->dead);
+	while (!list_empty(&again)) {
+		link = list_first(&again, struct link, node);
+		list_remove(&link->node);
+		if (ring_watch_busy(&link->watch))
+			list_append(&loop->dead, &link->node);
+		else
+			free(link);
+	}
+}

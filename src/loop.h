@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What the parts of a service share: its ring, and the lists and deadlines by
+ * which they hand each other work. Owned and driven by service.c.
+ */
+#ifndef URING_VSOCK_LOOP_H
+#define URING_VSOCK_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/timer.h"
+
+struct ring;
+
+/* A host program may type its CONNECT line by hand. */
+#define LOOP_GREETING_MS 60000
+
+/* A full backlog is dialed again, and a lack of descriptors looked at again,
+ * after so long. */
+#define LOOP_DIALING_MS 10
+#define LOOP_RESUMING_MS 1000
+
+struct loop {
+	struct ring *ring;
+	struct list active; /* guests with work in the coming turn */
+	struct list dead;   /* links to free when the ring lets go of them */
+	struct timer_queue greeting; /* of links */
+	struct timer_queue dialing;  /* of links */
+	struct timer_queue resuming; /* of listeners */
+	uint64_t now_ms;	     /* the turn's time */
+	bool descriptor_freed;	     /* listeners may accept again */
+};
+
+#endif
