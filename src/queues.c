@@ -5,24 +5,31 @@
 #include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/fd.h"
+#include "ring/ring.h"
+
+/*
+ * The ring may refer to a watch after it was stopped, and a front end may send
+ * the next kick at once: so each kick has its own memory, which waits among
+ * the queue's past kicks until the ring has let go of it.
+ */
+struct kick {
+	struct ring_watch watch;
+	struct kick *next; /* among past kicks */
+	void *owner;
+	int fd;
+};
 
 void queue_init(struct guest_queue *q)
 {
 	*q = (struct guest_queue){ .call_fd = -1, .err_fd = -1 };
 }
 
-void queue_free(struct guest_queue *q)
-{
-	queue_stop(q);
-	fd_close(&q->call_fd);
-	fd_close(&q->err_fd);
-	queue_init(q);
-}
 
 int queue_set_size(struct guest_queue *q, uint32_t size, uint32_t max,
 		   const char **why)
@@ -69,66 +76,164 @@ int queue_set_base(struct guest_queue *q, uint32_t base, const char **why)
 	return 0;
 }
 
-/*
- * What write(2) can notify somebody through. Pipes and sockets are made
- * non-blocking. The same flag on an eventfd would change how the front end
- * itself reads it, so that there it is only found out.
- */
-static int check_notifier(int fd, bool *may_block, const char **why)
+/* What front ends notify with, and can be watched and written to. */
+static int check_notifier(int fd, struct stat *st, const char **why)
 {
-	struct stat st;
-	int flags = fcntl(fd, F_GETFL);
-	bool anonymous;
+	mode_t type;
 
-	if (flags < 0 || fstat(fd, &st) < 0) {
+	if (fstat(fd, st) < 0) {
 		*why = "unusable descriptor";
 		return -EINVAL;
 	}
-	anonymous = !(st.st_mode & S_IFMT);
-	*may_block = anonymous && !(flags & O_NONBLOCK);
-	if (anonymous)
-		return 0;
-	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
-		return fd_nonblock(fd);
-	*why = "descriptor that is no eventfd, pipe or socket";
-	return -EINVAL;
+	type = st->st_mode & S_IFMT;
+	if (type && type != S_IFIFO && type != S_IFSOCK) {
+		*why = "descriptor that is no eventfd, pipe or socket";
+		return -EINVAL;
+	}
+	return 0;
 }
 
-static int replace_notifier(int *slot, int fd, bool *may_block,
+/*
+ * Writing to it must never wait. Pipes and sockets are made non-blocking. The
+ * same flag on an eventfd would change how the front end itself reads it, so
+ * that there it is only found out.
+ */
+static int replace_notifier(int *slot, bool *may_block, int fd,
 			    const char **why)
 {
+	struct stat st;
+	bool blocks = false;
 	int ret = 0;
 
-	*may_block = false;
 	if (fd >= 0)
-		ret = check_notifier(fd, may_block, why);
+		ret = check_notifier(fd, &st, why);
 	if (ret < 0) {
 		fd_close(&fd);
 		return ret;
 	}
+	if (fd >= 0 && !(st.st_mode & S_IFMT))
+		blocks = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	else if (fd >= 0)
+		fd_nonblock(fd);
 	fd_close(slot);
 	*slot = fd;
+	*may_block = blocks;
 	return 0;
+}
+
+static bool takes_bytes(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void notify(int fd, bool may_block)
+{
+	if (fd >= 0 && (!may_block || takes_bytes(fd)))
+		eventfd_signal(fd);
+}
+
+void queue_call(struct guest_queue *q)
+{
+	q->call_missed = q->call_fd < 0;
+	notify(q->call_fd, q->call_may_block);
 }
 
 int queue_set_call(struct guest_queue *q, int fd, const char **why)
 {
-	bool may_block;
-	int ret = replace_notifier(&q->call_fd, fd, &may_block, why);
+	int ret = replace_notifier(&q->call_fd, &q->call_may_block, fd, why);
 
-	if (!ret)
-		q->call_may_block = may_block;
+	if (!ret && q->call_missed)
+		queue_call(q);
 	return ret;
 }
 
 int queue_set_err(struct guest_queue *q, int fd, const char **why)
 {
-	bool may_block;
-	int ret = replace_notifier(&q->err_fd, fd, &may_block, why);
+	return replace_notifier(&q->err_fd, &q->err_may_block, fd, why);
+}
 
-	if (!ret)
-		q->err_may_block = may_block;
-	return ret;
+void queue_tell_error(struct guest_queue *q)
+{
+	if (q->error_told)
+		return;
+	q->error_told = true;
+	notify(q->err_fd, q->err_may_block);
+}
+
+/* Frees those that the ring let go of, or ALL. */
+static void free_past_kicks(struct guest_queue *q, bool all)
+{
+	struct kick **at = &q->kicks_past;
+	struct kick *kick;
+
+	while (*at) {
+		kick = *at;
+		if (!all && ring_watch_busy(&kick->watch)) {
+			at = &kick->next;
+			continue;
+		}
+		*at = kick->next;
+		free(kick);
+	}
+}
+
+void queue_drop_kick(struct guest_queue *q, struct ring *ring)
+{
+	struct kick *kick = q->kick;
+
+	if (kick) {
+		ring_unwatch(ring, &kick->watch);
+		fd_close(&kick->fd);
+		kick->next = q->kicks_past;
+		q->kicks_past = kick;
+		q->kick = NULL;
+	}
+	free_past_kicks(q, false);
+}
+
+static struct kick *kick_new(struct ring *ring, int fd, ring_done *done,
+			     void *owner, const char **why)
+{
+	struct kick *kick;
+	struct stat st;
+
+	if (check_notifier(fd, &st, why) < 0)
+		return NULL;
+	kick = calloc(1, sizeof(*kick));
+	if (!kick) {
+		*why = "out of memory";
+		return NULL;
+	}
+	kick->fd = fd;
+	kick->owner = owner;
+	ring_watch_init(&kick->watch);
+	if (ring_watch(ring, &kick->watch, fd, done) < 0) {
+		*why = "descriptor that cannot be watched";
+		free(kick);
+		return NULL;
+	}
+	return kick;
+}
+
+int queue_set_kick(struct guest_queue *q, struct ring *ring, int fd,
+		   ring_done *done, void *owner, const char **why)
+{
+	struct kick *kick = kick_new(ring, fd, done, owner, why);
+
+	if (!kick) {
+		fd_close(&fd);
+		return -EINVAL;
+	}
+	queue_drop_kick(q, ring);
+	q->kick = kick;
+	return 0;
+}
+
+void *queue_kick_owner(struct ring_watch *watch)
+{
+	return container_of(watch, struct kick, watch)->owner;
 }
 
 bool queue_configured(const struct guest_queue *q)
@@ -177,29 +282,20 @@ void queue_reset(struct guest_queue *q)
 	q->returned = false;
 }
 
-static bool takes_bytes(int fd)
+void queue_clear(struct guest_queue *q)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct kick *past = q->kicks_past;
 
-	return poll(&p, 1, 0) == 1;
+	debug_assert(!q->kick);
+	virtq_stop(&q->vq);
+	fd_close(&q->call_fd);
+	fd_close(&q->err_fd);
+	queue_init(q);
+	q->kicks_past = past;
 }
 
-static void notify(int fd, bool may_block)
+void queue_free(struct guest_queue *q)
 {
-	if (fd < 0 || (may_block && !takes_bytes(fd)))
-		return;
-	eventfd_signal(fd);
-}
-
-void queue_call(const struct guest_queue *q)
-{
-	notify(q->call_fd, q->call_may_block);
-}
-
-void queue_tell_error(struct guest_queue *q)
-{
-	if (q->error_told)
-		return;
-	q->error_told = true;
-	notify(q->err_fd, q->err_may_block);
+	queue_clear(q);
+	free_past_kicks(q, true);
 }

@@ -47,8 +47,7 @@ void queue_init(struct guest_queue *q);
 
 /*
  * Stops, closes the eventfds and forgets everything; the kick was dropped
- * before. free() does that, and ends
- * the memory of past kicks: the ring has let go of them.
+ * before. queue_free() also ends past kicks, which the ring has let go of.
  */
 void queue_clear(struct guest_queue *q);
 void queue_free(struct guest_queue *q);
@@ -75,11 +74,11 @@ int queue_set_err(struct guest_queue *q, int fd, const char **why);
 
 /*
  * Kicks come by FD from now on, which becomes the queue's in any case. DONE is
- * called with each; queue_kick_owner() then gives back OWNER. 0 or -errno, and
- * the old kick stays. Dropping it is harmless if there is none.
+ * called with each; queue_kick_owner() then gives back OWNER. On failure
+ * (-EINVAL with *WHY) the old kick stays. Dropping it is harmless if there is none.
  */
 int queue_set_kick(struct guest_queue *q, struct ring *ring, int fd,
-		   ring_done *done, void *owner);
+		   ring_done *done, void *owner, const char **why);
 void queue_drop_kick(struct guest_queue *q, struct ring *ring);
 void *queue_kick_owner(struct ring_watch *watch);
 
