@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include "base/check.h"
+#include "virtq/virtq.h"
+#include "virtq_fixture.h"
+
+#define BUF 0
+
+static struct guest guest;
+static struct ring ring;
+static struct virtq q;
+static struct chain chain;
+static struct iovec iov[VIRTQ_CHAIN_MAX];
+static const char *why;
+
+static void set_up(void)
+{
+	guest_open(&guest);
+	why = NULL;
+}
+
+static void tear_down(void)
+{
+	virtq_stop(&q);
+	guest_close(&guest);
+}
+
+/* A started queue whose every descriptor is a chain of one 64-byte buffer. */
+static void start(uint16_t size, uint16_t base, bool event_idx)
+{
+	ring_init(&ring, &guest, size, base, event_idx);
+	for (unsigned i = 0; i < size; i++)
+		ring_desc(&ring, i, BUF + i, 64, 0, 0);
+	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why), 0);
+}
+
+static int take(void)
+{
+	return virtq_take(&q, iov, ARRAY_SIZE(iov), &chain);
+}
+
+/* One entry all the way; what publish said. */
+static bool one(void)
+{
+	ring_add(&ring, 0);
+	ck_assert_int_eq(take(), 1);
+	virtq_give(&q, chain.head, 0);
+	return virtq_publish(&q);
+}
+
+static const struct {
+	uint16_t size;
+	int rc;
+} sizes[] = {
+	{ 0, -EINVAL },	    { 1, 0 },	  { 2, 0 },	{ 3, -EINVAL },
+	{ 4, 0 },	    { 8, 0 },	  { 16, 0 },	{ 32, 0 },
+	{ 64, 0 },	    { 127, -EINVAL }, { 128, 0 }, { 256, 0 },
+	{ 512, 0 },	    { 1024, 0 },  { 2048, 0 },	{ 4096, 0 },
+	{ 8192, 0 },	    { 16384, 0 }, { 32768, 0 }, { 32769, -EINVAL },
+	{ 49152, -EINVAL }, { 65535, -EINVAL },
+};
+
+static void lap(uint16_t size, uint16_t first)
+{
+	uint32_t head;
+	uint32_t len;
+
+	for (uint16_t i = 0; i < size; i++)
+		ring_add(&ring, (uint16_t)(first + i) % size);
+	ck_assert_uint_eq(virtq_available(&q), size);
+	for (uint16_t i = 0; i < size; i++) {
+		ck_assert_int_eq(take(), 1);
+		ck_assert_uint_eq(chain.head, (uint16_t)(first + i) % size);
+		ck_assert_ptr_eq(iov[0].iov_base,
+				 mapped_at(&guest, BUF + chain.head));
+		virtq_give(&q, chain.head, chain.head + 1u);
+	}
+	ck_assert_int_eq(take(), 0);
+	ck_assert(!ring_used(&ring, &head, &len));
+	ck_assert(virtq_publish(&q));
+	for (uint16_t i = 0; i < size; i++) {
+		ck_assert(ring_used(&ring, &head, &len));
+		ck_assert_uint_eq(head, (uint16_t)(first + i) % size);
+		ck_assert_uint_eq(len, head + 1);
+	}
+	ck_assert(!ring_used(&ring, &head, &len));
+}
+
+/* Every size, through the wrap of the index at 65536. */
+START_TEST(every_size)
+{
+	uint16_t size = sizes[_i].size;
+	uint16_t base = (uint16_t)(65536 - 2 * size - 1);
+
+	ring_init(&ring, &guest, size ? size : 1, base, false);
+	ring.setup.size = size;
+	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why),
+			 sizes[_i].rc);
+	ck_assert_int_eq(virtq_running(&q), !sizes[_i].rc);
+	if (sizes[_i].rc)
+		return;
+	start(size, base, false);
+	for (unsigned i = 0; i < 4; i++)
+		lap(size, (uint16_t)(i * 5));
+	ck_assert_uint_eq(virtq_stop(&q), (uint16_t)(base + 4 * size));
+}
+END_TEST
+
+enum part { DESC, AVAIL, USED };
+
+static const struct {
+	enum part part;
+	uint64_t user;
+	int rc;
+} places[] = {
+	{ DESC, USER_BASE, 0 },
+	{ DESC, USER_BASE + 16, 0 },
+	{ DESC, USER_BASE + 8, -EINVAL },
+	{ DESC, USER_BASE + 1, -EINVAL },
+	{ AVAIL, USER_BASE + 2, 0 },
+	{ AVAIL, USER_BASE + 1, -EINVAL },
+	{ USED, USER_BASE + 4, 0 },
+	{ USED, USER_BASE + 2, -EINVAL },
+	{ USED, USER_BASE + 1, -EINVAL },
+	/* The last place that fits, and the first that does not (size 8). */
+	{ DESC, USER_BASE + SECOND_END - 128, 0 },
+	{ DESC, USER_BASE + SECOND_END - 112, -EFAULT },
+	{ AVAIL, USER_BASE + SECOND_END - 22, 0 },
+	{ AVAIL, USER_BASE + SECOND_END - 20, -EFAULT },
+	{ USED, USER_BASE + SECOND_END - 72, 0 },
+	{ USED, USER_BASE + SECOND_END - 68, -EFAULT },
+	/* Across two regions, nowhere, around zero. */
+	{ DESC, USER_BASE + FIRST_END - 16, -EFAULT },
+	{ AVAIL, USER_BASE + FIRST_END - 2, -EFAULT },
+	{ USED, USER_BASE + FIRST_END - 4, -EFAULT },
+	{ DESC, 0, -EFAULT },
+	{ AVAIL, UINT64_MAX - 1, -EFAULT },
+	{ USED, UINT64_MAX - 3, -EFAULT },
+};
+
+START_TEST(ring_addresses)
+{
+	struct virtq_setup s;
+
+	ring_init(&ring, &guest, 8, 0, true);
+	s = ring.setup;
+	switch (places[_i].part) {
+	case DESC:
+		s.desc = places[_i].user;
+		break;
+	case AVAIL:
+		s.avail = places[_i].user;
+		break;
+	case USED:
+		s.used = places[_i].user;
+		break;
+	}
+	ck_assert_int_eq(virtq_start(&q, &s, guest.memory, &why),
+			 places[_i].rc);
+	if (places[_i].rc)
+		ck_assert_str_eq(why, places[_i].rc == -EFAULT ?
+					      "ring outside guest memory" :
+					      "ring address misaligned");
+	ck_assert_int_eq(virtq_start(&q, &s, NULL, &why), -EFAULT);
+}
+END_TEST
+
+START_TEST(a_failed_start_changes_nothing)
+{
+	struct virtq_setup s;
+
+	start(8, 0, false);
+	s = ring.setup;
+	s.desc = 0;
+	ck_assert_int_eq(virtq_start(&q, &s, guest.memory, &why), -EFAULT);
+	ck_assert(virtq_running(&q));
+	one();
+}
+END_TEST
+
+static const struct {
+	uint16_t jump;
+	uint16_t taken; /* and still in flight */
+	bool breaks;
+} jumps[] = {
+	{ 8, 0, false },     { 9, 0, true },	  { 65535, 0, true },
+	{ 32768, 0, true },  { 5, 3, false },	  { 6, 3, true },
+	{ 0, 8, false },     { 1, 8, true },
+};
+
+START_TEST(available_beyond_the_size)
+{
+	start(8, 65533, false);
+	for (unsigned i = 0; i < jumps[_i].taken; i++) {
+		ring_add(&ring, (uint16_t)i);
+		ck_assert_int_eq(take(), 1);
+	}
+	ring_set_avail_index(&ring,
+			     (uint16_t)(ring.next_avail + jumps[_i].jump));
+	ck_assert_uint_eq(virtq_available(&q),
+			  jumps[_i].breaks ? 0 : jumps[_i].jump);
+	ck_assert_int_eq(virtq_broken(&q) != NULL, jumps[_i].breaks);
+}
+END_TEST
+
+START_TEST(take_sees_the_jump)
+{
+	start(8, 0, false);
+	ring_set_avail_index(&ring, 9);
+	ck_assert_int_eq(take(), -EPROTO);
+	ck_assert_int_eq(take(), 0);
+	ck_assert_str_eq(virtq_broken(&q),
+			 "more entries available than the queue has");
+}
+END_TEST
+
+/* The rest of the ring is untouched once it broke; a new start heals it. */
+START_TEST(broken_is_sticky)
+{
+	static uint8_t before[1024 * KIB];
+	void *rings = guest_at(&guest, FAR_AT);
+
+	start(8, 0, false);
+	ring_add(&ring, 0);
+	ring_add(&ring, 1);
+	ring_desc(&ring, 1, SECOND_END, 1, 0, 0);
+	ck_assert_int_eq(take(), 1);
+	ck_assert_int_eq(virtq_take(&q, iov, 8, &(struct chain){ 0 }), -EPROTO);
+	ck_assert_str_eq(virtq_broken(&q), "buffer outside guest memory");
+	ck_assert_uint_eq(q.source.fault_index, 1);
+	virtq_break(&q, "later");
+	ck_assert_str_eq(virtq_broken(&q), "buffer outside guest memory");
+	memcpy(before, rings, sizeof(before));
+	virtq_give(&q, 0, 0);
+	virtq_untake(&q, 1);
+	virtq_kicks_off(&q);
+	ck_assert(!virtq_kicks_on(&q));
+	ck_assert(!virtq_publish(&q));
+	ck_assert_uint_eq(virtq_available(&q), 0);
+	ck_assert_int_eq(take(), 0);
+	ck_assert_int_eq(memcmp(before, rings, sizeof(before)), 0);
+	ck_assert(virtq_running(&q));
+	ck_assert_uint_eq(virtq_stop(&q), 1);
+	ck_assert_ptr_nonnull(virtq_broken(&q));
+	start(8, 0, false);
+	ck_assert_ptr_null(virtq_broken(&q));
+	one();
+}
+END_TEST
+
+START_TEST(never_started)
+{
+	struct virtq idle = { 0 };
+
+	ck_assert(!virtq_running(&idle));
+	ck_assert_ptr_null(virtq_broken(&idle));
+	ck_assert_uint_eq(virtq_available(&idle), 0);
+	ck_assert_int_eq(virtq_take(&idle, iov, 1, &chain), 0);
+	virtq_give(&idle, 0, 0);
+	ck_assert(!virtq_publish(&idle));
+	virtq_kicks_off(&idle);
+	ck_assert(!virtq_kicks_on(&idle));
+	ck_assert_uint_eq(virtq_stop(&idle), 0);
+}
+END_TEST
+
+START_TEST(too_little_room)
+{
+	start(8, 0, false);
+	ring_desc(&ring, 0, BUF, 4, VRING_DESC_F_NEXT, 1);
+	ring_add(&ring, 0);
+	ck_assert_int_eq(virtq_take(&q, iov, 1, &chain), -ENOBUFS);
+	ck_assert_ptr_null(virtq_broken(&q));
+	ck_assert_int_eq(virtq_take(&q, iov, 2, &chain), 1);
+	ck_assert_uint_eq(chain.nread, 2);
+}
+END_TEST
+
+START_TEST(untaken_come_again)
+{
+	start(8, 65534, false);
+	for (uint16_t i = 0; i < 6; i++)
+		ring_add(&ring, i);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_eq(take(), 1);
+	virtq_untake(&q, 3);
+	ck_assert_uint_eq(virtq_available(&q), 4);
+	virtq_give(&q, 1, 44);
+	virtq_give(&q, 0, 45); /* any order */
+	virtq_publish(&q);
+	for (uint16_t i = 2; i < 6; i++) {
+		ck_assert_int_eq(take(), 1);
+		ck_assert_uint_eq(chain.head, i);
+	}
+	ck_assert_int_eq(take(), 0);
+	virtq_untake(&q, 4);
+	ck_assert_uint_eq(virtq_stop(&q), 0);
+}
+END_TEST
+
+START_TEST(given_in_any_order)
+{
+	static const uint16_t order[] = { 3, 0, 2, 1 };
+	uint32_t head;
+	uint32_t len;
+
+	start(4, 0, false);
+	for (uint16_t i = 0; i < 4; i++)
+		ring_add(&ring, i);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_int_eq(take(), 1);
+	for (unsigned i = 0; i < 4; i++) {
+		virtq_give(&q, order[i], 100u + order[i]);
+		ck_assert_uint_eq(ring_used_index(&ring), i & 2);
+		if (i & 1)
+			virtq_publish(&q);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert(ring_used(&ring, &head, &len));
+		ck_assert_uint_eq(head, order[i]);
+		ck_assert_uint_eq(len, 100u + order[i]);
+	}
+}
+END_TEST
+
+/* The used index comes from the ring and may differ from the base. */
+START_TEST(starts_at_the_ring_s_used_index)
+{
+	uint32_t head;
+	uint32_t len;
+
+	start(8, 100, false);
+	layout_store(&ring.used[1], 65535, __ATOMIC_SEQ_CST);
+	ring.last_used = 65535;
+	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why), 0);
+	one();
+	one();
+	ck_assert_uint_eq(ring_used_index(&ring), 1);
+	ck_assert(ring_used(&ring, &head, &len));
+	ck_assert(ring_used(&ring, &head, &len));
+}
+END_TEST
+
+/* Nothing is written after the stop, and what was pinned goes. */
+START_TEST(stop_lets_go)
+{
+	static uint8_t before[1024 * KIB];
+	void *rings = guest_at(&guest, FAR_AT);
+	unsigned mapped = mappings_of("memfd:guest");
+
+	start(8, 0, true);
+	ring_add(&ring, 0);
+	ck_assert_int_eq(take(), 1);
+	memory_put(guest.memory);
+	guest.memory = NULL;
+	ck_assert_uint_eq(mappings_of("memfd:guest"), mapped);
+	memcpy(before, rings, sizeof(before));
+	ck_assert_uint_eq(virtq_stop(&q), 1);
+	ck_assert_uint_eq(mappings_of("memfd:guest"), mapped - REGIONS);
+	ck_assert(!virtq_running(&q));
+	virtq_give(&q, 0, 0);
+	ck_assert(!virtq_publish(&q));
+	virtq_kicks_off(&q);
+	ck_assert(!virtq_kicks_on(&q));
+	ck_assert_int_eq(take(), 0);
+	ck_assert_uint_eq(virtq_stop(&q), 1);
+	ck_assert_int_eq(memcmp(before, rings, sizeof(before)), 0);
+}
+END_TEST
+
+START_TEST(remap)
+{
+	const struct memory_region *r = guest_regions();
+	int fds[REGIONS] = { guest.fd, guest.fd, guest.fd, guest.fd };
+	struct memory *fresh = memory_new(r, fds, REGIONS, &why);
+	struct memory *without = memory_remove(fresh, &r[2], &why);
+
+	start(8, 0, false);
+	one();
+	ck_assert_int_eq(virtq_remap(&q, without, &why), -EFAULT);
+	ck_assert_str_eq(why, "ring outside guest memory");
+	one();
+	ck_assert_int_eq(virtq_remap(&q, fresh, &why), 0);
+	memory_put(guest.memory);
+	guest.memory = fresh;
+	memory_put(without);
+	ring_add(&ring, 3);
+	ck_assert_int_eq(take(), 1);
+	ck_assert_ptr_eq(iov[0].iov_base, mapped_at(&guest, BUF + 3));
+	ck_assert_ptr_null(virtq_broken(&q));
+}
+END_TEST
+
+/* A queue in a file that shrinks; another guest's queue does not notice. */
+START_TEST(memory_vanishes)
+{
+	struct memory_region r = { 0, 16 * KIB, 0, 0 };
+	struct virtq_setup s = { .size = 8, .avail = 4096, .used = 8192 };
+	int fd = memfd_create("shrinks", MFD_CLOEXEC);
+	struct virtq doomed = { 0 };
+	struct memory *m;
+
+	ck_assert_int_eq(ftruncate(fd, 16 * KIB), 0);
+	m = memory_add(NULL, &r, fd, &why);
+	ck_assert_int_eq(virtq_start(&doomed, &s, m, &why), 0);
+	start(8, 0, false);
+	one();
+	ck_assert_int_eq(virtq_take(&doomed, iov, 8, &chain), 0);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_assert_int_eq(virtq_take(&doomed, iov, 8, &chain), -EPROTO);
+	ck_assert_str_eq(virtq_broken(&doomed), "guest memory vanished");
+	ck_assert(memory_lost(m));
+	one();
+	ck_assert_ptr_null(virtq_broken(&q));
+	virtq_stop(&doomed);
+	memory_put(m);
+	close(fd);
+}
+END_TEST
+
+static void add_setup_tests(Suite *suite)
+{
+	TCase *c = tcase_create("setup");
+
+	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_loop_test(c, every_size, 0, ARRAY_SIZE(sizes));
+	tcase_add_loop_test(c, ring_addresses, 0, ARRAY_SIZE(places));
+	tcase_add_test(c, a_failed_start_changes_nothing);
+	tcase_add_test(c, never_started);
+	tcase_add_test(c, starts_at_the_ring_s_used_index);
+	tcase_add_test(c, stop_lets_go);
+	tcase_add_test(c, remap);
+	suite_add_tcase(suite, c);
+}
+
+static void add_chain_tests(Suite *suite)
+{
+	TCase *c = tcase_create("chains");
+
+	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_loop_test(c, available_beyond_the_size, 0,
+			    ARRAY_SIZE(jumps));
+	tcase_add_test(c, take_sees_the_jump);
+	tcase_add_test(c, broken_is_sticky);
+	tcase_add_test(c, too_little_room);
+	tcase_add_test(c, untaken_come_again);
+	tcase_add_test(c, given_in_any_order);
+	tcase_add_test(c, memory_vanishes);
+	suite_add_tcase(suite, c);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("virtq");
+
+	add_setup_tests(suite);
+	add_chain_tests(suite);
+	return run_suite(suite);
+}
