@@ -251,9 +251,11 @@ int queue_start(struct guest_queue *q, struct memory *memory,
 	q->setup.notify_on_empty =
 		features & (1ull << VIRTIO_F_NOTIFY_ON_EMPTY);
 	ret = virtq_start(&q->vq, &q->setup, memory, why);
-	if (!ret)
-		q->error_told = false;
-	return ret;
+	if (ret < 0)
+		return ret;
+	q->error_told = false;
+	q->returned = false;
+	return 0;
 }
 
 bool queue_moved(const struct guest_queue *q)

@@ -39,7 +39,7 @@ struct guest_queue {
 	bool enabled;
 	bool call_missed; /* a call was due while there was no call_fd */
 	bool error_told;  /* err_fd was signalled since the last start */
-	bool returned;	  /* it ran before, and was stopped at: */
+	bool returned;	  /* it ran before, and was stopped at */
 	uint16_t returned_base;
 };
 

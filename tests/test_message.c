@@ -104,7 +104,10 @@ static const struct config_case configs[] = {
 	{ 4096, 0, 4084, 4096, "abcdefgh", 8 },
 	{ 12, 0, 0, 12, "", 0 },
 	{ 12, 0, 0xffffffff, 12, "", 0 },
-	{ 20, 0, 0xffffffff, 20, "abcdefgh", 8 }, /* the payload decides */
+	/* The payload decides, if the two sizes differ. */
+	{ 20, 0, 0xffffffff, 20, "abcdefgh", 8 },
+	{ 20, 0, 4, 20, "abcdefgh", 8 },
+	{ 16, 0, 8, 16, "abcd", 4 },
 };
 
 START_TEST(test_config_is_always_answered)

@@ -45,6 +45,7 @@ static const struct row rows[] = {
 	R(SET_VRING_ENABLE, 8, 8, 0, 0, QUEUE),
 	R(SET_BACKEND_REQ_FD, 0, 0, 1, 1, PLAIN),
 	R(GET_CONFIG, 12, 4096, 0, 0, PLAIN),
+	R(SET_CONFIG, 12, 4096, 0, 0, PLAIN),
 	R(RESET_DEVICE, 0, 0, 0, 0, PLAIN),
 	R(GET_MAX_MEM_SLOTS, 0, 0, 0, 0, PLAIN),
 	R(ADD_MEM_REG, 40, 40, 1, 1, PLAIN),

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "device.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "guest.h"
+#include "loop.h"
+#include "protocol/wire.h"
+#include "service.h"
+
+#define BIT(n) (1ull << (n))
+
+/* Those that change how a ring works. */
+#define RING_FEATURES \
+	(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_NOTIFY_ON_EMPTY))
+
+const uint64_t device_features =
+	BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+	BIT(VHOST_USER_F_PROTOCOL_FEATURES) | RING_FEATURES;
+
+const uint64_t device_protocol_features =
+	BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+	BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |
+	BIT(VHOST_USER_PROTOCOL_F_CONFIG) |
+	BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+	BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
+	BIT(VHOST_USER_PROTOCOL_F_STATUS);
+
+static void start_queue(struct guest *guest, unsigned i)
+{
+	struct guest_queue *q = &guest->queue[i];
+	bool moved = queue_moved(q);
+	const char *why;
+
+	if (virtq_running(&q->vq) || !queue_configured(q) || !guest->memory)
+		return;
+	if (queue_start(q, guest->memory, guest->features, &why) < 0) {
+		guest_log(guest, LOG_LEVEL_DEBUG, "queue %u waits: %s", i,
+			  why);
+		return;
+	}
+	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u runs from index %u", i,
+		  q->setup.base);
+	guest->broken = false;
+	if (moved)
+		service_guest_reset(guest);
+	guest_wake(guest);
+}
+
+void device_start_queues(struct guest *guest)
+{
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		start_queue(guest, i);
+}
+
+void device_pause_queue(struct guest *guest, unsigned i)
+{
+	service_settle(guest);
+	queue_stop(&guest->queue[i]);
+}
+
+static void pause_all(struct guest *guest)
+{
+	service_settle(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_stop(&guest->queue[i]);
+}
+
+/*
+ * Without PROTOCOL_FEATURES nobody enables rings, so they are from the start.
+ * Who negotiates it after all enables them himself.
+ */
+static void enable_by_features(struct guest *guest, uint64_t old)
+{
+	const uint64_t bit = BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	bool was_implied = old && !(old & bit);
+	struct guest_queue *q;
+
+	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
+		q = &guest->queue[i];
+		if (!(guest->features & bit))
+			q->enabled = true;
+		else if (was_implied && !virtq_running(&q->vq))
+			q->enabled = false;
+	}
+}
+
+int device_set_features(struct guest *guest, uint64_t features,
+			const char **why)
+{
+	uint64_t old = guest->features;
+
+	if (features & ~device_features) {
+		*why = "a feature that was not offered";
+		return -EINVAL;
+	}
+	if ((features ^ old) & RING_FEATURES)
+		pause_all(guest);
+	guest->features = features;
+	enable_by_features(guest, old);
+	device_start_queues(guest);
+	guest_wake(guest);
+	return 0;
+}
+
+int device_set_protocol_features(struct guest *guest, uint64_t features,
+				 const char **why)
+{
+	if (features & ~device_protocol_features) {
+		*why = "a protocol feature that was not offered";
+		return -EINVAL;
+	}
+	guest->protocol_features = features;
+	return 0;
+}
+
+static void remap_queue(struct guest *guest, unsigned i,
+			struct memory *memory)
+{
+	struct guest_queue *q = &guest->queue[i];
+	const char *why;
+
+	if (!virtq_running(&q->vq) || !virtq_remap(&q->vq, memory, &why))
+		return;
+	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u waits: %s", i, why);
+	queue_stop(q);
+}
+
+void device_set_memory(struct guest *guest, struct memory *memory)
+{
+	service_settle(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		remap_queue(guest, i, memory);
+	memory_put(guest->memory);
+	guest->memory = memory;
+	device_start_queues(guest);
+	guest_wake(guest);
+}
+
+static void kicked(struct ring_watch *watch, int what)
+{
+	(void)what;
+	guest_wake(queue_kick_owner(watch));
+}
+
+int device_set_kick(struct guest *guest, unsigned i, int fd, const char **why)
+{
+	struct guest_queue *q = &guest->queue[i];
+	int ret;
+
+	if (fd >= 0) {
+		ret = queue_set_kick(q, guest->loop->ring, fd, kicked, guest,
+				     why);
+		if (ret < 0)
+			return ret;
+	} else {
+		queue_drop_kick(q, guest->loop->ring);
+	}
+	q->polled = fd < 0;
+	device_start_queues(guest);
+	guest_wake(guest);
+	return 0;
+}
+
+uint16_t device_stop_queue(struct guest *guest, unsigned i)
+{
+	struct guest_queue *q = &guest->queue[i];
+
+	device_pause_queue(guest, i);
+	queue_drop_kick(q, guest->loop->ring);
+	q->polled = false;
+	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u stopped at index %u", i,
+		  q->setup.base);
+	return q->setup.base;
+}
+
+void device_enable_queue(struct guest *guest, unsigned i, bool enable)
+{
+	if (!enable)
+		service_settle(guest);
+	guest->queue[i].enabled = enable;
+	guest_wake(guest);
+}
+
+static bool any_running(const struct guest *guest)
+{
+	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
+		if (virtq_running(&guest->queue[i].vq))
+			return true;
+	}
+	return false;
+}
+
+/* Status 0 beside stopped rings is a pause, not a reset: QEMU does that. */
+void device_set_status(struct guest *guest, uint8_t status)
+{
+	if (!status && any_running(guest))
+		device_reset(guest);
+	guest->status = status;
+}
+
+static void stop_all(struct guest *guest)
+{
+	pause_all(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_drop_kick(&guest->queue[i], guest->loop->ring);
+}
+
+void device_reset(struct guest *guest)
+{
+	guest_log(guest, LOG_LEVEL_DEBUG, "device reset");
+	stop_all(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_reset(&guest->queue[i]);
+	guest->status = 0;
+	enable_by_features(guest, 0);
+	service_guest_reset(guest);
+}
+
+void device_release(struct guest *guest)
+{
+	stop_all(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_clear(&guest->queue[i]);
+	memory_put(guest->memory);
+	guest->memory = NULL;
+	guest->features = 0;
+	guest->protocol_features = 0;
+	guest->status = 0;
+	service_guest_reset(guest);
+}

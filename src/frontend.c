@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "frontend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "guest.h"
+#include "loop.h"
+#include "ring/ring.h"
+
+/* The kernel passes no more descriptors at once; all are taken, to be closed. */
+#define SCM_FDS_MAX 253
+
+static void something_came(struct ring_watch *watch, int what)
+{
+	struct frontend *fe = container_of(watch, struct frontend, watch);
+
+	(void)what;
+	fe->readable = true;
+	guest_wake(fe->guest);
+}
+
+struct frontend *frontend_new(struct guest *guest, int fd)
+{
+	struct frontend *fe = calloc(1, sizeof(*fe));
+	int ret;
+
+	if (!fe) {
+		fd_close(&fd);
+		return NULL;
+	}
+	fe->guest = guest;
+	fe->fd = fd;
+	fe->backend_fd = -1;
+	list_init(&fe->node);
+	reader_init(&fe->reader);
+	ring_watch_init(&fe->watch);
+	ret = ring_watch(guest->loop->ring, &fe->watch, fd, something_came);
+	if (ret < 0) {
+		fd_close(&fe->fd);
+		free(fe);
+		errno = -ret;
+		return NULL;
+	}
+	return fe;
+}
+
+/* The descriptors of one recvmsg(2): their number. */
+static unsigned collect_fds(struct msghdr *msg, int *fds)
+{
+	unsigned n = 0;
+	size_t bytes;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
+	     c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		bytes = c->cmsg_len - CMSG_LEN(0);
+		memcpy(fds + n, CMSG_DATA(c), bytes);
+		n += (unsigned)(bytes / sizeof(int));
+	}
+	return n;
+}
+
+/* Reads the rest of the current header or payload. Bytes, 0 at the end. */
+static ssize_t receive_part(struct frontend *fe)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(SCM_FDS_MAX * sizeof(int))];
+	} control;
+	uint8_t bytes[MESSAGE_PAYLOAD_MAX];
+	struct iovec iov = { bytes, reader_wants(&fe->reader) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fds[SCM_FDS_MAX];
+	ssize_t n;
+
+	do {
+		n = recvmsg(fe->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		reader_push(&fe->reader, bytes, (size_t)n, fds,
+			    collect_fds(&msg, fds));
+	return n;
+}
+
+int frontend_receive(struct frontend *fe, struct message *out,
+		     const char **why)
+{
+	ssize_t n;
+	int ret;
+
+	while (!(ret = reader_next(&fe->reader, out, why))) {
+		n = receive_part(fe);
+		if (n < 0 && errno == EAGAIN) {
+			fe->readable = false;
+			return 0;
+		}
+		if (n <= 0)
+			return -ECONNRESET;
+	}
+	return ret;
+}
+
+int frontend_send(struct frontend *fe, const uint8_t *bytes, size_t n,
+		  const char **why)
+{
+	ssize_t sent;
+
+	do {
+		sent = send(fe->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent == (ssize_t)n)
+		return 0;
+	if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+		return -ECONNRESET;
+	*why = "replies are not read";
+	return -EAGAIN;
+}
+
+/* An armed poll would keep the socket open beyond close(2). */
+void frontend_close(struct frontend *fe)
+{
+	list_remove(&fe->node);
+	ring_unwatch(fe->guest->loop->ring, &fe->watch);
+	shutdown(fe->fd, SHUT_RDWR);
+	fd_close(&fe->fd);
+	fd_close(&fe->backend_fd);
+	reader_free(&fe->reader);
+	fe->readable = false;
+}
+
+bool frontend_busy(const struct frontend *fe)
+{
+	return ring_watch_busy(&fe->watch);
+}
+
+void frontend_free(struct frontend *fe)
+{
+	free(fe);
+}

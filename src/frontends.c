@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "frontends.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "device.h"
+#include "frontend.h"
+#include "guest.h"
+#include "handlers.h"
+#include "loop.h"
+#include "protocol/request.h"
+#include "ring/ring.h"
+
+/* Messages of one connection in a turn: other guests wait meanwhile. */
+#define MESSAGES_A_TURN 64
+
+struct frontends {
+	struct guest *guest;
+	struct ring_watch accepting;
+	int listen_fd;
+	bool paused;	     /* accepting, for want of descriptors */
+	struct list waiting; /* oldest first */
+	unsigned nwaiting;
+	struct list past;    /* closed; the ring may still know them */
+};
+
+struct frontends *frontends_new(struct guest *guest)
+{
+	struct frontends *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->guest = guest;
+	f->listen_fd = -1;
+	ring_watch_init(&f->accepting);
+	list_init(&f->waiting);
+	list_init(&f->past);
+	return f;
+}
+
+static struct frontend *first_of(struct list *head)
+{
+	return list_first(head, struct frontend, node);
+}
+
+static void free_past(struct frontends *f, bool all)
+{
+	struct list keep;
+	struct frontend *fe;
+
+	list_init(&keep);
+	while (!list_empty(&f->past)) {
+		fe = first_of(&f->past);
+		list_remove(&fe->node);
+		if (!all && frontend_busy(fe))
+			list_append(&keep, &fe->node);
+		else
+			frontend_free(fe);
+	}
+	list_move_all(&f->past, &keep);
+}
+
+static void bury(struct frontends *f, struct frontend *fe)
+{
+	frontend_close(fe);
+	list_append(&f->past, &fe->node);
+}
+
+static void drop_waiting(struct frontends *f, struct frontend *fe,
+			 const char *why)
+{
+	guest_log(f->guest, LOG_LEVEL_DEBUG, "vhost-user connection: %s", why);
+	f->nwaiting--;
+	bury(f, fe);
+}
+
+static void end_session(struct frontends *f)
+{
+	struct frontend *fe = f->guest->frontend;
+
+	f->guest->frontend = NULL;
+	bury(f, fe);
+	device_release(f->guest);
+}
+
+int frontends_adopt(struct frontends *f, int fd)
+{
+	struct frontend *fe = frontend_new(f->guest, fd);
+
+	if (!fe)
+		return -errno;
+	if (f->nwaiting == FRONTENDS_WAITING)
+		drop_waiting(f, first_of(&f->waiting), "silent for too long");
+	list_append(&f->waiting, &fe->node);
+	f->nwaiting++;
+	return 0;
+}
+
+static void accepted(struct ring_watch *watch, int what)
+{
+	struct frontends *f = container_of(watch, struct frontends, accepting);
+	int ret = what;
+
+	if (what >= 0)
+		ret = frontends_adopt(f, what);
+	else
+		f->paused = true;
+	if (ret < 0)
+		guest_log_limited(f->guest, limit_host, LOG_LEVEL_WARN,
+				  "cannot take a vhost-user connection: %s",
+				  strerror(-ret));
+}
+
+int frontends_listen(struct frontends *f, int fd)
+{
+	f->listen_fd = fd;
+	f->paused = false;
+	return ring_accept(f->guest->loop->ring, &f->accepting, fd, accepted);
+}
+
+void frontends_resume(struct frontends *f)
+{
+	if (f->paused)
+		frontends_listen(f, f->listen_fd);
+}
+
+static void session_ended(struct frontends *f, int err,
+			  const struct message *m, const char *why)
+{
+	struct guest *guest = f->guest;
+
+	end_session(f);
+	if (err == -ECONNRESET)
+		guest_log(guest, LOG_LEVEL_INFO, "hypervisor gone");
+	else if (m)
+		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+				  "hypervisor dismissed: %s (%u): %s",
+				  request_name(m->request), m->request, why);
+	else
+		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+				  "hypervisor dismissed: %s", why);
+}
+
+/* False: the session ended. */
+static bool serve_message(struct frontends *f, struct frontend *fe,
+			  struct message *m)
+{
+	const char *why = "";
+	int ret = handlers_serve(fe, m, &why);
+
+	if (ret < 0)
+		session_ended(f, ret, m, why);
+	return ret >= 0;
+}
+
+/* The front end. True: it may have more to say. */
+static bool serve_session(struct frontends *f)
+{
+	struct frontend *fe = f->guest->frontend;
+	struct message m;
+	const char *why = "";
+	int ret;
+
+	for (unsigned i = 0; i < MESSAGES_A_TURN; i++) {
+		ret = frontend_receive(fe, &m, &why);
+		if (ret < 0)
+			session_ended(f, ret, NULL, why);
+		if (ret <= 0 || !serve_message(f, fe, &m))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * FE says its first word, M. If there is a front end, then look whether it
+ * still lives: a new hypervisor may have come as soon as the old one died.
+ */
+static int admit(struct frontends *f, struct frontend *fe,
+		 const struct message *m, const char **why)
+{
+	int ret = request_check(m, why);
+
+	if (ret < 0)
+		return ret;
+	if (f->guest->frontend)
+		serve_session(f);
+	if (f->guest->frontend) {
+		*why = "refused, as another front end is connected";
+		guest_log_limited(f->guest, limit_host, LOG_LEVEL_WARN,
+				  "second vhost-user front end refused");
+		return -EBUSY;
+	}
+	list_remove(&fe->node);
+	f->nwaiting--;
+	f->guest->frontend = fe;
+	guest_log(f->guest, LOG_LEVEL_INFO, "hypervisor connected");
+	return 0;
+}
+
+/* A silent connection became readable. True: it is the front end now. */
+static bool hear(struct frontends *f, struct frontend *fe)
+{
+	struct message m;
+	const char *why = "gone without a word";
+	int ret = frontend_receive(fe, &m, &why);
+
+	if (!ret)
+		return false;
+	if (ret > 0) {
+		ret = admit(f, fe, &m, &why);
+		if (ret < 0)
+			message_close_fds(&m);
+	}
+	if (ret < 0) {
+		drop_waiting(f, fe, why);
+		return false;
+	}
+	return serve_message(f, fe, &m);
+}
+
+static bool hear_waiting(struct frontends *f)
+{
+	struct list heard;
+	struct frontend *fe;
+	bool more = false;
+
+	list_init(&heard);
+	list_move_all(&heard, &f->waiting);
+	while (!list_empty(&heard)) {
+		fe = first_of(&heard);
+		list_remove(&fe->node);
+		list_append(&f->waiting, &fe->node);
+		if (fe->readable)
+			more |= hear(f, fe);
+	}
+	return more;
+}
+
+bool frontends_run(struct frontends *f)
+{
+	bool more = false;
+
+	free_past(f, false);
+	if (f->guest->frontend && f->guest->frontend->readable)
+		more = serve_session(f);
+	more |= hear_waiting(f);
+	return more && f->guest->frontend;
+}
+
+void frontends_stop(struct frontends *f)
+{
+	if (f->guest->frontend)
+		end_session(f);
+	while (!list_empty(&f->waiting))
+		drop_waiting(f, first_of(&f->waiting), "the daemon ends");
+	ring_unwatch(f->guest->loop->ring, &f->accepting);
+	f->paused = false;
+}
+
+void frontends_free(struct frontends *f)
+{
+	if (!f)
+		return;
+	debug_assert(!f->guest->frontend && !f->nwaiting);
+	free_past(f, true);
+	free(f);
+}
