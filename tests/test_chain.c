@@ -357,6 +357,26 @@ START_TEST(loop_on_a_small_queue)
 }
 END_TEST
 
+START_TEST(table_around_2_64)
+{
+	const struct memory_region regions[2] = {
+		{ -4096ull, 4096, USER_BASE, 0 },
+		{ 0, 4096, USER_BASE + 8192, 8192 },
+	};
+	int fds[2] = { guest.fd, guest.fd };
+	const char *why;
+	struct memory *m = memory_new(regions, fds, 2, &why);
+
+	source.memory = m;
+	put_desc(DIRECT, -16ull, 16, I, 0);
+	ck_assert_int_eq(walk(CHAIN_SEGMENTS_MAX), 0);
+	put_desc(DIRECT, -16ull, 32, I, 0);
+	ck_assert_int_eq(walk(CHAIN_SEGMENTS_MAX), -EPROTO);
+	ck_assert_str_eq(source.fault, "indirect table outside guest memory");
+	memory_put(m);
+}
+END_TEST
+
 START_TEST(room)
 {
 	put_chain(DIRECT, 5, BUF);
@@ -416,6 +436,7 @@ int main(void)
 			    ARRAY_SIZE(lengths));
 	tcase_add_test(c, indirect_longer_than_the_queue);
 	tcase_add_test(c, loop_on_a_small_queue);
+	tcase_add_test(c, table_around_2_64);
 	tcase_add_test(c, room);
 	tcase_add_test(c, too_many_segments);
 	tcase_add_test(c, names_the_descriptor);

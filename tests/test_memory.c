@@ -194,17 +194,22 @@ START_TEST(refuses_descriptors)
 }
 END_TEST
 
-/* The end of the address space is no wrap. */
+/* The end of the address space is no wrap; nothing goes on at 0 from there. */
 START_TEST(up_to_2_64)
 {
-	struct memory_region r = { -4096ull, 4096, -4096ull, 0 };
-	struct memory *m = memory_add(NULL, &r, guest.fd, &why);
+	const struct memory_region regions[2] = {
+		{ -4096ull, 4096, -4096ull, 0 },
+		{ 0, 4096, 0, 8192 },
+	};
+	int fds[2] = { guest.fd, guest.fd };
+	struct memory *m = memory_new(regions, fds, 2, &why);
 	struct iovec iov;
 
 	ck_assert_msg(m, "%s", why);
 	ck_assert_int_eq(memory_iov(m, UINT64_MAX, 1, &iov, 1), 1);
 	ck_assert_int_eq(memory_iov(m, -4096ull, 4096, &iov, 1), 1);
 	ck_assert_int_eq(memory_iov(m, -4096ull, 4097, &iov, 1), -EFAULT);
+	ck_assert_int_eq(memory_iov(m, 0, 4096, &iov, 1), 1);
 	ck_assert_ptr_nonnull(memory_at_user(m, UINT64_MAX, 1));
 	memory_put(m);
 }

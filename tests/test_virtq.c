@@ -377,6 +377,7 @@ START_TEST(remap)
 	int fds[REGIONS] = { guest.fd, guest.fd, guest.fd, guest.fd };
 	struct memory *fresh = memory_new(r, fds, REGIONS, &why);
 	struct memory *without = memory_remove(fresh, &r[2], &why);
+	unsigned mapped = mappings_of("memfd:guest");
 
 	start(8, 0, false);
 	one();
@@ -387,6 +388,7 @@ START_TEST(remap)
 	memory_put(guest.memory);
 	guest.memory = fresh;
 	memory_put(without);
+	ck_assert_uint_eq(mappings_of("memfd:guest"), mapped - REGIONS);
 	ring_add(&ring, 3);
 	ck_assert_int_eq(take(), 1);
 	ck_assert_ptr_eq(iov[0].iov_base, mapped_at(&guest, BUF + 3));

@@ -101,7 +101,8 @@ int virtq_start(struct virtq *q, const struct virtq_setup *setup,
 	struct parts parts;
 	int rc;
 
-	if (!is_power_of_two(setup->size) || setup->size > VIRTQ_SIZE_MAX) {
+	/* 16 bits hold no power of two beyond VIRTQ_SIZE_MAX. */
+	if (!is_power_of_two(setup->size)) {
 		*why = "queue size not a power of two up to 32768";
 		return -EINVAL;
 	}
