@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What everything in this folder stands on: one way to give up, and the time
+ * after which something is taken to hang. Deadlines here only detect hangs;
+ * they are never a measure of speed.
+ *
+ * This library is an oracle: it is written from the specifications and from
+ * Linux's behaviour, and shares no code with the daemon but src/base's small
+ * headers.
+ */
+#ifndef URING_VSOCK_FRONTEND_BASICS_H
+#define URING_VSOCK_FRONTEND_BASICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/list.h"
+
+#define HANG_MS 20000
+
+/*
+ * Reports and does not return. The program that links this library defines
+ * it: a test ends by ck_abort_msg(), a bench by exit().
+ */
+_Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Memory that is there, zeroed; a failure ends the program. */
+void *need_zeroed(size_t count, size_t size);
+
+/* Fails with WHAT and errno if CONDITION does not hold. */
+void need(bool condition, const char *what);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "frontend/daemon.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ARGV_MAX (4 + 2 * DAEMON_VMS_MAX + DAEMON_ARGS_MAX)
+
+static const char *program_of(const struct daemon_config *config)
+{
+	const char *env = getenv("URING_VSOCK");
+
+	if (config->program)
+		return config->program;
+	return env ? env : "./uring-vsock";
+}
+
+static void log_path(const struct daemon *d, char path[96])
+{
+	snprintf(path, 96, "%s/log", d->dir);
+}
+
+static void show_log(const struct daemon *d)
+{
+	char path[96], line[512];
+	FILE *log;
+
+	log_path(d, path);
+	log = fopen(path, "r");
+	while (log && fgets(line, sizeof(line), log))
+		fprintf(stderr, "daemon: %s", line);
+	if (log)
+		fclose(log);
+}
+
+static void on_death(struct watch *watch, uint32_t events)
+{
+	struct daemon *d = container_of(watch, struct daemon, watch);
+	int status = 0;
+
+	(void)events;
+	waitpid(d->pid, &status, 0);
+	show_log(d);
+	d->pid = 0;
+	die("the daemon ended with status %#x, its log is in %s", status,
+	    d->dir);
+}
+
+static void make_paths(struct daemon *d)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(d->dir, sizeof(d->dir), "%.40s/uv-XXXXXX", tmp ? tmp : "/tmp");
+	need(mkdtemp(d->dir) != NULL, "mkdtemp");
+	for (unsigned i = 0; i < d->vms; i++) {
+		snprintf(d->socket[i], sizeof(d->socket[i]), "%s/%u.sock",
+			 d->dir, i);
+		snprintf(d->uds[i], sizeof(d->uds[i]), "%s/%u.vsock", d->dir,
+			 i);
+	}
+}
+
+struct argv {
+	char *args[ARGV_MAX];
+	unsigned count;
+};
+
+static void add_arg(struct argv *argv, const char *arg)
+{
+	if (argv->count + 1 >= ARGV_MAX)
+		die("too many arguments");
+	argv->args[argv->count] = strdup(arg);
+	need(argv->args[argv->count++] != NULL, "strdup");
+}
+
+static void make_argv(const struct daemon *d,
+		      const struct daemon_config *config, struct argv *argv)
+{
+	char vm[512];
+
+	add_arg(argv, program_of(config));
+	if (config->engine && d->ours) {
+		add_arg(argv, "--engine");
+		add_arg(argv, config->engine);
+	}
+	for (unsigned i = 0; i < d->vms; i++) {
+		snprintf(vm, sizeof(vm), "guest-cid=%u,socket=%s,uds-path=%s%s",
+			 DAEMON_CID + i, d->socket[i], d->uds[i],
+			 config->vm_keys ? config->vm_keys : "");
+		add_arg(argv, "--vm");
+		add_arg(argv, vm);
+	}
+	for (unsigned i = 0; i < DAEMON_ARGS_MAX && config->args[i]; i++)
+		add_arg(argv, config->args[i]);
+}
+
+static void become(const struct daemon *d, const struct daemon_config *config,
+		   struct argv *argv)
+{
+	struct rlimit limit = { config->nofile, config->nofile };
+	char path[96];
+	int log;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	log_path(d, path);
+	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	dup2(log, STDERR_FILENO);
+	dup2(log, STDOUT_FILENO);
+	close_range(3, ~0u, 0);
+	if (config->nofile)
+		setrlimit(RLIMIT_NOFILE, &limit);
+	execvp(argv->args[0], argv->args);
+	perror(argv->args[0]);
+	_exit(127);
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISSOCK(st.st_mode);
+}
+
+static void await_sockets(struct daemon *d)
+{
+	uint64_t until = clock_ms() + HANG_MS;
+
+	for (unsigned i = 0; i < d->vms; i++) {
+		while (!exists(d->socket[i]) ||
+		       (!exists(d->uds[i]) && d->ours)) {
+			int status;
+
+			if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+				show_log(d);
+				die("the daemon does not start, status %#x",
+				    status);
+			}
+			if (clock_ms() > until)
+				die("the daemon makes no socket");
+			poll(NULL, 0, 1);
+		}
+	}
+}
+
+void daemon_start(struct daemon *d, const struct daemon_config *config,
+		  struct world *w)
+{
+	struct argv argv = { .count = 0 };
+
+	*d = (struct daemon){ .world = w,
+			      .vms = config->vms ? config->vms : 1 };
+	d->ours = !strstr(program_of(config), "vhost-device-vsock");
+	make_paths(d);
+	make_argv(d, config, &argv);
+	d->pid = fork();
+	need(d->pid >= 0, "fork");
+	if (!d->pid)
+		become(d, config, &argv);
+	for (unsigned i = 0; i < argv.count; i++)
+		free(argv.args[i]);
+	await_sockets(d);
+	d->watch = (struct watch){ (int)syscall(SYS_pidfd_open, d->pid, 0),
+				   EPOLLIN, on_death };
+	need(d->watch.fd >= 0, "pidfd_open");
+	world_watch(w, &d->watch);
+}
+
+static void forget(struct daemon *d)
+{
+	world_unwatch(d->world, &d->watch);
+	close(d->watch.fd);
+	d->watch.fd = -1;
+}
+
+static void expect_clean(struct daemon *d)
+{
+	char path[96];
+
+	for (unsigned i = 0; i < d->vms && d->ours; i++)
+		if (exists(d->socket[i]) || exists(d->uds[i]))
+			die("the daemon leaves %s or %s behind", d->socket[i],
+			    d->uds[i]);
+	for (unsigned i = 0; i < d->vms; i++) {
+		unlink(d->socket[i]);
+		unlink(d->uds[i]);
+	}
+	log_path(d, path);
+	unlink(path);
+	rmdir(d->dir);
+}
+
+void daemon_expect_exit(struct daemon *d)
+{
+	struct pollfd p = { .fd = d->watch.fd, .events = POLLIN };
+	int status;
+
+	if (poll(&p, 1, HANG_MS) != 1)
+		die("the daemon does not stop");
+	forget(d);
+	waitpid(d->pid, &status, 0);
+	d->pid = 0;
+	if (d->ours && status) {
+		show_log(d);
+		die("the daemon ended with status %#x", status);
+	}
+	expect_clean(d);
+}
+
+void daemon_stop(struct daemon *d)
+{
+	if (!d->pid)
+		return;
+	kill(d->pid, SIGTERM);
+	daemon_expect_exit(d);
+}
+
+void daemon_kill(struct daemon *d)
+{
+	forget(d);
+	kill(d->pid, SIGKILL);
+	waitpid(d->pid, NULL, 0);
+	d->pid = 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The driver's work on its rings; driver.c decides when. All of it may be
+ * called at any time and does nothing while the driver is halted.
+ */
+#ifndef URING_VSOCK_FRONTEND_DRIVER_IO_H
+#define URING_VSOCK_FRONTEND_DRIVER_IO_H
+
+#include "frontend/driver.h"
+
+/* Bytes of one RX buffer. */
+size_t driver_rx_bytes(const struct driver_config *c);
+
+/* Offers all RX buffers that are at hand. */
+void driver_fill_rx(struct driver *d);
+/* Takes what was received, hands it on, refills. */
+void driver_run_rx(struct driver *d);
+/* Sends what waits: control packets first, then what pull() gives. */
+void driver_run_tx(struct driver *d);
+/* Takes back the buffers of sent packets. */
+void driver_reclaim_tx(struct driver *d);
+/* Counts the device's events. */
+void driver_run_events(struct driver *d);
+void driver_forget_queued(struct driver *d);
+
+#endif

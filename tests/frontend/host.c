@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "frontend/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PIECE_MAX 262144u
+
+static struct sockaddr_un address(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	return a;
+}
+
+static int new_socket(int flags)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	need(fd >= 0, "socket");
+	return fd;
+}
+
+int host_dial(const char *path)
+{
+	struct sockaddr_un to = address(path);
+	int fd = new_socket(0);
+
+	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int host_listen(const char *uds, uint32_t port, int backlog)
+{
+	int fd = new_socket(SOCK_NONBLOCK);
+	struct sockaddr_un at;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s_%u", uds, port);
+	at = address(path);
+	need(!bind(fd, (struct sockaddr *)&at, sizeof(at)), path);
+	need(!listen(fd, backlog), "listen");
+	return fd;
+}
+
+void host_unlisten(const char *uds, uint32_t port, int fd)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s_%u", uds, port);
+	unlink(path);
+	close(fd);
+}
+
+static uint32_t interest(const struct host_conn *c)
+{
+	uint32_t events = 0;
+
+	if (!c->paused && !c->eof && !c->error)
+		events |= EPOLLIN;
+	if ((source_left(&c->out) || (c->shut_after && !c->shut)) && !c->error)
+		events |= EPOLLOUT;
+	return events;
+}
+
+static void rearm(struct host_conn *c)
+{
+	if (c->watch.fd >= 0 && !c->gone)
+		world_rewatch(c->world, &c->watch, interest(c));
+}
+
+/* Takes the OK line's bytes; returns how many of N belong to it. */
+static size_t take_line(struct host_conn *c, const char *bytes, size_t n)
+{
+	const char *end = memchr(bytes, '\n', n);
+	size_t take = end ? (size_t)(end - bytes) + 1 : n;
+
+	if (c->line_length + take >= sizeof(c->line))
+		die("no OK line: %.32s", c->line);
+	memcpy(c->line + c->line_length, bytes, take);
+	c->line_length += take;
+	c->wants_line = !end;
+	return take;
+}
+
+static void receive(struct host_conn *c)
+{
+	static _Thread_local char bytes[PIECE_MAX];
+	ssize_t n = recv(c->watch.fd, bytes, c->read_size, MSG_DONTWAIT);
+	size_t line = 0;
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n < 0)
+		c->error = errno;
+	if (n == 0)
+		c->eof = true;
+	if (n <= 0)
+		return;
+	if (c->wants_line)
+		line = take_line(c, bytes, (size_t)n);
+	sink_take(&c->in, bytes + line, (size_t)n - line);
+}
+
+static void transmit(struct host_conn *c)
+{
+	ssize_t n;
+	size_t size;
+	const void *bytes = source_peek(&c->out, c->write_size, &size);
+
+	if (size) {
+		n = send(c->watch.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN)
+			c->error = errno;
+		if (n > 0)
+			source_advance(&c->out, (size_t)n);
+	}
+	if (c->shut_after && !c->shut && !source_left(&c->out)) {
+		shutdown(c->watch.fd, SHUT_WR);
+		c->shut = true;
+	}
+}
+
+static void on_ready(struct watch *watch, uint32_t events)
+{
+	struct host_conn *c = container_of(watch, struct host_conn, watch);
+
+	if (events & EPOLLOUT)
+		transmit(c);
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !c->paused && !c->eof)
+		receive(c);
+	if ((c->eof || c->error) && events & (EPOLLHUP | EPOLLERR)) {
+		/* nothing more can happen: HUP would be reported for ever */
+		world_unwatch(c->world, &c->watch);
+		c->gone = true;
+		return;
+	}
+	rearm(c);
+}
+
+void host_adopt(struct host_conn *c, struct world *w, int fd)
+{
+	*c = (struct host_conn){
+		.world = w,
+		.write_size = 65536,
+		.read_size = 65536,
+		.watch = { fd, EPOLLIN, on_ready },
+	};
+	world_watch(w, &c->watch);
+}
+
+bool host_accept(struct host_conn *c, struct world *w, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	host_adopt(c, w, fd);
+	return true;
+}
+
+void host_connect(struct host_conn *c, struct world *w, const char *uds,
+		  uint32_t port)
+{
+	char line[32];
+	int n = snprintf(line, sizeof(line), "CONNECT %u\n", port);
+	int fd = host_dial(uds);
+
+	need(fd >= 0, uds);
+	need(send(fd, line, (size_t)n, MSG_NOSIGNAL) == n, "send");
+	host_adopt(c, w, fd);
+	c->wants_line = true;
+}
+
+bool host_ready(const struct host_conn *c)
+{
+	return !c->wants_line && host_port(c);
+}
+
+uint32_t host_port(const struct host_conn *c)
+{
+	unsigned port = 0;
+	char text[32];
+
+	sscanf(c->line, "OK %u\n", &port);
+	snprintf(text, sizeof(text), "OK %u\n", port);
+	if (strcmp(text, c->line) || port < 1024 || port > 65535)
+		die("not an OK line: %s", c->line);
+	return port;
+}
+
+void host_send(struct host_conn *c, uint32_t seed, uint64_t length)
+{
+	source_more(&c->out, seed, length);
+	rearm(c);
+}
+
+void host_write(struct host_conn *c, const char *text)
+{
+	source_literal(&c->out, text, strlen(text));
+	rearm(c);
+}
+
+void host_shutdown(struct host_conn *c)
+{
+	c->shut_after = true;
+	rearm(c);
+}
+
+void host_pause(struct host_conn *c, bool paused)
+{
+	c->paused = paused;
+	rearm(c);
+}
+
+void host_close(struct host_conn *c)
+{
+	if (c->watch.fd < 0)
+		return;
+	if (!c->gone)
+		world_unwatch(c->world, &c->watch);
+	close(c->watch.fd);
+	c->watch.fd = -1;
+}
+
+bool host_sent(const struct host_conn *c)
+{
+	return !source_left(&c->out) && (!c->shut_after || c->shut);
+}
+
+bool host_over(const struct host_conn *c)
+{
+	return c->eof || c->error;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Programs on the host: clients of the hybrid socket (CONNECT and OK lines)
+ * and servers on <uds-path>_<port>.
+ */
+#ifndef URING_VSOCK_FRONTEND_HOST_H
+#define URING_VSOCK_FRONTEND_HOST_H
+
+#include "frontend/flow.h"
+#include "frontend/world.h"
+
+struct host_conn {
+	struct world *world;
+	struct watch watch;
+	struct source out;
+	struct sink in;
+	size_t write_size; /* of each send(2) */
+	size_t read_size;  /* of each recv(2) */
+	bool paused;	   /* reads nothing */
+	bool shut_after;   /* shutdown(SHUT_WR) when all is sent */
+	bool shut;	   /* done */
+	bool eof;	   /* read 0 */
+	int error;	   /* errno of a failed send or recv */
+	bool gone;	   /* over, and no longer watched */
+	bool wants_line;   /* the OK line has not come yet */
+	char line[32];	   /* with its newline */
+	size_t line_length;
+};
+
+/* Blocking connect(2) to PATH; -1 with errno. */
+int host_dial(const char *path);
+/* A server's socket at <uds>_<port>, non-blocking. */
+int host_listen(const char *uds, uint32_t port, int backlog);
+void host_unlisten(const char *uds, uint32_t port, int fd);
+/* The next client as C, or false. */
+bool host_accept(struct host_conn *c, struct world *w, int listener);
+
+/* Takes FD into the world. */
+void host_adopt(struct host_conn *c, struct world *w, int fd);
+/* Dials UDS and sends "CONNECT PORT\n"; the OK line is awaited. */
+void host_connect(struct host_conn *c, struct world *w, const char *uds,
+		  uint32_t port);
+/* An OK line has come; fails if it is not one. Returns the host port. */
+bool host_ready(const struct host_conn *c);
+uint32_t host_port(const struct host_conn *c);
+
+void host_send(struct host_conn *c, uint32_t seed, uint64_t length);
+void host_write(struct host_conn *c, const char *text);
+void host_shutdown(struct host_conn *c);
+void host_pause(struct host_conn *c, bool paused);
+void host_close(struct host_conn *c);
+bool host_sent(const struct host_conn *c);
+/* The connection is over: end of file or an error. */
+bool host_over(const struct host_conn *c);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The driver's side of a split virtqueue (virtio 1.3, 2.7), as Linux drives
+ * one. The memory is open to tests that break the rules: desc, avail and used
+ * may be written behind this module's back.
+ */
+#ifndef URING_VSOCK_FRONTEND_RING_H
+#define URING_VSOCK_FRONTEND_RING_H
+
+#include <linux/virtio_ring.h>
+
+#include "frontend/ram.h"
+
+enum ring_mode {
+	RING_DIRECT,
+	RING_INDIRECT, /* chains of two and more go into a table */
+	RING_MIXED,    /* the first descriptor direct, the others in a table */
+};
+
+struct ring_segment {
+	void *at; /* in guest memory */
+	uint32_t len;
+};
+
+struct ring {
+	struct ram *ram;
+	uint16_t size;
+	bool event_idx;
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	struct vring_desc *tables; /* table_len entries for each head */
+	unsigned table_len;
+	int kick_fd;
+	int call_fd;
+	int err_fd;
+	uint16_t free_head;
+	uint16_t free_count;
+	uint16_t avail_idx;  /* what avail->idx will be or is */
+	uint16_t kicked_idx; /* what it was at the last kick */
+	uint16_t last_used;
+	uint16_t *next;	  /* private: the free list, and chains in flight */
+	uint16_t *length; /* descriptors of the chain in flight at a head */
+	void **tokens;	  /* of chains in flight, by head */
+	uint64_t kicks;
+	uint64_t calls;
+};
+
+/*
+ * Memory for SIZE entries, eventfds, indirect tables of TABLE_LEN entries if
+ * that is not 0; both indexes start at BASE.
+ */
+void ring_init(struct ring *r, struct ram *ram, uint16_t size, bool event_idx,
+	       unsigned table_len);
+void ring_free(struct ring *r);
+/* As after a driver's reset: empty, nothing in flight, indexes at BASE. */
+void ring_reset(struct ring *r, uint16_t base);
+
+/*
+ * Offers a chain of NOUT segments to read and NIN to write. False if
+ * descriptors are short. TOKEN, not NULL, comes back from ring_take().
+ */
+bool ring_add(struct ring *r, const struct ring_segment *segments,
+	      unsigned nout, unsigned nin, enum ring_mode mode, void *token);
+/* Kicks if the device asked for it. */
+void ring_kick(struct ring *r);
+
+/*
+ * The next used chain or NULL. Fails if the device used what it did not have.
+ */
+void *ring_take(struct ring *r, uint32_t *len);
+uint16_t ring_in_flight(const struct ring *r);
+/* Used elements that were not taken yet. */
+uint16_t ring_waiting(const struct ring *r);
+
+void ring_calls_off(struct ring *r);
+/* True: something was used meanwhile, take it first. */
+bool ring_calls_on(struct ring *r);
+/* Empties the call eventfd; false if it was not signalled. */
+bool ring_called(struct ring *r);
+
+#endif

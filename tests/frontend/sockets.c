@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "frontend/sockets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/sockets_recv.h"
+
+#define CLOSE_WAIT_MS 8000
+#define FIRST_PORT 40000u
+#define UPDATE_BELOW 65536u
+
+static struct list *bucket(struct sockets *s, uint32_t port, uint32_t peer_port)
+{
+	return &s->buckets[(port * 31 + peer_port) % GSOCK_BUCKETS];
+}
+
+struct gsock *sockets_find(struct sockets *s, uint32_t port, uint32_t peer_port)
+{
+	struct list *head = bucket(s, port, peer_port);
+
+	for (struct list *at = head->next; at != head; at = at->next) {
+		struct gsock *g = container_of(at, struct gsock, node);
+
+		if (g->port == port && g->peer_port == peer_port &&
+		    g->state != GSOCK_LISTEN)
+			return g;
+	}
+	return NULL;
+}
+
+struct gsock *sockets_find_listener(struct sockets *s, uint32_t port)
+{
+	struct list *head = bucket(s, port, 0);
+
+	for (struct list *at = head->next; at != head; at = at->next) {
+		struct gsock *g = container_of(at, struct gsock, node);
+
+		if (g->port == port && g->state == GSOCK_LISTEN)
+			return g;
+	}
+	return NULL;
+}
+
+struct gsock *gsock_new(struct sockets *s, enum gsock_state state,
+			uint32_t port, uint32_t peer_port)
+{
+	struct gsock *g = need_zeroed(1, sizeof(*g));
+
+	g->owner = s;
+	g->state = state;
+	g->port = port;
+	g->peer_port = peer_port;
+	g->peer_cid = PACKET_HOST_CID;
+	g->buf_alloc = s->buf_alloc;
+	g->write_size = PACKET_PAYLOAD_MAX;
+	list_init(&g->ready);
+	list_init(&g->touched);
+	list_init(&g->accept);
+	list_init(&g->unread);
+	list_append(bucket(s, port, peer_port), &g->node);
+	s->count++;
+	return g;
+}
+
+void gsock_free(struct gsock *g)
+{
+	while (!list_empty(&g->unread)) {
+		struct list *first = g->unread.next;
+
+		list_remove(first);
+		free(first);
+	}
+	list_remove(&g->node);
+	list_remove(&g->ready);
+	list_remove(&g->touched);
+	list_remove(&g->accept);
+	g->owner->count--;
+	free(g);
+}
+
+void gsock_mark_ready(struct gsock *g)
+{
+	if (list_empty(&g->ready) && g->state == GSOCK_OPEN && !g->done &&
+	    (source_left(&g->out) || g->shut_after))
+		list_append(&g->owner->ready, &g->ready);
+}
+
+struct packet gsock_packet(struct gsock *g, uint16_t op)
+{
+	return (struct packet){
+		.src_cid = g->owner->cid,
+		.dst_cid = g->peer_cid,
+		.src_port = g->port,
+		.dst_port = g->peer_port,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = op,
+		.buf_alloc = g->buf_alloc,
+		.fwd_cnt = g->fwd_cnt,
+	};
+}
+
+/* What goes out announces our credit. */
+static void announce(struct gsock *g)
+{
+	uint64_t limit = g->rx_total - g->rx_bytes + g->buf_alloc;
+
+	g->last_fwd_cnt = g->fwd_cnt;
+	if (limit > g->rx_limit)
+		g->rx_limit = limit;
+}
+
+void gsock_emit(struct gsock *g, uint16_t op, uint32_t flags, bool reply)
+{
+	struct packet p = gsock_packet(g, op);
+
+	p.flags = flags;
+	if (g->state != GSOCK_RAW)
+		announce(g);
+	driver_send(&g->owner->driver, &p, reply);
+}
+
+static uint32_t tx_credit(const struct gsock *g)
+{
+	uint32_t window = min_u32(g->peer_buf_alloc, g->buf_alloc);
+	uint32_t used = g->tx_cnt - g->peer_fwd_cnt;
+
+	return used < window ? window - used : 0;
+}
+
+/* The next packet of one send(): never more than is left of that call. */
+static uint32_t next_length(const struct gsock *g)
+{
+	uint64_t left = source_left(&g->out);
+	uint64_t in_call = g->write_size - g->out.sent % g->write_size;
+	size_t n = min_size((size_t)left, (size_t)in_call);
+
+	return min_u32((uint32_t)min_size(n, PACKET_PAYLOAD_MAX), tx_credit(g));
+}
+
+static void send_shutdown(struct gsock *g)
+{
+	if (!g->shut_after || source_left(&g->out))
+		return;
+	g->shut |= g->shut_after;
+	gsock_emit(g, VIRTIO_VSOCK_OP_SHUTDOWN, g->shut, false);
+	g->shut_after = 0;
+}
+
+/* send() says EPIPE */
+static void drop_unsendable(struct gsock *g)
+{
+	if (!(g->peer_shut & SHUT_RCV) || !source_left(&g->out))
+		return;
+	g->broken_pipe = true;
+	source_advance(&g->out, (size_t)source_left(&g->out));
+}
+
+/* One packet of one ready socket, in turn. */
+static bool pull(struct driver *d)
+{
+	struct sockets *s = container_of(d, struct sockets, driver);
+	struct gsock *g;
+	struct packet p;
+
+	if (list_empty(&s->ready))
+		return false;
+	g = list_first(&s->ready, struct gsock, ready);
+	list_remove(&g->ready);
+	drop_unsendable(g);
+	p = gsock_packet(g, VIRTIO_VSOCK_OP_RW);
+	p.len = next_length(g);
+	if (p.len) {
+		announce(g);
+		g->tx_cnt += p.len;
+		driver_send_data(d, &p, &g->out);
+	}
+	send_shutdown(g);
+	if (p.len)
+		gsock_mark_ready(g);
+	return list_empty(&d->queued);
+}
+
+void gsock_update_credit(struct gsock *g)
+{
+	uint32_t unannounced = g->fwd_cnt - g->last_fwd_cnt;
+
+	if (unannounced && !g->owner->silent && !g->done &&
+	    g->state == GSOCK_OPEN &&
+	    (g->buf_alloc - unannounced < UPDATE_BELOW || !g->rx_bytes))
+		gsock_emit(g, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0, false);
+}
+
+static void batch_over(struct driver *d)
+{
+	struct sockets *s = container_of(d, struct sockets, driver);
+
+	while (!list_empty(&s->touched)) {
+		struct gsock *g =
+			list_first(&s->touched, struct gsock, touched);
+
+		list_remove(&g->touched);
+		if (g->reading) {
+			gsock_read(g, SIZE_MAX);
+			gsock_update_credit(g);
+		}
+	}
+}
+
+static void on_tick(struct ticker *ticker)
+{
+	struct sockets *s = container_of(ticker, struct sockets, ticker);
+	struct gsock *g;
+
+	while (!list_empty(&s->closing)) {
+		g = list_first(&s->closing, struct gsock, accept);
+		if (g->close_due_ms > clock_ms())
+			break;
+		s->close_timeouts++;
+		gsock_emit(g, VIRTIO_VSOCK_OP_RST, 0, false);
+		gsock_free(g);
+	}
+}
+
+void sockets_init(struct sockets *s, uint64_t cid,
+		  const struct driver_config *config, struct world *w,
+		  struct ram *ram)
+{
+	static const struct driver_ops ops = {
+		.received = sockets_received,
+		.batch_over = batch_over,
+		.pull = pull,
+	};
+
+	*s = (struct sockets){
+		.cid = cid,
+		.next_port = FIRST_PORT,
+		.buf_alloc = GSOCK_BUFFER,
+		.buckets = need_zeroed(GSOCK_BUCKETS, sizeof(struct list)),
+		.ticker = { .tick = on_tick },
+	};
+	for (unsigned i = 0; i < GSOCK_BUCKETS; i++)
+		list_init(&s->buckets[i]);
+	list_init(&s->ready);
+	list_init(&s->touched);
+	list_init(&s->closing);
+	world_add_ticker(w, &s->ticker);
+	driver_init(&s->driver, config, &ops, w, ram);
+}
+
+void sockets_forget(struct sockets *s)
+{
+	for (unsigned i = 0; i < GSOCK_BUCKETS; i++)
+		while (!list_empty(&s->buckets[i]))
+			gsock_free(
+				list_first(&s->buckets[i], struct gsock, node));
+}
+
+void sockets_free(struct sockets *s)
+{
+	sockets_forget(s);
+	world_remove_ticker(&s->ticker);
+	driver_free(&s->driver);
+	free(s->buckets);
+}
+
+struct gsock *gsock_listen(struct sockets *s, uint32_t port)
+{
+	struct gsock *g = gsock_new(s, GSOCK_LISTEN, port, 0);
+
+	g->backlog = 1;
+	return g;
+}
+
+struct gsock *gsock_connect_from(struct sockets *s, uint32_t port,
+				 uint64_t peer_cid, uint32_t host_port)
+{
+	struct gsock *g = gsock_new(s, GSOCK_CONNECTING, port, host_port);
+
+	g->peer_cid = peer_cid;
+	gsock_emit(g, VIRTIO_VSOCK_OP_REQUEST, 0, false);
+	return g;
+}
+
+struct gsock *gsock_connect(struct sockets *s, uint32_t host_port)
+{
+	return gsock_connect_from(s, s->next_port++, PACKET_HOST_CID,
+				  host_port);
+}
+
+struct gsock *gsock_raw(struct sockets *s, uint32_t port, uint32_t peer_port)
+{
+	return gsock_new(s, GSOCK_RAW, port, peer_port);
+}
+
+struct gsock *gsock_accept(struct gsock *listener)
+{
+	struct gsock *g;
+
+	if (list_empty(&listener->accept))
+		return NULL;
+	g = list_first(&listener->accept, struct gsock, accept);
+	list_remove(&g->accept);
+	return g;
+}
+
+void gsock_send(struct gsock *g, uint32_t seed, uint64_t length)
+{
+	source_more(&g->out, seed, length);
+	gsock_mark_ready(g);
+}
+
+void gsock_write(struct gsock *g, const char *text)
+{
+	source_literal(&g->out, text, strlen(text));
+	gsock_mark_ready(g);
+}
+
+size_t gsock_read(struct gsock *g, size_t n)
+{
+	size_t got = 0;
+
+	while (got < n && !list_empty(&g->unread))
+		got += gsock_consume(g, n - got);
+	gsock_update_credit(g);
+	return got;
+}
+
+void gsock_read_all(struct gsock *g)
+{
+	g->reading = true;
+	gsock_read(g, SIZE_MAX);
+}
+
+void gsock_shutdown(struct gsock *g, uint8_t how)
+{
+	g->shut_after |= how;
+	gsock_mark_ready(g);
+}
+
+void gsock_close(struct gsock *g)
+{
+	g->released = true;
+	if (g->state != GSOCK_OPEN || g->done) {
+		gsock_free(g);
+		return;
+	}
+	if (g->peer_shut == SHUT_BOTH) {
+		gsock_emit(g, VIRTIO_VSOCK_OP_RST, 0, false);
+		gsock_free(g);
+		return;
+	}
+	g->close_due_ms = clock_ms() + CLOSE_WAIT_MS;
+	list_append(&g->owner->closing, &g->accept);
+	if (g->shut != SHUT_BOTH)
+		gsock_shutdown(g, SHUT_BOTH);
+}
+
+bool gsock_eof(const struct gsock *g)
+{
+	return (g->peer_shut & SHUT_SEND) && list_empty(&g->unread);
+}
+
+bool gsock_sent(const struct gsock *g)
+{
+	return !source_left(&g->out) && !g->shut_after;
+}
+
+bool gsock_acknowledged(const struct gsock *g)
+{
+	return gsock_sent(g) && g->tx_cnt == g->peer_fwd_cnt;
+}
+
+void gsock_set_buffer(struct gsock *g, uint32_t bytes)
+{
+	g->buf_alloc = bytes;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "frontend/sockets_recv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PACKET_OVERHEAD 576u /* of an skb, in a 2026 kernel's accounting */
+#define MERGE_MAX 128u	     /* packets up to here join the one before */
+
+struct unread {
+	struct list node;
+	uint32_t len;
+	uint32_t off;
+	uint32_t room; /* of the receive buffer that it came in */
+	uint8_t bytes[];
+};
+
+static _Noreturn void wrong(const struct packet *p, const char *what)
+{
+	char text[128];
+
+	die("%s: %s", what, packet_text(p, text));
+}
+
+/* RST to whoever sent P, which has no socket; never for a RST. */
+static void reset_no_socket(struct sockets *s, const struct packet *p)
+{
+	struct packet rst = {
+		.src_cid = p->dst_cid,
+		.dst_cid = p->src_cid,
+		.src_port = p->dst_port,
+		.dst_port = p->src_port,
+		.type = p->type,
+		.op = VIRTIO_VSOCK_OP_RST,
+	};
+
+	s->strays += p->op == VIRTIO_VSOCK_OP_RW;
+	s->resets += p->op == VIRTIO_VSOCK_OP_RST;
+	if (p->op != VIRTIO_VSOCK_OP_RST)
+		driver_send(&s->driver, &rst, true);
+}
+
+static void check_packet(const struct sockets *s, const struct packet *p)
+{
+	if (p->dst_cid != s->cid)
+		wrong(p, "a packet for another guest");
+	if (p->type != VIRTIO_VSOCK_TYPE_STREAM)
+		wrong(p, "a packet of another type");
+	if (p->op == VIRTIO_VSOCK_OP_INVALID ||
+	    p->op > VIRTIO_VSOCK_OP_CREDIT_REQUEST)
+		wrong(p, "no such operation");
+	if (p->flags && p->op != VIRTIO_VSOCK_OP_SHUTDOWN)
+		wrong(p, "flags where none are defined");
+	if (p->op == VIRTIO_VSOCK_OP_SHUTDOWN &&
+	    (!p->flags || p->flags & ~(uint32_t)SHUT_BOTH))
+		wrong(p, "SHUTDOWN of nothing");
+	if ((p->len != 0) != (p->op == VIRTIO_VSOCK_OP_RW))
+		wrong(p, "payload and operation disagree");
+}
+
+static void note_peer_credit(struct gsock *g, const struct packet *p)
+{
+	if (p->op == VIRTIO_VSOCK_OP_RST)
+		return;
+	if ((int32_t)(p->fwd_cnt - g->peer_fwd_cnt) < 0)
+		wrong(p, "acknowledgements go back");
+	if ((int32_t)(g->tx_cnt - p->fwd_cnt) < 0)
+		wrong(p, "acknowledges more than was sent");
+	if (!p->buf_alloc)
+		wrong(p, "no buffer");
+	g->peer_buf_alloc = p->buf_alloc;
+	g->peer_fwd_cnt = p->fwd_cnt;
+	gsock_mark_ready(g);
+}
+
+/* Linux's virtio_transport_do_close() */
+static void gsock_done(struct gsock *g)
+{
+	g->done = true;
+	g->peer_shut = SHUT_BOTH;
+	g->shut_after = 0;
+	if (g->released)
+		gsock_free(g);
+}
+
+static void recv_listen(struct gsock *g, const struct packet *p)
+{
+	struct gsock *child;
+
+	if (p->op != VIRTIO_VSOCK_OP_REQUEST || g->backlog == 0) {
+		reset_no_socket(g->owner, p);
+		return;
+	}
+	child = gsock_new(g->owner, GSOCK_OPEN, p->dst_port, p->src_port);
+	child->peer_cid = p->src_cid;
+	note_peer_credit(child, p);
+	list_append(&g->accept, &child->accept);
+	gsock_emit(child, VIRTIO_VSOCK_OP_RESPONSE, 0, true);
+}
+
+static void recv_connecting(struct gsock *g, const struct packet *p)
+{
+	if (p->op == VIRTIO_VSOCK_OP_RESPONSE) {
+		g->state = GSOCK_OPEN;
+		note_peer_credit(g, p);
+	} else if (p->op == VIRTIO_VSOCK_OP_RST) {
+		g->state = GSOCK_CLOSED;
+		g->refused = true;
+		g->done = true;
+	} else {
+		wrong(p, "the first packet is neither RESPONSE nor RST");
+	}
+}
+
+/*
+ * Whether the packet joins the one before it, as small ones do when there is
+ * room behind it in its buffer.
+ */
+static bool merge(struct gsock *g, const struct packet *p,
+		  const struct buffer *buffer)
+{
+	struct unread *last = container_of(g->unread.prev, struct unread, node);
+
+	if (list_empty(&g->unread) || p->len > MERGE_MAX ||
+	    last->len + p->len > last->room)
+		return false;
+	buffer_read(buffer, PACKET_HEADER, last->bytes + last->len, p->len);
+	last->len += p->len;
+	return true;
+}
+
+static void enqueue(struct gsock *g, const struct packet *p,
+		    const struct buffer *buffer)
+{
+	uint32_t room = (uint32_t)(buffer->bytes - PACKET_HEADER);
+	struct unread *u;
+
+	if (merge(g, p, buffer))
+		return;
+	if ((g->rx_packets + 1) * PACKET_OVERHEAD > g->buf_alloc &&
+	    g->rx_packets)
+		wrong(p, "more packets than a 2026 kernel takes");
+	u = need_zeroed(1, sizeof(*u) + room);
+	u->len = p->len;
+	u->room = room;
+	buffer_read(buffer, PACKET_HEADER, u->bytes, p->len);
+	list_append(&g->unread, &u->node);
+	g->rx_packets++;
+}
+
+/* A reader that never waits needs no queue. */
+static void consume_at_once(struct gsock *g, const struct packet *p,
+			    const struct buffer *buffer)
+{
+	size_t at = 0;
+
+	while (at < p->len) {
+		size_t n = p->len - at;
+		const void *piece =
+			buffer_piece(buffer, PACKET_HEADER + at, &n);
+
+		sink_take(&g->in, piece, n);
+		at += n;
+	}
+	g->fwd_cnt += p->len;
+}
+
+static void recv_data(struct gsock *g, const struct packet *p,
+		      const struct buffer *buffer)
+{
+	if (g->peer_shut & SHUT_SEND)
+		wrong(p, "data after SHUTDOWN");
+	g->rx_total += p->len;
+	if (g->rx_total > g->rx_limit)
+		wrong(p, "data beyond the credit");
+	if (g->reading && list_empty(&g->unread)) {
+		consume_at_once(g, p, buffer);
+	} else {
+		g->rx_bytes += p->len;
+		enqueue(g, p, buffer);
+	}
+	if (list_empty(&g->touched))
+		list_append(&g->owner->touched, &g->touched);
+}
+
+static void recv_shutdown(struct gsock *g, const struct packet *p)
+{
+	g->peer_shut |= (uint8_t)p->flags;
+	if (g->peer_shut != SHUT_BOTH || !list_empty(&g->unread))
+		return;
+	gsock_emit(g, VIRTIO_VSOCK_OP_RST, 0, false);
+	gsock_done(g);
+}
+
+static void recv_open(struct gsock *g, const struct packet *p,
+		      const struct buffer *buffer)
+{
+	switch ((enum virtio_vsock_op)p->op) {
+	case VIRTIO_VSOCK_OP_RW:
+		recv_data(g, p, buffer);
+		return;
+	case VIRTIO_VSOCK_OP_CREDIT_REQUEST:
+		g->updates++;
+		gsock_emit(g, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0, true);
+		return;
+	case VIRTIO_VSOCK_OP_CREDIT_UPDATE:
+		g->updates++;
+		return;
+	case VIRTIO_VSOCK_OP_SHUTDOWN:
+		recv_shutdown(g, p);
+		return;
+	case VIRTIO_VSOCK_OP_RST:
+		g->reset = true;
+		gsock_done(g);
+		return;
+	case VIRTIO_VSOCK_OP_REQUEST:
+		wrong(p, "a pair of ports is used again while it lives");
+	case VIRTIO_VSOCK_OP_RESPONSE:
+	case VIRTIO_VSOCK_OP_INVALID:
+		wrong(p, "not for an open connection");
+	}
+}
+
+void sockets_received(struct driver *d, const struct packet *p,
+		      const struct buffer *buffer)
+{
+	struct sockets *s = container_of(d, struct sockets, driver);
+	struct gsock *g = sockets_find(s, p->dst_port, p->src_port);
+
+	check_packet(s, p);
+	if (!g)
+		g = sockets_find_listener(s, p->dst_port);
+	if (!g || g->done) {
+		reset_no_socket(s, p);
+		return;
+	}
+	g->packets++;
+	g->last = *p;
+	switch (g->state) {
+	case GSOCK_LISTEN:
+		recv_listen(g, p);
+		return;
+	case GSOCK_CONNECTING:
+		recv_connecting(g, p);
+		return;
+	case GSOCK_OPEN:
+		if (p->src_cid != g->peer_cid)
+			wrong(p, "an answer from another CID");
+		note_peer_credit(g, p);
+		recv_open(g, p, buffer);
+		return;
+	case GSOCK_CLOSED:
+		reset_no_socket(s, p);
+		return;
+	case GSOCK_RAW:
+		if (p->len)
+			consume_at_once(g, p, buffer);
+		return;
+	}
+}
+
+/* Frees the first packet when N of its bytes complete it. */
+size_t gsock_consume(struct gsock *g, size_t n)
+{
+	struct unread *u = list_first(&g->unread, struct unread, node);
+	uint32_t take = (uint32_t)min_size(n, u->len - u->off);
+
+	sink_take(&g->in, u->bytes + u->off, take);
+	u->off += take;
+	if (u->off < u->len)
+		return take;
+	g->rx_bytes -= u->len;
+	g->fwd_cnt += u->len;
+	g->rx_packets--;
+	list_remove(&u->node);
+	free(u);
+	return take;
+}

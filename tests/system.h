@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What the system tests share: one daemon with one guest in one world, run
+ * once with each engine. A test that ends early leaves its daemon's directory
+ * behind, and says where.
+ */
+#ifndef URING_VSOCK_TESTS_SYSTEM_H
+#define URING_VSOCK_TESTS_SYSTEM_H
+
+#include <check.h>
+
+#include "frontend/daemon.h"
+#include "frontend/guest.h"
+#include "frontend/host.h"
+
+#define MIB (1024u * 1024u)
+#define PORT 5000u /* where the host listens in most tests */
+
+struct scene {
+	struct world world;
+	struct daemon daemon;
+	struct guest guest;
+};
+
+/* Engines that tests loop over: tcase_add_loop_test(tc, f, 0, engines()). */
+int engines(void);
+const char *engine_name(int engine);
+
+/* A daemon without a guest; CONFIG (its engine is set) may be NULL. */
+void scene_daemon(struct scene *s, int engine,
+		  const struct daemon_config *config);
+/* A daemon with Linux 6.12 in its VM 0. */
+void scene_open(struct scene *s, int engine);
+/* A daemon with a guest like this. */
+void scene_open_with(struct scene *s, int engine,
+		     const struct guest_config *config);
+/* Guest and daemon go; fails unless the daemon exits cleanly. */
+void scene_close(struct scene *s);
+
+struct pair {
+	struct gsock *guest;
+	struct host_conn host;
+};
+
+/* A connection that the guest, or the host, has opened. */
+void pair_from_guest(struct scene *s, struct pair *p);
+void pair_from_host(struct scene *s, struct pair *p);
+/* Both ends close; returns when both have seen it. */
+void pair_close(struct scene *s, struct pair *p);
+/* LENGTH bytes one way, compared. */
+void pair_to_host(struct scene *s, struct pair *p, uint64_t length);
+void pair_to_guest(struct scene *s, struct pair *p, uint64_t length);
+/* The same both ways at once. */
+void pair_both_ways(struct scene *s, struct pair *p, uint64_t length);
+
+/* Runs SUITE and returns the program's exit status. */
+int run_suite(Suite *suite);
+
+#endif
