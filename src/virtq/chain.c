@@ -29,7 +29,7 @@ struct walk {
 	uint32_t nread;
 	uint32_t read_bytes;
 	bool writing;	   /* nread and read_bytes are final */
-	struct desc desc;  /* the last one looked at */
+	struct desc table; /* the one that refers to an indirect table */
 };
 
 /* What a walk of a table ended with, beside errors. */
@@ -49,17 +49,17 @@ static int out_of_room(struct walk *w)
 }
 
 /* The buffer is not in the region that was hit last. */
-static int append_elsewhere(struct walk *w)
+static int append_elsewhere(struct walk *w, uint64_t addr, uint32_t len)
 {
 	struct chain_source *s = w->source;
-	int n = memory_iov(s->memory, w->desc.addr, w->desc.len,
-			   w->iov + w->segments, w->room - w->segments);
+	int n = memory_iov(s->memory, addr, len, w->iov + w->segments,
+			   w->room - w->segments);
 
 	if (n == -ENOBUFS)
 		return out_of_room(w);
 	if (n < 0)
 		return fault(w, "buffer outside guest memory");
-	memory_find(s->memory, w->desc.addr, &s->buffers);
+	memory_find(s->memory, addr, &s->buffers);
 	w->segments += (uint32_t)n;
 	return 0;
 }
@@ -75,34 +75,35 @@ static int turn_direction(struct walk *w)
 	return 0;
 }
 
-static inline int append_buffer(struct walk *w)
+static inline int append_buffer(struct walk *w, struct desc d)
 {
-	bool write = w->desc.flags & VRING_DESC_F_WRITE;
+	bool write = d.flags & VRING_DESC_F_WRITE;
 	void *at;
 
 	if (unlikely(w->buffers++ == CHAIN_DESCRIPTORS_MAX))
 		return fault(w, "chain of too many descriptors");
-	if (unlikely(!w->desc.len))
+	if (unlikely(!d.len))
 		return 0;
 	if (unlikely(write != w->writing) && turn_direction(w))
 		return -EPROTO;
 	/* A chain is not longer than 2^32 bytes (virtio 1.3, 2.7.5). */
-	if (unlikely(__builtin_add_overflow(w->bytes, w->desc.len, &w->bytes)))
+	if (unlikely(__builtin_add_overflow(w->bytes, d.len, &w->bytes)))
 		return fault(w, "chain of more than 4 GiB");
-	at = memory_window_at(&w->source->buffers, w->desc.addr, w->desc.len);
+	at = memory_window_at(&w->source->buffers, d.addr, d.len);
 	if (unlikely(!at))
-		return append_elsewhere(w);
+		return append_elsewhere(w, d.addr, d.len);
 	if (unlikely(w->segments == w->room))
 		return out_of_room(w);
-	w->iov[w->segments++] = (struct iovec){ at, w->desc.len };
+	w->iov[w->segments++] = (struct iovec){ at, d.len };
 	return 0;
 }
 
-/* A table may cross regions like any buffer; its descriptors then may too. */
-static bool load_scattered(struct walk *w, const struct table *t, uint32_t index)
+/* Of a table that crosses regions, all known to be there; it may itself. */
+static struct desc load_scattered(const struct walk *w, const struct table *t,
+				  uint32_t index)
 {
 	uint64_t addr = t->guest_addr + DESC_BYTES * index;
-	uint8_t copy[DESC_BYTES];
+	uint8_t copy[DESC_BYTES] = { 0 };
 	struct iovec parts[DESC_BYTES];
 	size_t done = 0;
 	int n = memory_iov(w->source->memory, addr, DESC_BYTES, parts,
@@ -112,36 +113,38 @@ static bool load_scattered(struct walk *w, const struct table *t, uint32_t index
 		memcpy(copy + done, parts[i].iov_base, parts[i].iov_len);
 		done += parts[i].iov_len;
 	}
-	w->desc = layout_desc(copy);
-	return n > 0;
+	debug_assert(done == DESC_BYTES);
+	return layout_desc(copy);
 }
 
-static inline bool load(struct walk *w, const struct table *t, uint32_t index)
+static inline struct desc load(const struct walk *w, const struct table *t,
+			       uint32_t index)
 {
 	w->source->fault_index = index;
 	if (unlikely(!t->at))
 		return load_scattered(w, t, index);
-	w->desc = layout_desc(t->at + DESC_BYTES * index);
-	return true;
+	return layout_desc(t->at + DESC_BYTES * index);
 }
 
 static int walk_table(struct walk *w, const struct table *t, uint32_t index)
 {
 	for (uint32_t steps = 0; steps < t->entries; steps++) {
+		struct desc d;
 		int rc;
 
 		if (unlikely(index >= t->entries))
 			return fault(w, "descriptor index out of range");
-		if (unlikely(!load(w, t, index)))
-			return fault(w, "indirect table outside guest memory");
-		if (w->desc.flags & VRING_DESC_F_INDIRECT)
+		d = load(w, t, index);
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			w->table = d;
 			return WALK_INDIRECT;
-		rc = append_buffer(w);
+		}
+		rc = append_buffer(w, d);
 		if (unlikely(rc))
 			return rc;
-		if (!(w->desc.flags & VRING_DESC_F_NEXT))
+		if (!(d.flags & VRING_DESC_F_NEXT))
 			return WALK_END;
-		index = w->desc.next;
+		index = d.next;
 	}
 	return fault(w, "descriptors in a loop");
 }
@@ -168,11 +171,11 @@ static bool table_is_mapped(const struct memory *m, uint64_t addr, uint64_t len)
 static int open_indirect(struct walk *w, struct table *t)
 {
 	struct chain_source *s = w->source;
-	uint64_t addr = w->desc.addr;
-	uint32_t len = w->desc.len;
+	uint64_t addr = w->table.addr;
+	uint32_t len = w->table.len;
 
 	/* It ends the chain; its WRITE flag means nothing (2.7.5.3.2). */
-	if (w->desc.flags & VRING_DESC_F_NEXT)
+	if (w->table.flags & VRING_DESC_F_NEXT)
 		return fault(w, "descriptor both indirect and with a next");
 	if (!len || len % DESC_BYTES)
 		return fault(w, "indirect table of a bad length");
