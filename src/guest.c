@@ -19,8 +19,7 @@ static uint64_t random_secret(const struct guest *guest)
 	return secret;
 }
 
-struct guest *guest_new(const struct vm_config *config,
-			struct service *service, struct loop *loop)
+struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 {
 	struct guest *guest = calloc(1, sizeof(*guest));
 	unsigned i;
@@ -28,7 +27,6 @@ struct guest *guest_new(const struct vm_config *config,
 	if (!guest)
 		return NULL;
 	guest->config = config;
-	guest->service = service;
 	guest->loop = loop;
 	snprintf(guest->label, sizeof(guest->label), "%.30s[%u]",
 		 config->name, config->guest_cid);
@@ -39,7 +37,9 @@ struct guest *guest_new(const struct vm_config *config,
 	list_init(&guest->flushing);
 	list_init(&guest->greeting);
 	list_init(&guest->knocking);
+	list_init(&guest->parted);
 	list_init(&guest->active);
+	list_init(&guest->awake);
 	resets_init(&guest->resets);
 	return guest;
 }
@@ -52,6 +52,7 @@ void guest_free(struct guest *guest)
 		return;
 	debug_assert(!guest->frontend && !guest->greetings);
 	list_remove(&guest->active);
+	list_remove(&guest->awake);
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_free(&guest->queue[i]);
 	memory_put(guest->memory);

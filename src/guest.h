@@ -20,10 +20,9 @@
 #include "vsock/table.h"
 
 struct frontend;
-struct listener;
+struct frontends;
 struct loop;
 struct memory;
-struct service;
 struct vm_config;
 
 enum guest_queue_index {
@@ -34,16 +33,16 @@ enum guest_queue_index {
 };
 
 /* Taken receive buffers that other buffers overtook, at the most. */
-#define GUEST_SPARE_MAX 512
+#define GUEST_SPARE_MAX 1024
 
 struct guest {
 	const struct vm_config *config;
-	struct service *service;
 	struct loop *loop;
 	char label[48]; /* "name[cid]", for log lines */
 
 	/* vhost-user session: written by frontend.c and queues.c alone. */
-	struct frontend *frontend; /* NULL: no hypervisor */
+	struct frontends *frontends; /* who comes to the vhost-user socket */
+	struct frontend *frontend;   /* NULL: no hypervisor */
 	struct guest_queue queue[GUEST_QUEUES];
 	struct memory *memory;
 	uint64_t features;
@@ -56,6 +55,7 @@ struct guest {
 	struct list flushing; /* links whose host socket takes bytes again */
 	struct list greeting; /* links without a CONNECT line, oldest first */
 	struct list knocking; /* those of them from whom something came */
+	struct list parted;   /* links that only have bytes for the host */
 	unsigned greetings;
 	struct resets resets; /* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
@@ -63,15 +63,14 @@ struct guest {
 	bool rx_short; /* something waits for the guest's RX buffers */
 	bool broken;   /* a broken queue was seen and dealt with */
 
-	struct listener *listener; /* <uds-path> */
-	struct list active;   /* on the service's list while it has work */
+	struct list active;   /* on the loop's list while it has work */
+	struct list awake;    /* on the service's while kicks are suppressed */
 	struct log_limit limit_guest; /* what the guest can cause */
 	struct log_limit limit_host;  /* what host programs can cause */
 };
 
 /* NULL and errno on lack of memory. */
-struct guest *guest_new(const struct vm_config *config,
-			struct service *service, struct loop *loop);
+struct guest *guest_new(const struct vm_config *config, struct loop *loop);
 
 /* Its connections, listener and front end must be gone. Accepts NULL. */
 void guest_free(struct guest *guest);

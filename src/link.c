@@ -141,14 +141,17 @@ void link_drained(struct link *link)
 	}
 }
 
-/* One send: the line must come before any byte of the guest's, whole. */
+/*
+ * One send: the line must come before any byte of the guest's, whole. A host
+ * program that is gone already may still have sent something for the guest.
+ */
 static unsigned answer_ok(struct link *link)
 {
 	char line[HANDSHAKE_ANSWER_MAX];
 	size_t len = handshake_answer(line, link->conn.local_port);
+	ssize_t n = send(link->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (send(link->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	    (ssize_t)len)
+	if (n == (ssize_t)len || (n < 0 && errno == EPIPE))
 		return 0;
 	return conn_abort(&link->conn);
 }
@@ -197,6 +200,7 @@ static void part(struct link *link)
 {
 	table_remove(&link->guest->conns, &link->conn);
 	list_remove(&link->node);
+	list_append(&link->guest->parted, &link->node);
 	link->phase = LINK_PARTED;
 	link->hang_up = true;
 	link_drained(link);
@@ -238,7 +242,8 @@ static void refresh_joined(struct link *link)
 		list_append(&guest->ready, &link->node);
 		guest_wake(guest);
 	}
-	table_set_deadline(&guest->conns, &link->conn, guest->loop->now_ms);
+	if (conn_due(&link->conn) != link->conn.deadline)
+		table_set_deadline(&guest->conns, &link->conn, clock_ms());
 	link_drained(link);
 }
 
@@ -269,7 +274,7 @@ void link_kill(struct link *link)
 	link_refresh(link);
 }
 
-void link_sweep(struct loop *loop)
+static void free_dead(struct loop *loop, bool all)
 {
 	struct list again;
 	struct link *link;
@@ -279,9 +284,20 @@ void link_sweep(struct loop *loop)
 	while (!list_empty(&again)) {
 		link = list_first(&again, struct link, node);
 		list_remove(&link->node);
-		if (ring_watch_busy(&link->watch))
+		if (!all && ring_watch_busy(&link->watch))
 			list_append(&loop->dead, &link->node);
 		else
 			free(link);
 	}
+}
+
+void link_sweep(struct loop *loop)
+{
+	if (!list_empty(&loop->dead))
+		free_dead(loop, false);
+}
+
+void link_free_dead(struct loop *loop)
+{
+	free_dead(loop, true);
 }

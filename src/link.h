@@ -92,8 +92,11 @@ void link_guest_gone(struct link *link);
 /* Ends everything now, bytes or not. */
 void link_kill(struct link *link);
 
-/* Frees dead links that nothing refers to. */
+/* Frees dead links that nothing refers to: at the end of a turn. */
 void link_sweep(struct loop *loop);
+
+/* Frees all dead links: when the ring is closed. */
+void link_free_dead(struct loop *loop);
 
 /* The link of a connection in a guest's table. */
 struct link *link_of(struct conn *conn);

@@ -29,7 +29,6 @@ struct loop {
 	struct timer_queue greeting; /* of links */
 	struct timer_queue dialing;  /* of links */
 	struct timer_queue resuming; /* of listeners */
-	uint64_t now_ms;	     /* the turn's time */
 	bool descriptor_freed;	     /* listeners may accept again */
 };
 

@@ -363,6 +363,11 @@ bool conn_has_control(const struct conn *conn)
 	return conn->pending || untold_shut(conn);
 }
 
+bool conn_speaks_first(const struct conn *conn)
+{
+	return conn->pending & ~OWES_CREDIT_UPDATE;
+}
+
 /* The only place that tells the guest of our buffer. */
 static void address_packet(struct conn *conn, uint32_t guest_cid,
 			   struct packet *out)

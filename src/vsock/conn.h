@@ -124,8 +124,10 @@ uint32_t conn_may_send(const struct conn *conn);
  * CONN_PROBE_MS without progress. */
 void conn_starved(struct conn *conn);
 
-/* A control packet is owed. */
+/* A control packet is owed / one that data must not overtake, and that it
+ * cannot stand in for. */
 bool conn_has_control(const struct conn *conn);
+bool conn_speaks_first(const struct conn *conn);
 
 /* An RW packet's header for LEN bytes; counts them as sent. */
 void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * From a guest's REQUEST to a connected host socket: non-blocking connect(2)
+ * to <uds-path>_<port>. A full backlog (EAGAIN) is tried again every
+ * LOOP_DIALING_MS until the connection's own deadline, and nobody waits
+ * meanwhile.
+ */
+#ifndef URING_VSOCK_DIAL_H
+#define URING_VSOCK_DIAL_H
+
+#include <stdint.h>
+
+struct guest;
+struct loop;
+struct packet;
+
+/*
+ * Answers REQUEST for a connection that is not in the table: a link that owes
+ * RESPONSE or waits, or an RST owed.
+ */
+void dial(struct guest *guest, const struct packet *request);
+
+/* Dials again whose time has come. Call once a turn. */
+void dial_again(struct loop *loop, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "lifecycle.h"
+
+#include "base/check.h"
+#include "guest.h"
+#include "link.h"
+#include "to_guest.h"
+#include "virtq/guard.h"
+
+static const char *const queue_names[] = {
+	[GUEST_RX] = "RX",
+	[GUEST_TX] = "TX",
+	[GUEST_EVENT] = "event",
+};
+static_assert(ARRAY_SIZE(queue_names) == GUEST_QUEUES, "a name for each");
+
+void lifecycle_settle(struct guest *guest)
+{
+	unsigned i;
+
+	to_guest_settle(guest);
+	for (i = 0; i < GUEST_QUEUES; i++) {
+		struct guest_queue *q = &guest->queue[i];
+
+		if (queue_active(q) && virtq_publish(&q->vq))
+			queue_call(q);
+	}
+}
+
+static void end_all(struct guest *guest, void (*end)(struct link *link))
+{
+	struct conn *conn;
+	uint32_t pos;
+
+	/* Each removal may move others to slots already passed. */
+	while (guest->conns.count) {
+		pos = 0;
+		while ((conn = table_next(&guest->conns, &pos)))
+			end(link_of(conn));
+	}
+	resets_free(&guest->resets);
+}
+
+void lifecycle_end_connections(struct guest *guest)
+{
+	if (guest->conns.count)
+		guest_log(guest, LOG_LEVEL_DEBUG, "%u connections end",
+			  guest->conns.count);
+	end_all(guest, link_guest_gone);
+}
+
+void lifecycle_kill_connections(struct guest *guest)
+{
+	end_all(guest, link_kill);
+	while (!list_empty(&guest->greeting))
+		link_kill(list_first(&guest->greeting, struct link, node));
+	while (!list_empty(&guest->parted))
+		link_kill(list_first(&guest->parted, struct link, node));
+}
+
+static void report_fault(struct guest *guest, unsigned i)
+{
+	struct guest_queue *q = &guest->queue[i];
+
+	queue_tell_error(q);
+	guest_log(guest, LOG_LEVEL_WARN,
+		  "%s queue broken by the guest: %s (descriptor %u); its "
+		  "connections end",
+		  queue_names[i], virtq_broken(&q->vq),
+		  q->vq.source.fault_index);
+}
+
+/* A file of the guest's memory shrank: what it held reads as zeros now. */
+static void check_memory(struct guest *guest)
+{
+	unsigned i;
+
+	if (likely(!guard_any_lost()) || !guest->memory ||
+	    !memory_lost(guest->memory))
+		return;
+	for (i = 0; i < GUEST_QUEUES; i++)
+		if (virtq_running(&guest->queue[i].vq))
+			virtq_break(&guest->queue[i].vq,
+				    "the memory's file was truncated");
+}
+
+void lifecycle_check_queues(struct guest *guest)
+{
+	unsigned i, broken = 0;
+
+	check_memory(guest);
+	for (i = 0; i < GUEST_QUEUES; i++) {
+		struct guest_queue *q = &guest->queue[i];
+
+		if (likely(!virtq_broken(&q->vq)))
+			continue;
+		broken++;
+		if (!q->error_told)
+			report_fault(guest, i);
+	}
+	if (likely(!broken)) {
+		guest->broken = false;
+	} else if (!guest->broken) {
+		guest->broken = true;
+		guest->spares = 0;
+		lifecycle_end_connections(guest);
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What ends: a ring, a guest. For the vhost-user session and for the service,
+ * both of which end them for reasons of their own.
+ */
+#ifndef URING_VSOCK_LIFECYCLE_H
+#define URING_VSOCK_LIFECYCLE_H
+
+struct guest;
+
+/*
+ * Before a queue stops or its memory map changes: hands back receive buffers
+ * that were taken and not used, and publishes, so that nothing of ours refers
+ * to the rings. Between turns.
+ */
+void lifecycle_settle(struct guest *guest);
+
+/*
+ * The guest is gone or new: its connections end without a word to it, host
+ * programs see EOF after what the guest had sent them.
+ */
+void lifecycle_end_connections(struct guest *guest);
+
+/* The daemon ends: every socket is closed at once. */
+void lifecycle_kill_connections(struct guest *guest);
+
+/*
+ * A queue broke, by the guest's fault: the front end is told by its error
+ * eventfd, one line is logged, the connections end. Once for each fault;
+ * the queues stay broken until they are set up anew.
+ */
+void lifecycle_check_queues(struct guest *guest);
+
+#endif

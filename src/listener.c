@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "config.h"
+#include "guest.h"
+#include "link.h"
+#include "loop.h"
+#include "ring/ring.h"
+#include "vsock/handshake.h"
+
+struct listener {
+	struct guest *guest;
+	struct ring_watch watch;
+	struct timer timer; /* armed while accepting is paused */
+	int fd;
+};
+
+static void greet(struct guest *guest, int fd)
+{
+	struct link *link = link_new_greeting(guest, fd);
+
+	if (!link)
+		return;
+	guest->greetings++;
+	list_append(&guest->greeting, &link->node);
+	timer_arm(&guest->loop->greeting, &link->timer, clock_ms());
+	if (link_watch(link) < 0) {
+		link_kill(link);
+		return;
+	}
+	if (guest->greetings > LISTENER_SILENT_MAX)
+		link_kill(list_first(&guest->greeting, struct link, node));
+}
+
+static void pause_accepting(struct listener *listener, int err)
+{
+	struct guest *guest = listener->guest;
+
+	guest_log_limited(guest, limit_host, LOG_LEVEL_WARN,
+			  "%s: accepting pauses: %s", guest->config->uds_path,
+			  strerror(-err));
+	timer_arm(&guest->loop->resuming, &listener->timer, clock_ms());
+}
+
+static void on_accept(struct ring_watch *watch, int fd)
+{
+	struct listener *listener =
+		container_of(watch, struct listener, watch);
+
+	if (fd < 0)
+		pause_accepting(listener, fd);
+	else
+		greet(listener->guest, fd);
+}
+
+struct listener *listener_new(struct guest *guest, int fd)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	int err;
+
+	if (!listener)
+		return NULL;
+	listener->guest = guest;
+	listener->fd = fd;
+	timer_init(&listener->timer);
+	ring_watch_init(&listener->watch);
+	err = ring_accept(guest->loop->ring, &listener->watch, fd, on_accept);
+	if (!err)
+		return listener;
+	errno = -err;
+	free(listener);
+	return NULL;
+}
+
+void listener_stop(struct listener *listener)
+{
+	struct guest *guest = listener->guest;
+
+	ring_unwatch(guest->loop->ring, &listener->watch);
+	timer_disarm(&listener->timer);
+	while (!list_empty(&guest->greeting))
+		link_kill(list_first(&guest->greeting, struct link, node));
+}
+
+void listener_free(struct listener *listener)
+{
+	free(listener);
+}
+
+/* The connection that the host program asks for. 0, or -errno to close it. */
+static int connect_guest(struct link *link, uint32_t port)
+{
+	struct guest *guest = link->guest;
+	uint32_t host_port;
+	int err;
+
+	if (!guest_running(guest))
+		return -ENOTCONN;
+	host_port = table_new_port(&guest->conns, port);
+	if (!host_port)
+		return -EADDRNOTAVAIL;
+	conn_init_from_host(&link->conn, host_port, port,
+			    guest->config->tx_buffer_size);
+	err = link_join(link);
+	if (err)
+		return err;
+	list_remove(&link->node);
+	list_remove(&link->host_node);
+	timer_disarm(&link->timer);
+	guest->greetings--;
+	link_refresh(link);
+	return 0;
+}
+
+/* Takes the line off the socket, all of which is known to be there. */
+static int consume(int fd, size_t len)
+{
+	char line[HANDSHAKE_LINE_MAX];
+	ssize_t n = recv(fd, line, len, MSG_DONTWAIT);
+
+	return n == (ssize_t)len ? 0 : -EPROTO;
+}
+
+/* 0: joined, or more of the line is awaited. */
+static int read_line(struct link *link)
+{
+	char line[HANDSHAKE_LINE_MAX];
+	uint32_t port;
+	ssize_t n;
+	int len;
+
+	n = recv(link->fd, line, sizeof(line), MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (!n)
+		return -ECONNRESET;
+	len = handshake_parse(line, (size_t)n, &port);
+	if (len < 0)
+		return len;
+	if (!len)
+		return n < HANDSHAKE_LINE_MAX && !link->hung_up ? 0 : -EPROTO;
+	if (consume(link->fd, (size_t)len) < 0)
+		return -EPROTO;
+	return connect_guest(link, port);
+}
+
+void listener_serve(struct guest *guest)
+{
+	struct link *link;
+	int err;
+
+	while (!list_empty(&guest->knocking)) {
+		link = list_first(&guest->knocking, struct link, host_node);
+		list_remove(&link->host_node);
+		err = read_line(link);
+		if (!err)
+			continue;
+		guest_log_limited(guest, limit_host, LOG_LEVEL_INFO,
+				  "%s: a host program's connection refused: "
+				  "%s",
+				  guest->config->uds_path, strerror(-err));
+		link_kill(link);
+	}
+}
+
+void listener_expire(struct loop *loop, uint64_t now_ms)
+{
+	struct timer *timer;
+
+	while ((timer = timer_take_due(&loop->greeting, now_ms)))
+		link_kill(container_of(timer, struct link, timer));
+}
+
+void listener_resume(struct listener *listener)
+{
+	if (!timer_armed(&listener->timer))
+		return;
+	timer_disarm(&listener->timer);
+	ring_accept(listener->guest->loop->ring, &listener->watch,
+		    listener->fd, on_accept);
+}
+
+void listener_resume_due(struct loop *loop, uint64_t now_ms)
+{
+	struct timer *timer;
+
+	while ((timer = timer_take_due(&loop->resuming, now_ms))) {
+		struct listener *listener =
+			container_of(timer, struct listener, timer);
+
+		ring_accept(loop->ring, &listener->watch, listener->fd,
+			    on_accept);
+	}
+}

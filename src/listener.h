@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A VM's <uds-path>: host programs connect to it, say which of the guest's
+ * ports they want (vsock/handshake.h), and become links.
+ *
+ * A line is looked at with MSG_PEEK until it is whole, then exactly it is
+ * read: what a program sends behind it stays in its socket as the
+ * connection's first data.
+ */
+#ifndef URING_VSOCK_LISTENER_H
+#define URING_VSOCK_LISTENER_H
+
+#include <stdint.h>
+
+struct guest;
+struct listener;
+struct loop;
+
+/* Programs that have not said what they want: beyond, the oldest is closed. */
+#define LISTENER_SILENT_MAX 1024
+
+/* Accepts on the listening socket FD, which stays the caller's. NULL and errno
+ * on failure. */
+struct listener *listener_new(struct guest *guest, int fd);
+
+/* Stops accepting and closes all that are silent. */
+void listener_stop(struct listener *listener);
+
+/* After listener_stop(), when the ring is closed. Accepts NULL. */
+void listener_free(struct listener *listener);
+
+/* Reads the lines that came. Call in a turn. */
+void listener_serve(struct guest *guest);
+
+/* Closes who stayed silent too long, on any listener of the loop. */
+void listener_expire(struct loop *loop, uint64_t now_ms);
+
+/* Descriptors may be free again: goes on where accepting had paused. */
+void listener_resume(struct listener *listener);
+
+/* Resumes who paused long enough to look again. */
+void listener_resume_due(struct loop *loop, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "config.h"
+#include "options.h"
+#include "service.h"
+#include "virtq/guard.h"
+
+/* The service reads these from a signalfd; writes to sockets that closed are
+ * errors of those sockets. */
+static void set_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(const struct config *config)
+{
+	struct service *service;
+	int err;
+
+	err = fd_raise_limit();
+	if (err)
+		log_line(LOG_LEVEL_WARN, NULL,
+			 "the limit on open files stays as it is: %s",
+			 strerror(-err));
+	err = guard_install();
+	if (err) {
+		log_line(LOG_LEVEL_ERROR, NULL, "SIGBUS: %s", strerror(-err));
+		return err;
+	}
+	service = service_new(config);
+	if (!service)
+		return -1;
+	err = service_run(service);
+	service_free(service);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config;
+	int status;
+
+	if (options_parse(argc, argv, &config, &status))
+		return status;
+	log_set_level(config.log_level);
+	log_to_journal_if_asked();
+	set_signals();
+	status = serve(&config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	config_free(&config);
+	return status;
+}

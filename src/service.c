@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The turn:
+ *
+ *	collect		each active guest's TX packets and ready connections
+ *	run		all their sends and receives, in one system call
+ *	finish		what was moved, what must wait, what is owed
+ *	rest		tell the guests, and see who has more to do
+ *	sweep		free what ended
+ *
+ * Between turns the loop sleeps. Guests that were served stay awake (their
+ * kicks suppressed) until it does.
+ */
+#include "service.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "config.h"
+#include "dial.h"
+#include "from_guest.h"
+#include "frontends.h"
+#include "guest.h"
+#include "lifecycle.h"
+#include "link.h"
+#include "listener.h"
+#include "loop.h"
+#include "ring/ring.h"
+#include "spin.h"
+#include "to_guest.h"
+#include "turn.h"
+#include "vm.h"
+
+/* How often a driver that never kicks is looked at when all is quiet. */
+#define POLLED_MS 1
+
+struct service {
+	const struct config *config;
+	struct loop loop;
+	struct vm *vms;
+	unsigned nvms;	    /* opened */
+	struct guest **served; /* in this turn, room for all */
+	unsigned nserved;
+	struct list awake; /* guests whose kicks are suppressed */
+	struct ring_watch signals;
+	int signal_fd;
+	bool stop;
+	struct spin spin;
+	struct turn turn;
+};
+
+static struct ring *open_ring(enum engine engine)
+{
+	const char *why = "";
+	struct ring *ring;
+
+	if (engine == ENGINE_AUTO) {
+		ring = ring_open(engine_name(ENGINE_IO_URING), &why);
+		if (ring)
+			return ring;
+		log_line(LOG_LEVEL_WARN, NULL,
+			 "using epoll, as io_uring is not available: %s", why);
+		engine = ENGINE_EPOLL;
+	}
+	ring = ring_open(engine_name(engine), &why);
+	if (!ring)
+		log_line(LOG_LEVEL_ERROR, NULL, "--engine %s: %s (%s)",
+			 engine_name(engine), why, strerror(errno));
+	return ring;
+}
+
+static void on_signal(struct ring_watch *watch, int events)
+{
+	struct service *s = container_of(watch, struct service, signals);
+
+	(void)events;
+	s->stop = true;
+}
+
+static int watch_signals(struct service *s)
+{
+	sigset_t set;
+	int err;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	err = s->signal_fd < 0 ? -errno
+			       : ring_watch(s->loop.ring, &s->signals,
+					    s->signal_fd, on_signal);
+	if (err)
+		log_line(LOG_LEVEL_ERROR, NULL, "signals: %s", strerror(-err));
+	return err;
+}
+
+static int open_vms(struct service *s)
+{
+	const struct config *config = s->config;
+	int err;
+
+	s->vms = calloc(config->nvms, sizeof(*s->vms));
+	s->served = calloc(config->nvms, sizeof(struct guest *));
+	if (!s->vms || !s->served) {
+		log_line(LOG_LEVEL_ERROR, NULL, "out of memory");
+		return -ENOMEM;
+	}
+	while (s->nvms < config->nvms) {
+		struct vm *vm = &s->vms[s->nvms];
+
+		/* Counted first: a half-open one is freed like the others. */
+		err = vm_open(vm, &config->vms[s->nvms++], &s->loop);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+struct service *service_new(const struct config *config)
+{
+	struct service *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		log_line(LOG_LEVEL_ERROR, NULL, "out of memory");
+		return NULL;
+	}
+	s->config = config;
+	s->signal_fd = -1;
+	ring_watch_init(&s->signals);
+	list_init(&s->loop.active);
+	list_init(&s->loop.dead);
+	list_init(&s->awake);
+	timer_queue_init(&s->loop.greeting, LOOP_GREETING_MS);
+	timer_queue_init(&s->loop.dialing, LOOP_DIALING_MS);
+	timer_queue_init(&s->loop.resuming, LOOP_RESUMING_MS);
+	s->loop.ring = open_ring(config->engine);
+	if (!s->loop.ring || watch_signals(s) < 0 || open_vms(s) < 0) {
+		service_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void service_free(struct service *s)
+{
+	unsigned i;
+
+	if (!s)
+		return;
+	for (i = 0; i < s->nvms; i++)
+		vm_stop(&s->vms[i]);
+	if (s->loop.ring)
+		ring_unwatch(s->loop.ring, &s->signals);
+	fd_close(&s->signal_fd);
+	ring_close(s->loop.ring);
+	link_free_dead(&s->loop);
+	for (i = 0; i < s->nvms; i++)
+		vm_free(&s->vms[i]);
+	free(s->vms);
+	free(s->served);
+	free(s);
+}
+
+static void pass_deadlines(struct service *s, uint64_t now_ms)
+{
+	struct loop *loop = &s->loop;
+	unsigned i;
+
+	dial_again(loop, now_ms);
+	listener_expire(loop, now_ms);
+	listener_resume_due(loop, now_ms);
+	for (i = 0; i < s->nvms; i++) {
+		struct table *conns = &s->vms[i].guest->conns;
+		struct conn *conn;
+
+		while ((conn = table_take_due(conns, now_ms)))
+			link_carry_out(link_of(conn), conn_timed_out(conn));
+	}
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t next_deadline(const struct service *s)
+{
+	uint64_t next = timer_next(&s->loop.dialing);
+	unsigned i;
+
+	next = earlier(next, timer_next(&s->loop.greeting));
+	next = earlier(next, timer_next(&s->loop.resuming));
+	for (i = 0; i < s->nvms; i++)
+		next = earlier(next,
+			       table_next_deadline(&s->vms[i].guest->conns));
+	return next;
+}
+
+static void resume_all(struct service *s)
+{
+	unsigned i;
+
+	if (!s->loop.descriptor_freed)
+		return;
+	s->loop.descriptor_freed = false;
+	for (i = 0; i < s->nvms; i++)
+		vm_resume(&s->vms[i]);
+}
+
+static void stay_awake(struct service *s, struct guest *guest)
+{
+	if (!list_empty(&guest->awake))
+		return;
+	list_append(&s->awake, &guest->awake);
+	virtq_kicks_off(&guest->queue[GUEST_TX].vq);
+	virtq_kicks_off(&guest->queue[GUEST_RX].vq);
+}
+
+/* Its waiting packets and connections, as far as the turn has room. */
+static void collect(struct service *s, struct guest *guest)
+{
+	bool more = frontends_run(guest->frontends);
+
+	listener_serve(guest);
+	stay_awake(s, guest);
+	more |= from_guest_collect(guest, &s->turn);
+	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);
+	if (more)
+		guest_wake(guest);
+}
+
+static void notify(struct guest *guest)
+{
+	unsigned i;
+
+	for (i = GUEST_RX; i <= GUEST_TX; i++) {
+		struct guest_queue *q = &guest->queue[i];
+
+		if (q->vq.live && virtq_publish(&q->vq))
+			queue_call(q);
+	}
+}
+
+/* After its part of the turn. */
+static void conclude(struct guest *guest)
+{
+	notify(guest);
+	lifecycle_check_queues(guest);
+	if (guest_running(guest) && !guest->rx_short &&
+	    (!list_empty(&guest->ready) || guest->resets.count))
+		guest_wake(guest);
+}
+
+static bool turn_full(const struct turn *turn)
+{
+	return turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS;
+}
+
+/* Whoever finds the turn full is the first in the next one. */
+static void collect_all(struct service *s)
+{
+	struct list todo;
+	struct guest *guest;
+
+	list_init(&todo);
+	list_move_all(&todo, &s->loop.active);
+	while (!list_empty(&todo) && !turn_full(&s->turn)) {
+		guest = list_first(&todo, struct guest, active);
+		list_remove(&guest->active);
+		s->served[s->nserved++] = guest;
+		collect(s, guest);
+	}
+	while (!list_empty(&s->loop.active)) {
+		guest = list_first(&s->loop.active, struct guest, active);
+		list_remove(&guest->active);
+		list_append(&todo, &guest->active);
+	}
+	list_move_all(&s->loop.active, &todo);
+}
+
+static void run_turn(struct service *s)
+{
+	unsigned i;
+
+	s->nserved = 0;
+	collect_all(s);
+	from_guest_submit(s->loop.ring, &s->turn);
+	ring_run(s->loop.ring);
+	from_guest_finish(&s->turn);
+	to_guest_finish(&s->turn);
+	for (i = 0; i < s->nserved; i++)
+		conclude(s->served[i]);
+	link_sweep(&s->loop);
+	resume_all(s);
+}
+
+/* Something came, though no kick or report said so. */
+static bool look_around(struct service *s)
+{
+	struct list *at;
+	bool found = ring_has_events(s->loop.ring);
+
+	for (at = s->awake.next; at != &s->awake; at = at->next) {
+		struct guest *guest = container_of(at, struct guest, awake);
+
+		if (!virtq_available(&guest->queue[GUEST_TX].vq) &&
+		    !(guest->rx_short &&
+		      virtq_available(&guest->queue[GUEST_RX].vq)))
+			continue;
+		guest_wake(guest);
+		found = true;
+	}
+	return found;
+}
+
+/* Looks around for a while instead of sleeping. True: there is work. */
+static bool spin(struct service *s)
+{
+	uint64_t now = clock_ns();
+	uint64_t until = now + SPIN_LIMIT_NS;
+
+	if (!spin_worthwhile(&s->spin, now))
+		return false;
+	while (now < until) {
+		if (look_around(s))
+			return true;
+		sched_yield();
+		now = clock_ns();
+	}
+	return false;
+}
+
+/*
+ * The guest is to kick again, unless something came just now. One that never
+ * kicks stays on the list of the awake, to be looked at.
+ */
+static void fall_asleep(struct guest *guest)
+{
+	struct guest_queue *tx = &guest->queue[GUEST_TX];
+	struct guest_queue *rx = &guest->queue[GUEST_RX];
+
+	if (!(tx->polled && tx->vq.live) && !(rx->polled && rx->vq.live))
+		list_remove(&guest->awake);
+	if (tx->vq.live && virtq_kicks_on(&tx->vq))
+		guest_wake(guest);
+	if (guest->rx_short && rx->vq.live && virtq_kicks_on(&rx->vq))
+		guest_wake(guest);
+}
+
+static void all_fall_asleep(struct service *s)
+{
+	struct list *at = s->awake.next;
+	struct guest *guest;
+
+	while (at != &s->awake) {
+		guest = container_of(at, struct guest, awake);
+		at = at->next;
+		fall_asleep(guest);
+	}
+}
+
+/* How long the loop may sleep, in milliseconds; -1: for ever. */
+static int sleep_ms(const struct service *s)
+{
+	uint64_t next = next_deadline(s);
+	uint64_t now;
+
+	if (!list_empty(&s->loop.active))
+		return 0;
+	if (!list_empty(&s->awake))
+		return POLLED_MS;
+	if (next == TIMER_NEVER)
+		return -1;
+	now = clock_ms();
+	if (next <= now)
+		return 0;
+	return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
+}
+
+/* Sees what happened, waiting for it if there is nothing else to do. */
+static void wait_for_work(struct service *s)
+{
+	int timeout = 0;
+
+	if (list_empty(&s->loop.active) && !spin(s)) {
+		all_fall_asleep(s);
+		timeout = sleep_ms(s);
+	}
+	if (ring_wait(s->loop.ring, timeout))
+		spin_event(&s->spin, clock_ns());
+	else if (timeout > 0)
+		look_around(s);
+}
+
+int service_run(struct service *s)
+{
+	uint64_t passed_ms = 0;
+	uint64_t now;
+
+	log_line(LOG_LEVEL_INFO, NULL, "started: %u VM%s, %s", s->nvms,
+		 s->nvms == 1 ? "" : "s", ring_engine(s->loop.ring));
+	while (!s->stop) {
+		wait_for_work(s);
+		now = clock_ms();
+		if (now != passed_ms)
+			pass_deadlines(s, now);
+		passed_ms = now;
+		run_turn(s);
+	}
+	log_line(LOG_LEVEL_INFO, NULL, "stopped");
+	return 0;
+}
