@@ -423,6 +423,33 @@ START_TEST(memory_vanishes)
 }
 END_TEST
 
+/* Zeros break some other rule first; the cause is named all the same. */
+START_TEST(memory_vanished_under_a_chain)
+{
+	struct memory_region r = { 0, 16 * KIB, 0, 0 };
+	struct virtq_setup s = { .size = 8, .avail = 4096, .used = 8192 };
+	int fd = memfd_create("shrinks", MFD_CLOEXEC);
+	struct virtq doomed = { 0 };
+	struct memory *m;
+	uint16_t *avail;
+
+	ck_assert_int_eq(ftruncate(fd, 16 * KIB), 0);
+	m = memory_add(NULL, &r, fd, &why);
+	avail = memory_at_user(m, s.avail, 4);
+	ck_assert_int_eq(virtq_start(&doomed, &s, m, &why), 0);
+	layout_store(&avail[1], 4, __ATOMIC_SEQ_CST);
+	ck_assert_uint_eq(virtq_available(&doomed), 4);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_assert_int_eq(virtq_take(&doomed, iov, 8, &chain), 1);
+	ck_assert_uint_eq(chain.nread + chain.nwrite, 0);
+	virtq_break(&doomed, "packet too short");
+	ck_assert_str_eq(virtq_broken(&doomed), "guest memory vanished");
+	virtq_stop(&doomed);
+	memory_put(m);
+	close(fd);
+}
+END_TEST
+
 static void add_setup_tests(Suite *suite)
 {
 	TCase *c = tcase_create("setup");
@@ -451,6 +478,7 @@ static void add_chain_tests(Suite *suite)
 	tcase_add_test(c, untaken_come_again);
 	tcase_add_test(c, given_in_any_order);
 	tcase_add_test(c, memory_vanishes);
+	tcase_add_test(c, memory_vanished_under_a_chain);
 	suite_add_tcase(suite, c);
 }
 

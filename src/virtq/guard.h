@@ -6,7 +6,8 @@
  * and the span is marked lost for its owner to find. A SIGBUS anywhere else
  * has the effect that it had before guard_install().
  *
- * System calls on such memory fail with EFAULT and do not mark the span.
+ * System calls on such memory fail with EFAULT and do not mark the span. A
+ * thread that blocks SIGBUS dies of it all the same.
  */
 #ifndef URING_VSOCK_VIRTQ_GUARD_H
 #define URING_VSOCK_VIRTQ_GUARD_H

@@ -20,6 +20,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
+#define VANISHED "guest memory vanished"
+
 /* Offsets in 16-bit words, the same in the avail and the used ring. */
 enum { FLAGS = 0, INDEX = 1, RING = 2 };
 
@@ -155,7 +157,7 @@ bool virtq_running(const struct virtq *q)
 void virtq_break(struct virtq *q, const char *why)
 {
 	if (!q->broken)
-		q->broken = why;
+		q->broken = memory_lost(q->memory) ? VANISHED : why;
 	q->live = false;
 }
 
@@ -174,7 +176,7 @@ static uint16_t look(struct virtq *q, int order)
 	q->seen_avail = layout_load(q->avail + INDEX, order);
 	waiting = (uint16_t)(q->seen_avail - q->next_avail);
 	if (unlikely(memory_lost(q->memory)))
-		virtq_break(q, "guest memory vanished");
+		virtq_break(q, VANISHED);
 	else if (unlikely((uint32_t)waiting + q->in_flight > q->setup.size))
 		virtq_break(q, "more entries available than the queue has");
 	return q->live ? waiting : 0;

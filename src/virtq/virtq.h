@@ -86,7 +86,7 @@ uint16_t virtq_available(struct virtq *q);
 int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
 
-/* The last N chains taken wait again. Legal until one of them was given. */
+/* The last N chains taken wait again; not one of them was given meanwhile. */
 void virtq_untake(struct virtq *q, uint16_t n);
 
 /* Stages a taken chain's return with LEN bytes written to it. Any order. */
@@ -106,9 +106,12 @@ bool virtq_publish(struct virtq *q);
 void virtq_kicks_off(struct virtq *q);
 bool virtq_kicks_on(struct virtq *q);
 
-/* WHY is a static string. Only the first reason is kept. */
+/*
+ * WHY is a static string. The first reason is kept; memory that vanished
+ * explains every other one and takes its place.
+ */
 void virtq_break(struct virtq *q, const char *why);
-/* NULL, or why the queue broke; q->source.fault_index names the descriptor. */
+/* NULL, or why; q->source.fault_index is the descriptor looked at last. */
 const char *virtq_broken(const struct virtq *q);
 
 #endif
