@@ -11,8 +11,8 @@ cd "${TOP_SRCDIR:-$(dirname "$0")/..}/src"
 
 layers() {
 	cat <<-'END'
-	base/check base/bytes base/clock base/fd base/log
-	base/list base/iov
+	base/check base/bytes base/clock base/fd
+	base/list base/log base/iov
 	base/timer
 
 	protocol/wire
@@ -24,7 +24,8 @@ layers() {
 	virtq/chain
 	virtq/virtq
 
-	vsock/packet vsock/credit vsock/backlog vsock/handshake
+	vsock/packet vsock/credit vsock/handshake
+	vsock/backlog
 	vsock/conn
 	vsock/table
 
@@ -33,10 +34,25 @@ layers() {
 	ring/engine
 	ring/uring ring/epoll
 
-	resets queues config
-	guest link
+	capabilities config mistakes spin turn usock
+	config_values
+	config_keys
+	config_draft
+	config_merge config_build config_ini config_yaml
+	options
+
+	resets loop
+	queues
+	guest
+	frontend link
+	dial
+	from_guest to_guest listener
+	lifecycle
+	device
+	handlers
+	frontends
+	vm
 	service
-	frontend listener
 	main
 	END
 }
