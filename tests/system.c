@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define GUEST_PORT 1024
+#define TEST_TIMEOUT_S 180
+
 /* The seeds of a pair's two flows. */
 enum { TO_HOST = 7, TO_GUEST = 9 };
 
@@ -78,45 +81,52 @@ void scene_close(struct scene *s)
 	world_free(&s->world);
 }
 
-void pair_from_guest(struct scene *s, struct pair *p)
+void pair_open_from_guest(struct pair *p, struct guest *guest, const char *uds)
 {
-	int listener = host_listen(s->daemon.uds[0], PORT, 8);
+	int listener = host_listen(uds, PORT, 8);
 
-	p->guest = gsock_connect(&s->guest.sockets, PORT);
-	drive_until(&s->world, p->guest->state != GSOCK_CONNECTING)
-		;
+	p->world = guest->world;
+	p->guest = gsock_connect(&guest->sockets, PORT);
+	drive_until(p->world, p->guest->state != GSOCK_CONNECTING);
 	ck_assert(p->guest->state == GSOCK_OPEN);
-	drive_until(&s->world, host_accept(&p->host, &s->world, listener))
-		;
-	host_unlisten(s->daemon.uds[0], PORT, listener);
+	drive_until(p->world, host_accept(&p->host, p->world, listener));
+	host_unlisten(uds, PORT, listener);
 }
 
-void pair_from_host(struct scene *s, struct pair *p)
+void pair_open_from_host(struct pair *p, struct guest *guest, const char *uds)
 {
-	struct gsock *listener = gsock_listen(&s->guest.sockets, 1024);
+	struct gsock *listener = gsock_listen(&guest->sockets, GUEST_PORT);
 
-	host_connect(&p->host, &s->world, s->daemon.uds[0], 1024);
-	drive_until(&s->world, (p->guest = gsock_accept(listener)) != NULL)
-		;
-	drive_until(&s->world, !p->host.wants_line)
-		;
+	p->world = guest->world;
+	host_connect(&p->host, p->world, uds, GUEST_PORT);
+	drive_until(p->world, (p->guest = gsock_accept(listener)) != NULL);
+	drive_until(p->world, !p->host.wants_line);
 	ck_assert(host_ready(&p->host));
 	gsock_close(listener);
 }
 
-void pair_close(struct scene *s, struct pair *p)
+void pair_from_guest(struct scene *s, struct pair *p)
 {
-	unsigned count = s->guest.sockets.count;
+	pair_open_from_guest(p, &s->guest, s->daemon.uds[0]);
+}
+
+void pair_from_host(struct scene *s, struct pair *p)
+{
+	pair_open_from_host(p, &s->guest, s->daemon.uds[0]);
+}
+
+void pair_close(struct pair *p)
+{
+	struct sockets *sockets = p->guest->owner;
+	unsigned count = sockets->count;
 
 	host_close(&p->host);
 	gsock_close(p->guest);
-	drive_until(&s->world, s->guest.sockets.count < count)
-		;
+	drive_until(p->world, sockets->count < count);
 	p->guest = NULL;
 }
 
-/* Both return what the receiver will have got in all. */
-static uint64_t begin_to_host(struct pair *p, uint64_t length)
+uint64_t pair_begin_to_host(struct pair *p, uint64_t length)
 {
 	if (p->host.in.seed != TO_HOST)
 		sink_expect(&p->host.in, TO_HOST);
@@ -124,46 +134,68 @@ static uint64_t begin_to_host(struct pair *p, uint64_t length)
 	return p->guest->out.total;
 }
 
-static uint64_t begin_to_guest(struct pair *p, uint64_t length)
+uint64_t pair_begin_to_guest(struct pair *p, uint64_t length)
 {
 	if (p->guest->in.seed != TO_GUEST)
 		sink_expect(&p->guest->in, TO_GUEST);
-	gsock_read_all(p->guest);
 	host_send(&p->host, TO_GUEST, length);
 	return p->host.out.total;
 }
 
-void pair_to_host(struct scene *s, struct pair *p, uint64_t length)
+void pair_to_host(struct pair *p, uint64_t length)
 {
-	uint64_t due = begin_to_host(p, length);
+	uint64_t due = pair_begin_to_host(p, length);
 
-	drive_until(&s->world, p->host.in.got == due)
-		;
+	drive_until(p->world, p->host.in.got == due);
 }
 
-void pair_to_guest(struct scene *s, struct pair *p, uint64_t length)
+void pair_to_guest(struct pair *p, uint64_t length)
 {
-	uint64_t due = begin_to_guest(p, length);
+	uint64_t due = pair_begin_to_guest(p, length);
 
-	drive_until(&s->world, p->guest->in.got == due)
-		;
+	gsock_read_all(p->guest);
+	drive_until(p->world, p->guest->in.got == due);
 }
 
-void pair_both_ways(struct scene *s, struct pair *p, uint64_t length)
+void pair_both_ways(struct pair *p, uint64_t length)
 {
-	uint64_t host_due = begin_to_host(p, length);
-	uint64_t guest_due = begin_to_guest(p, length);
+	uint64_t host_due = pair_begin_to_host(p, length);
+	uint64_t guest_due = pair_begin_to_guest(p, length);
 
-	drive_until(&s->world,
-		    p->host.in.got == host_due && p->guest->in.got == guest_due)
-		;
+	gsock_read_all(p->guest);
+	drive_until(p->world, p->host.in.got == host_due &&
+				      p->guest->in.got == guest_due);
 }
 
-int run_suite(Suite *suite)
+void guest_check_works(struct guest *guest, const char *uds)
 {
-	SRunner *runner = srunner_create(suite);
+	struct pair p;
+
+	pair_open_from_guest(&p, guest, uds);
+	pair_both_ways(&p, 200000);
+	pair_close(&p);
+	pair_open_from_host(&p, guest, uds);
+	pair_both_ways(&p, 200000);
+	pair_close(&p);
+}
+
+void scene_check_works(struct scene *s)
+{
+	guest_check_works(&s->guest, s->daemon.uds[0]);
+}
+
+int run_tests(const char *name, const TTest *const *tests, size_t count)
+{
+	Suite *suite = suite_create(name);
+	TCase *tc = tcase_create(name);
+	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(tc, TEST_TIMEOUT_S);
+	for (size_t i = 0; i < count; i++)
+		tcase_add_loop_test(tc, tests[i], 0, engines());
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
 	signal(SIGPIPE, SIG_IGN);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -22,7 +22,7 @@ struct scene {
 	struct guest guest;
 };
 
-/* Engines that tests loop over: tcase_add_loop_test(tc, f, 0, engines()). */
+/* Engines that tests loop over; in a test _i is the one to take. */
 int engines(void);
 const char *engine_name(int engine);
 
@@ -38,6 +38,7 @@ void scene_open_with(struct scene *s, int engine,
 void scene_close(struct scene *s);
 
 struct pair {
+	struct world *world;
 	struct gsock *guest;
 	struct host_conn host;
 };
@@ -45,15 +46,28 @@ struct pair {
 /* A connection that the guest, or the host, has opened. */
 void pair_from_guest(struct scene *s, struct pair *p);
 void pair_from_host(struct scene *s, struct pair *p);
+/* The same with any guest of any VM's hybrid socket. */
+void pair_open_from_guest(struct pair *p, struct guest *guest, const char *uds);
+void pair_open_from_host(struct pair *p, struct guest *guest, const char *uds);
 /* Both ends close; returns when both have seen it. */
-void pair_close(struct scene *s, struct pair *p);
+void pair_close(struct pair *p);
 /* LENGTH bytes one way, compared. */
-void pair_to_host(struct scene *s, struct pair *p, uint64_t length);
-void pair_to_guest(struct scene *s, struct pair *p, uint64_t length);
+void pair_to_host(struct pair *p, uint64_t length);
+void pair_to_guest(struct pair *p, uint64_t length);
 /* The same both ways at once. */
-void pair_both_ways(struct scene *s, struct pair *p, uint64_t length);
+void pair_both_ways(struct pair *p, uint64_t length);
+/* The same in parts: what each side will have got in the end. */
+uint64_t pair_begin_to_host(struct pair *p, uint64_t length);
+uint64_t pair_begin_to_guest(struct pair *p, uint64_t length);
 
-/* Runs SUITE and returns the program's exit status. */
-int run_suite(Suite *suite);
+/* A connection each way moves bytes each way. */
+void scene_check_works(struct scene *s);
+void guest_check_works(struct guest *guest, const char *uds);
+
+/*
+ * Runs COUNT tests, each with every engine, as the suite NAME; returns the
+ * program's exit status.
+ */
+int run_tests(const char *name, const TTest *const *tests, size_t count);
 
 #endif

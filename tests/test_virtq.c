@@ -396,57 +396,52 @@ START_TEST(remap)
 }
 END_TEST
 
-/* A queue in a file that shrinks; another guest's queue does not notice. */
-START_TEST(memory_vanishes)
+/* Another guest, in a file that shrinks. */
+static struct virtq doomed;
+static struct memory *doomed_memory;
+
+/* Starts its queue with WAITING entries seen, then takes the file away. */
+static void doom(uint16_t waiting)
 {
 	struct memory_region r = { 0, 16 * KIB, 0, 0 };
 	struct virtq_setup s = { .size = 8, .avail = 4096, .used = 8192 };
 	int fd = memfd_create("shrinks", MFD_CLOEXEC);
-	struct virtq doomed = { 0 };
-	struct memory *m;
+	uint16_t *avail;
 
 	ck_assert_int_eq(ftruncate(fd, 16 * KIB), 0);
-	m = memory_add(NULL, &r, fd, &why);
-	ck_assert_int_eq(virtq_start(&doomed, &s, m, &why), 0);
-	start(8, 0, false);
-	one();
-	ck_assert_int_eq(virtq_take(&doomed, iov, 8, &chain), 0);
+	doomed_memory = memory_add(NULL, &r, fd, &why);
+	avail = memory_at_user(doomed_memory, s.avail, 4);
+	ck_assert_int_eq(virtq_start(&doomed, &s, doomed_memory, &why), 0);
+	layout_store(&avail[1], waiting, __ATOMIC_SEQ_CST);
+	ck_assert_uint_eq(virtq_available(&doomed), waiting);
 	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	close(fd);
+}
+
+START_TEST(memory_vanishes)
+{
+	start(8, 0, false);
+	doom(0);
 	ck_assert_int_eq(virtq_take(&doomed, iov, 8, &chain), -EPROTO);
 	ck_assert_str_eq(virtq_broken(&doomed), "guest memory vanished");
-	ck_assert(memory_lost(m));
+	ck_assert(memory_lost(doomed_memory));
 	one();
 	ck_assert_ptr_null(virtq_broken(&q));
 	virtq_stop(&doomed);
-	memory_put(m);
-	close(fd);
+	memory_put(doomed_memory);
 }
 END_TEST
 
 /* Zeros break some other rule first; the cause is named all the same. */
 START_TEST(memory_vanished_under_a_chain)
 {
-	struct memory_region r = { 0, 16 * KIB, 0, 0 };
-	struct virtq_setup s = { .size = 8, .avail = 4096, .used = 8192 };
-	int fd = memfd_create("shrinks", MFD_CLOEXEC);
-	struct virtq doomed = { 0 };
-	struct memory *m;
-	uint16_t *avail;
-
-	ck_assert_int_eq(ftruncate(fd, 16 * KIB), 0);
-	m = memory_add(NULL, &r, fd, &why);
-	avail = memory_at_user(m, s.avail, 4);
-	ck_assert_int_eq(virtq_start(&doomed, &s, m, &why), 0);
-	layout_store(&avail[1], 4, __ATOMIC_SEQ_CST);
-	ck_assert_uint_eq(virtq_available(&doomed), 4);
-	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	doom(4);
 	ck_assert_int_eq(virtq_take(&doomed, iov, 8, &chain), 1);
 	ck_assert_uint_eq(chain.nread + chain.nwrite, 0);
 	virtq_break(&doomed, "packet too short");
 	ck_assert_str_eq(virtq_broken(&doomed), "guest memory vanished");
 	virtq_stop(&doomed);
-	memory_put(m);
-	close(fd);
+	memory_put(doomed_memory);
 }
 END_TEST
 

@@ -84,6 +84,7 @@ void guest_attach(struct guest *g, const char *path)
 
 	vhost_dial(v, path);
 	v->chunk = g->config.chunk;
+	v->fd_chunk = g->config.fd_chunk;
 	g->offered = vhost_ask_u64(v, VU_GET_FEATURES);
 	if (!g->config.no_protocol_features) {
 		g->protocol_offered =

@@ -20,6 +20,7 @@ struct guest_config {
 	bool no_kick_fd;	    /* the device polls */
 	uint16_t base;		    /* where both indexes start */
 	size_t chunk;		    /* of vhost-user messages, 0: whole */
+	size_t fd_chunk;	    /* the one that carries descriptors */
 };
 
 struct guest {

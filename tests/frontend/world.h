@@ -47,9 +47,12 @@ void world_step(struct world *w, const char *awaited, const char *file,
 		int line);
 
 /* Runs the world until CONDITION holds; fails when it hangs. */
-#define drive_until(world, condition)          \
-	for (world_start(world); !(condition); \
-	     world_step(world, #condition, __FILE__, __LINE__))
+#define drive_until(world, condition)                                      \
+	do {                                                               \
+		world_start(world);                                        \
+		while (!(condition))                                       \
+			world_step(world, #condition, __FILE__, __LINE__); \
+	} while (0)
 
 /* Runs the world for MS: for what must not happen, and for nothing else. */
 void world_rest(struct world *w, unsigned ms);
