@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "config_file.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config_draft.h"
+#include "config_ini.h"
+#include "config_yaml.h"
+
+static bool ends_in(const char *path, const char *ending)
+{
+	size_t len = strlen(path);
+	size_t end = strlen(ending);
+
+	return len >= end && strcmp(path + len - end, ending) == 0;
+}
+
+static void cannot_read(const char *path, int err, struct draft *draft,
+			struct mistakes *mistakes)
+{
+	const struct origin here = { .kind = ORIGIN_FILE, .name = path };
+
+	mistake(mistakes, &here, NULL, NULL, "a file that can be read: %s",
+		strerror(err));
+	draft->partial = true;
+}
+
+void config_file_read(const char *path, struct draft *draft,
+		      struct mistakes *mistakes)
+{
+	FILE *in = fopen(path, "re");
+	struct stat st;
+
+	if (!in) {
+		cannot_read(path, errno, draft, mistakes);
+		return;
+	}
+	if (fstat(fileno(in), &st) == 0 && S_ISDIR(st.st_mode))
+		cannot_read(path, EISDIR, draft, mistakes);
+	else if (ends_in(path, ".ini") || ends_in(path, ".conf"))
+		config_ini_read(in, path, draft, mistakes);
+	else
+		config_yaml_read(in, path, draft, mistakes);
+	if (ferror(in))
+		cannot_read(path, EIO, draft, mistakes);
+	fclose(in);
+}

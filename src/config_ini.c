@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * inih says neither which line a setting is on, nor that a section begins,
+ * nor every line that it could not understand, and it takes an indented line
+ * for the previous key's. So lines come to it through next_line(), which
+ * counts them, takes the indentation off, puts a line "=" behind each section
+ * header that shows up as an empty setting, and notices when a line was not
+ * followed by a call of the handler.
+ */
+#include "config_ini.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_draft.h"
+
+static const char section_right[] = "a section is [daemon] or [vm NAME]";
+
+struct ini_file {
+	FILE *in;
+	char *buffer; /* getline(3)'s */
+	size_t room;
+	struct origin here;
+	bool begins;	/* the next line for inih is "=" */
+	bool began;	/* the last one was */
+	bool unclaimed; /* no handler was called for the last one yet */
+	bool lost;	/* in a section that was not understood */
+	struct section *current; /* NULL before the first */
+	struct draft *draft;
+	struct mistakes *mistakes;
+};
+
+static void not_understood(struct ini_file *f, const char *right)
+{
+	mistake(f->mistakes, &f->here, NULL, f->buffer, "%s", right);
+	f->draft->partial = true;
+	f->unclaimed = false;
+}
+
+/* Whether inih will take LINE, which begins with '[', for a header. */
+static bool is_header(const char *line)
+{
+	return line[strcspn(line, "];")] == ']';
+}
+
+/* Reads a line into f->buffer, without blanks at its ends. False: no more. */
+static bool read_line(struct ini_file *f)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	ssize_t n = getline(&f->buffer, &f->room, f->in);
+	size_t start = 0;
+	size_t len;
+
+	if (n < 0)
+		return false;
+	f->here.number++;
+	if (f->here.number == 1 && strncmp(f->buffer, bom, 3) == 0)
+		start = 3;
+	len = strlen(f->buffer);
+	if (len != (size_t)n)
+		not_understood(f, "text without NUL bytes");
+	while (len > start && strchr(" \t\r\n", f->buffer[len - 1]))
+		len--;
+	f->buffer[len] = '\0';
+	start += strspn(f->buffer + start, " \t");
+	memmove(f->buffer, f->buffer + start, len - start + 1);
+	return true;
+}
+
+/* fgets(3) for inih. */
+static char *next_line(char *out, int room, void *stream)
+{
+	struct ini_file *f = stream;
+	size_t len;
+
+	if (f->unclaimed)
+		not_understood(f, "a line is [SECTION] or KEY = VALUE");
+	f->began = f->begins;
+	f->begins = false;
+	if (f->began)
+		return strcpy(out, "=\n");
+	do {
+		if (!read_line(f))
+			return NULL;
+		len = strlen(f->buffer);
+		if (len + 2 > (size_t)room) {
+			not_understood(f, "a line is shorter than this");
+			len = 0;
+		} else if (f->buffer[0] == '[' && !is_header(f->buffer)) {
+			not_understood(f, section_right);
+			f->lost = true;
+			len = 0;
+		}
+	} while (!len || strchr(";#", f->buffer[0]));
+	f->begins = f->buffer[0] == '[';
+	f->unclaimed = !f->begins;
+	memcpy(mempcpy(out, f->buffer, len), "\n", 2);
+	return out;
+}
+
+static void begin_section(struct ini_file *f, const char *name)
+{
+	const char *vm_name = name + 2;
+
+	vm_name += strspn(vm_name, " \t");
+	f->lost = false;
+	if (strcmp(name, "daemon") == 0) {
+		f->current = &f->draft->daemon;
+	} else if (strncmp(name, "vm", 2) == 0 && vm_name > name + 2 &&
+		   *vm_name) {
+		f->current = draft_add_vm(f->draft, &f->here, f->mistakes);
+		if (f->current)
+			section_put(f->current, KEY_NAME, vm_name, &f->here,
+				    f->mistakes);
+	} else {
+		not_understood(f, section_right);
+		f->lost = true;
+	}
+}
+
+/* inih's handler. It reports no errors to inih, which would say nothing but
+ * the first one's line. */
+static int take(void *user, const char *section, const char *key,
+		const char *value)
+{
+	struct ini_file *f = user;
+
+	f->unclaimed = false;
+	if (f->began)
+		begin_section(f, section);
+	else if (f->lost)
+		return 1;
+	else if (!f->current)
+		mistake(f->mistakes, &f->here, key, value,
+			"a key comes after [daemon] or [vm NAME]");
+	else
+		section_put_once(f->current, key, value, &f->here,
+				 f->mistakes);
+	return 1;
+}
+
+void config_ini_read(FILE *in, const char *name, struct draft *draft,
+		     struct mistakes *mistakes)
+{
+	struct ini_file f = {
+		.in = in,
+		.here = { .kind = ORIGIN_FILE, .name = name },
+		.draft = draft,
+		.mistakes = mistakes,
+	};
+
+	errno = 0;
+	if (ini_parse_stream(next_line, &f, take, &f) == -2 || errno == ENOMEM)
+		mistakes->no_memory = true;
+	free(f.buffer);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "config_values.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "config.h"
+
+/* Digits alone, at most 19 of them so that nothing overflows. */
+static bool parse_digits(const char *text, size_t len, uint64_t *out)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	if (!len || len > 19)
+		return false;
+	for (i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+		n = n * 10 + (uint64_t)(text[i] - '0');
+	}
+	*out = n;
+	return true;
+}
+
+static bool parse_number(const char *text, uint64_t min, uint64_t max,
+			 uint64_t *out)
+{
+	return parse_digits(text, strlen(text), out) && *out >= min &&
+	       *out <= max;
+}
+
+static bool parse_size(const char *text, uint64_t min, uint64_t max,
+		       uint64_t *out)
+{
+	size_t len = strlen(text);
+	uint64_t n;
+	unsigned shift = 0;
+
+	if (len && text[len - 1] == 'K')
+		shift = 10;
+	else if (len && text[len - 1] == 'M')
+		shift = 20;
+	if (!parse_digits(text, shift ? len - 1 : len, &n))
+		return false;
+	if (n > max >> shift || n << shift < min)
+		return false;
+	*out = n << shift;
+	return true;
+}
+
+/* A copy of TEXT in place of what the field had. */
+static const char *replace(char **field, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return "there is no memory left for it";
+	free(*field);
+	*field = copy;
+	return NULL;
+}
+
+const char *value_name(const char *text, struct vm_config *vm)
+{
+	const char *right = "1 to 31 letters, digits, '.', '_' or '-'";
+	const char *c;
+
+	for (c = text; *c; c++) {
+		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
+			return right;
+	}
+	if (c == text || c - text > (long)CONFIG_NAME_MAX)
+		return right;
+	return replace(&vm->name, text);
+}
+
+const char *value_guest_cid(const char *text, struct vm_config *vm)
+{
+	uint64_t n;
+
+	if (!parse_number(text, CONFIG_CID_MIN, CONFIG_CID_MAX, &n))
+		return "a number from 3 to 4294967294";
+	vm->guest_cid = (uint32_t)n;
+	return NULL;
+}
+
+/* The directory part of PATH, "." where it has none. */
+static void directory_of(const char *path, char out[CONFIG_PATH_MAX + 1])
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+
+	if (!slash)
+		strcpy(out, ".");
+	else if (!len)
+		strcpy(out, "/");
+	else
+		*(char *)mempcpy(out, path, len) = '\0';
+}
+
+/* Anything but what neither an INI file nor a log line can show. */
+static bool is_printable(const char *path)
+{
+	const char *c;
+
+	for (c = path; *c; c++) {
+		if (iscntrl((unsigned char)*c) ||
+		    (*c == ' ' && (c == path || !c[1] || c[1] == ';')))
+			return false;
+	}
+	return true;
+}
+
+static const char *check_path(const char *path)
+{
+	char directory[CONFIG_PATH_MAX + 1];
+	struct stat st;
+	size_t len = strlen(path);
+
+	if (len > CONFIG_PATH_MAX)
+		return "a path of at most 107 bytes";
+	if (!len || path[len - 1] == '/')
+		return "the path of a socket";
+	if (!is_printable(path))
+		return "a path without control characters, blanks at its ends "
+		       "and ' ;'";
+	directory_of(path, directory);
+	if (stat(directory, &st) < 0)
+		return "a path in a directory that exists";
+	if (!S_ISDIR(st.st_mode))
+		return "a path in what is a directory";
+	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
+		return "a path in a directory that can be written";
+	return NULL;
+}
+
+const char *value_socket(const char *text, struct vm_config *vm)
+{
+	const char *right = check_path(text);
+
+	return right ? right : replace(&vm->socket, text);
+}
+
+const char *value_uds_path(const char *text, struct vm_config *vm)
+{
+	const char *right = check_path(text);
+
+	return right ? right : replace(&vm->uds_path, text);
+}
+
+struct place value_place(const char *path)
+{
+	char directory[CONFIG_PATH_MAX + 1];
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	directory_of(path, directory);
+	if (stat(directory, &st) < 0)
+		return (struct place){ .base = NULL };
+	return (struct place){
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.base = slash ? slash + 1 : path,
+	};
+}
+
+const char *value_fd(const char *text, struct vm_config *vm)
+{
+	uint64_t n;
+
+	if (!parse_number(text, 0, INT_MAX, &n))
+		return "the number of an open socket";
+	vm->fd = (int)n;
+	return NULL;
+}
+
+const char *value_tx_buffer_size(const char *text, struct vm_config *vm)
+{
+	uint64_t n;
+
+	if (!parse_size(text, CONFIG_TX_BUFFER_MIN, CONFIG_TX_BUFFER_MAX, &n))
+		return "bytes from 4096 to 16777216, suffix K or M or none";
+	vm->tx_buffer_size = (uint32_t)n;
+	return NULL;
+}
+
+const char *value_queue_size(const char *text, struct vm_config *vm)
+{
+	uint64_t n;
+
+	if (!parse_size(text, 1, CONFIG_QUEUE_MAX, &n) ||
+	    !is_power_of_two((uint32_t)n))
+		return "a power of two from 1 to 32768";
+	vm->queue_size = (uint16_t)n;
+	return NULL;
+}
+
+const char *value_socket_mode(const char *text, struct vm_config *vm)
+{
+	size_t len = strlen(text);
+	unsigned long mode;
+
+	if (!len || len > 4 || strspn(text, "01234567") != len)
+		return "an octal mode up to 0777, such as 0660";
+	mode = strtoul(text, NULL, 8);
+	if (mode > 0777)
+		return "an octal mode up to 0777, such as 0660";
+	vm->socket_mode = (mode_t)mode;
+	vm->socket_mode_set = true;
+	return NULL;
+}
+
+/* chown(2) takes the highest number for "leave it". */
+#define OWNER_MAX (UINT32_MAX - 1)
+
+static bool find_user(const char *text, uid_t *out)
+{
+	const struct passwd *entry;
+	uint64_t n;
+
+	if (parse_number(text, 0, OWNER_MAX, &n)) {
+		*out = (uid_t)n;
+		return true;
+	}
+	entry = getpwnam(text);
+	if (entry)
+		*out = entry->pw_uid;
+	return entry;
+}
+
+static bool find_group(const char *text, gid_t *out)
+{
+	const struct group *entry;
+	uint64_t n;
+
+	if (parse_number(text, 0, OWNER_MAX, &n)) {
+		*out = (gid_t)n;
+		return true;
+	}
+	entry = getgrnam(text);
+	if (entry)
+		*out = entry->gr_gid;
+	return entry;
+}
+
+const char *value_socket_owner(const char *text, struct vm_config *vm)
+{
+	const char *colon = strchr(text, ':');
+	char user[64];
+	uid_t uid;
+	gid_t gid;
+
+	if (!colon || colon == text || !colon[1] ||
+	    (size_t)(colon - text) >= sizeof(user))
+		return "user:group, names or numbers";
+	*(char *)mempcpy(user, text, (size_t)(colon - text)) = '\0';
+	if (!find_user(user, &uid))
+		return "a user that exists before the ':'";
+	if (!find_group(colon + 1, &gid))
+		return "a group that exists after the ':'";
+	vm->owner_uid = uid;
+	vm->owner_gid = gid;
+	vm->socket_owner_set = true;
+	return NULL;
+}
+
+const char *value_engine(const char *text, struct config *config)
+{
+	unsigned i;
+
+	for (i = 0; i < ENGINES; i++) {
+		if (strcmp(text, engine_name((enum engine)i)) == 0) {
+			config->engine = (enum engine)i;
+			return NULL;
+		}
+	}
+	return "auto, io_uring or epoll";
+}
+
+const char *value_log_level(const char *text, struct config *config)
+{
+	if (log_level_parse(text, &config->log_level) < 0)
+		return "error, warn, info or debug";
+	return NULL;
+}
