@@ -57,6 +57,8 @@ struct placed {
 	uint16_t next;
 };
 
+/* One row of these reads as one thing. */
+/* clang-format off */
 #define D(i, addr, len, flags, next) \
 	{ DIRECT + 16 * (i), addr, len, flags, next }
 #define T(base, i, addr, len, flags, next) \
@@ -219,6 +221,8 @@ static const struct row refused[] = {
 	{ "indirect, beyond 2^64", { D(0, -16ull, 32, I, 0) }, 0, BAD_TABLE },
 };
 
+/* clang-format on */
+
 static void check_segments(const struct row *row)
 {
 	uint64_t bytes[2] = { 0, 0 };
@@ -305,9 +309,9 @@ static const struct {
 	unsigned indirect;
 	int rc;
 } lengths[] = {
-	{ 1024, 0, 0 },	  { 1025, 0, -EPROTO }, { 0, 1024, 0 },
-	{ 0, 1025, -EPROTO }, { 1023, 1, 0 },	{ 1024, 1, -EPROTO },
-	{ 1, 1023, 0 },	  { 1, 1024, -EPROTO }, { 2047, 0, -EPROTO },
+	{ 1024, 0, 0 },	      { 1025, 0, -EPROTO }, { 0, 1024, 0 },
+	{ 0, 1025, -EPROTO }, { 1023, 1, 0 },	    { 1024, 1, -EPROTO },
+	{ 1, 1023, 0 },	      { 1, 1024, -EPROTO }, { 2047, 0, -EPROTO },
 };
 
 START_TEST(at_most_1024_descriptors)

@@ -54,8 +54,12 @@ static bool one_in(unsigned n)
 /* Mostly inside, often at the edges, sometimes anywhere. */
 static uint64_t random_address(void)
 {
-	static const uint64_t near[] = { 0, FIRST_END, SECOND_END, FAR_AT,
-					 FAR_AT + 1024 * KIB, HUGE_AT,
+	static const uint64_t near[] = { 0,
+					 FIRST_END,
+					 SECOND_END,
+					 FAR_AT,
+					 FAR_AT + 1024 * KIB,
+					 HUGE_AT,
 					 HUGE_AT + HUGE_SIZE };
 
 	if (one_in(80))
@@ -84,7 +88,8 @@ static struct vring_desc random_desc(unsigned i, unsigned count, bool write)
 		d.flags |= VRING_DESC_F_NEXT;
 	if (one_in(8)) {
 		d.addr = TABLES + 16 * below(32) + (one_in(4) ? below(16) : 0);
-		d.len = (uint32_t)(16 * below(16) + (one_in(30) ? below(16) : 0));
+		d.len = (uint32_t)(16 * below(16) +
+				   (one_in(30) ? below(16) : 0));
 		d.flags |= VRING_DESC_F_INDIRECT;
 		if (!one_in(20))
 			d.flags &= (uint16_t)~VRING_DESC_F_NEXT;
@@ -101,7 +106,8 @@ static struct vring_desc random_desc(unsigned i, unsigned count, bool write)
 static void put_bytes(uint64_t gpa, const void *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		memcpy(guest_at(&guest, gpa + i), (const uint8_t *)bytes + i, 1);
+		memcpy(guest_at(&guest, gpa + i), (const uint8_t *)bytes + i,
+		       1);
 }
 
 /* Tables turn from reading to writing once, or they would seldom be good. */
@@ -279,8 +285,8 @@ START_TEST(agrees_with_the_specification)
 
 		random_ring();
 		ring.setup.base = ring.next_avail;
-		ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory,
-					     &why), 0);
+		ck_assert_int_eq(
+			virtq_start(&q, &ring.setup, guest.memory, &why), 0);
 		while (round_of(head)) {
 			good++;
 			long_ones += npieces > 3;
@@ -324,8 +330,8 @@ START_TEST(noise)
 		for (unsigned i = 0; i < SIZE + 3; i++)
 			ring.avail[i] = (uint16_t)below(one_in(2) ? 80 : 65536);
 		ring.setup.base = (uint16_t)below(80);
-		ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory,
-					     &why), 0);
+		ck_assert_int_eq(
+			virtq_start(&q, &ring.setup, guest.memory, &why), 0);
 		for (unsigned i = 0; i < 2 * SIZE; i++) {
 			if (virtq_take(&q, iov, ARRAY_SIZE(iov), &c) != 1)
 				break;

@@ -176,7 +176,8 @@ START_TEST(many_threads)
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < ARRAY_SIZE(threads); i++)
 			ck_assert_int_eq(pthread_create(&threads[i], NULL,
-							many_spans, NULL), 0);
+							many_spans, NULL),
+					 0);
 		for (unsigned i = 0; i < ARRAY_SIZE(threads); i++)
 			ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
 	}

@@ -75,8 +75,13 @@ END_TEST
 
 START_TEST(same_bytes_on_both_sides)
 {
-	static const uint64_t at[] = { 0, 4097, FIRST_END - 1, FIRST_END,
-				       SECOND_END - 1, FAR_AT, HUGE_AT + 12345 };
+	static const uint64_t at[] = { 0,
+				       4097,
+				       FIRST_END - 1,
+				       FIRST_END,
+				       SECOND_END - 1,
+				       FAR_AT,
+				       HUGE_AT + 12345 };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
 		memset(guest_at(&guest, at[i]), (int)i + 1, 1);
@@ -130,12 +135,13 @@ static const struct {
 	{ "region is longer than its file", { 8 * GIB, 4 * GIB, 0, 0 } },
 	{ "region is longer than its file", { 8 * GIB, 1, 0, 4 * GIB } },
 	{ "region is longer than its file",
-	  { 8 * GIB, 2, 0, HUGE_SIZE + 8 * KIB * KIB - 1 } },
+	  { 8 * GIB, 2, 0, HUGE_SIZE + 8 * KIB *KIB - 1 } },
 	/* Guest addresses: same, inside, around, at either end. */
-	{ "region overlaps another in guest addresses", { 0, FIRST_END, 0, 0 } },
+	{ "region overlaps another in guest addresses",
+	  { 0, FIRST_END, 0, 0 } },
 	{ "region overlaps another in guest addresses", { 4096, 1, 0, 0 } },
 	{ "region overlaps another in guest addresses",
-	  { FAR_AT - 1, KIB * KIB + 2, 0, 0 } },
+	  { FAR_AT - 1, KIB *KIB + 2, 0, 0 } },
 	{ "region overlaps another in guest addresses",
 	  { FAR_AT - 1, 2, 0, 0 } },
 	{ "region overlaps another in guest addresses",

@@ -55,12 +55,14 @@ static const struct {
 	uint16_t size;
 	int rc;
 } sizes[] = {
-	{ 0, -EINVAL },	    { 1, 0 },	  { 2, 0 },	{ 3, -EINVAL },
-	{ 4, 0 },	    { 8, 0 },	  { 16, 0 },	{ 32, 0 },
-	{ 64, 0 },	    { 127, -EINVAL }, { 128, 0 }, { 256, 0 },
-	{ 512, 0 },	    { 1024, 0 },  { 2048, 0 },	{ 4096, 0 },
-	{ 8192, 0 },	    { 16384, 0 }, { 32768, 0 }, { 32769, -EINVAL },
-	{ 49152, -EINVAL }, { 65535, -EINVAL },
+	{ 0, -EINVAL },	    { 1, 0 },		{ 2, 0 },
+	{ 3, -EINVAL },	    { 4, 0 },		{ 8, 0 },
+	{ 16, 0 },	    { 32, 0 },		{ 64, 0 },
+	{ 127, -EINVAL },   { 128, 0 },		{ 256, 0 },
+	{ 512, 0 },	    { 1024, 0 },	{ 2048, 0 },
+	{ 4096, 0 },	    { 8192, 0 },	{ 16384, 0 },
+	{ 32768, 0 },	    { 32769, -EINVAL }, { 49152, -EINVAL },
+	{ 65535, -EINVAL },
 };
 
 static void lap(uint16_t size, uint16_t first)
@@ -161,9 +163,9 @@ START_TEST(ring_addresses)
 	ck_assert_int_eq(virtq_start(&q, &s, guest.memory, &why),
 			 places[_i].rc);
 	if (places[_i].rc)
-		ck_assert_str_eq(why, places[_i].rc == -EFAULT ?
-					      "ring outside guest memory" :
-					      "ring address misaligned");
+		ck_assert_str_eq(why, places[_i].rc == -EFAULT
+					      ? "ring outside guest memory"
+					      : "ring address misaligned");
 	ck_assert_int_eq(virtq_start(&q, &s, NULL, &why), -EFAULT);
 }
 END_TEST
@@ -186,9 +188,8 @@ static const struct {
 	uint16_t taken; /* and still in flight */
 	bool breaks;
 } jumps[] = {
-	{ 8, 0, false },     { 9, 0, true },	  { 65535, 0, true },
-	{ 32768, 0, true },  { 5, 3, false },	  { 6, 3, true },
-	{ 0, 8, false },     { 1, 8, true },
+	{ 8, 0, false }, { 9, 0, true }, { 65535, 0, true }, { 32768, 0, true },
+	{ 5, 3, false }, { 6, 3, true }, { 0, 8, false },    { 1, 8, true },
 };
 
 START_TEST(available_beyond_the_size)
@@ -465,8 +466,7 @@ static void add_chain_tests(Suite *suite)
 	TCase *c = tcase_create("chains");
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
-	tcase_add_loop_test(c, available_beyond_the_size, 0,
-			    ARRAY_SIZE(jumps));
+	tcase_add_loop_test(c, available_beyond_the_size, 0, ARRAY_SIZE(jumps));
 	tcase_add_test(c, take_sees_the_jump);
 	tcase_add_test(c, broken_is_sticky);
 	tcase_add_test(c, too_little_room);

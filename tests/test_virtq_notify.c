@@ -84,8 +84,8 @@ START_TEST(calls_by_event_index)
 			virtq_give(&q, chain.head, 0);
 		}
 		call = virtq_publish(&q);
-		ck_assert_int_eq(call, among(event, old,
-					     (uint16_t)(old + batch)));
+		ck_assert_int_eq(call,
+				 among(event, old, (uint16_t)(old + batch)));
 		ck_assert(!virtq_publish(&q));
 		called += call;
 	}
@@ -100,9 +100,9 @@ static const struct {
 	uint16_t batch;
 	bool call;
 } edges[] = {
-	{ 0, 1, true },	      { 1, 1, false },	   { 65535, 1, false },
-	{ 7, 8, true },	      { 8, 8, false },	   { 65535, 8, false },
-	{ 32767, 32768, true }, { 32768, 32768, false }, { 0, 32768, true },
+	{ 0, 1, true },		 { 1, 1, false },	  { 65535, 1, false },
+	{ 7, 8, true },		 { 8, 8, false },	  { 65535, 8, false },
+	{ 32767, 32768, true },	 { 32768, 32768, false }, { 0, 32768, true },
 	{ 65535, 32768, false },
 };
 

@@ -19,7 +19,7 @@ static const struct memory_region regions[REGIONS] = {
 	{ FIRST_END, SECOND_END - FIRST_END, USER_BASE + FIRST_END,
 	  1024 * KIB },
 	{ FAR_AT, 1024 * KIB, USER_BASE + FAR_AT, 2048 * KIB },
-	{ HUGE_AT, HUGE_SIZE, USER_BASE + HUGE_AT, 8 * KIB * KIB },
+	{ HUGE_AT, HUGE_SIZE, USER_BASE + HUGE_AT, 8 * KIB *KIB },
 };
 
 const struct memory_region *guest_regions(void)

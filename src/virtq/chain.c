@@ -22,10 +22,10 @@ struct table {
 struct walk {
 	struct chain_source *source;
 	struct iovec *iov;
-	uint32_t room;	   /* of iov */
+	uint32_t room; /* of iov */
 	uint32_t segments;
 	uint32_t buffers;
-	uint32_t bytes;	   /* read and write together */
+	uint32_t bytes; /* read and write together */
 	uint32_t nread;
 	uint32_t read_bytes;
 	bool writing;	   /* nread and read_bytes are final */
@@ -167,7 +167,7 @@ static bool table_is_mapped(const struct memory *m, uint64_t addr, uint64_t len)
 	return false;
 }
 
-/* Checks the descriptor in hand, that refers to a table (virtio 1.3, 2.7.5.3). */
+/* Checks the descriptor that refers to a table (virtio 1.3, 2.7.5.3). */
 static int open_indirect(struct walk *w, struct table *t)
 {
 	struct chain_source *s = w->source;

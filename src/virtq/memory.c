@@ -119,7 +119,8 @@ static struct mapping *mapping_new(const struct memory_region *r, int fd,
 		     MAP_SHARED | MAP_NORESERVE, fd, (off_t)offset);
 	if (start == MAP_FAILED)
 		return refuse(why, "region cannot be mapped", errno);
-	madvise(start, length, MADV_DONTDUMP); /* a guest's secrets, and large */
+	madvise(start, length,
+		MADV_DONTDUMP); /* a guest's secrets, and large */
 	p = mapping_wrap(start, length);
 	if (!p) {
 		munmap(start, length);
@@ -171,7 +172,7 @@ static void append_shared(struct memory *m, const struct range *r)
 	m->ranges[m->count++] = *r;
 }
 
-/* OLD's ranges and ADDED, whose reference on its mapping moves to the result. */
+/* OLD's ranges and ADDED, whose reference on its mapping moves along. */
 static struct memory *copy_with(const struct memory *old,
 				const struct range *added, const char **why)
 {
@@ -180,8 +181,8 @@ static struct memory *copy_with(const struct memory *old,
 
 	if (!m)
 		return NULL;
-	while (i < old->count && old->ranges[i].window.guest_addr <
-					 added->window.guest_addr)
+	while (i < old->count &&
+	       old->ranges[i].window.guest_addr < added->window.guest_addr)
 		append_shared(m, &old->ranges[i++]);
 	m->ranges[m->count++] = *added;
 	while (i < old->count)
@@ -304,7 +305,8 @@ bool memory_find(const struct memory *m, uint64_t guest_addr,
 		else
 			high = middle;
 	}
-	if (!low || !memory_window_at(&m->ranges[low - 1].window, guest_addr, 1))
+	if (!low ||
+	    !memory_window_at(&m->ranges[low - 1].window, guest_addr, 1))
 		return false;
 	*out = m->ranges[low - 1].window;
 	return true;

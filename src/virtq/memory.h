@@ -60,7 +60,7 @@ struct memory *memory_remove(const struct memory *old,
 struct memory *memory_get(struct memory *m);
 void memory_put(struct memory *m);
 
-/* LEN bytes at a front end's address, inside one region; NULL if they are not. */
+/* LEN bytes at a front end's address, all in one region, or NULL. */
 void *memory_at_user(const struct memory *m, uint64_t user_addr, size_t len);
 
 /*

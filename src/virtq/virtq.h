@@ -24,8 +24,8 @@
 #define VIRTQ_SIZE_MAX LAYOUT_SIZE_MAX
 
 struct virtq_setup {
-	uint16_t size;	      /* entries, a power of two */
-	uint64_t desc;	      /* the front end's user addresses */
+	uint16_t size; /* entries, a power of two */
+	uint64_t desc; /* the front end's user addresses */
 	uint64_t avail;
 	uint64_t used;
 	uint16_t base;	      /* next available index to take */
@@ -53,8 +53,8 @@ struct virtq {
 
 /*
  * Starts at setup->base; the used index is what the ring says. Takes its own
- * reference on MEMORY until virtq_stop(). 0, or negative errno with *WHY: -EINVAL
- * (size, alignment: 16, 2 and 4 bytes), -EFAULT (a part is not in one region).
+ * reference on MEMORY until virtq_stop(). 0, or negative errno with *WHY:
+ * -EINVAL (size; alignment: 16, 2, 4), -EFAULT (a part is not in one region),
  * and Q is as it was. Asks the guest to kick, and calls it at the first
  * publish with EVENT_IDX: what was signalled before is not known.
  */
@@ -80,8 +80,8 @@ uint16_t virtq_available(struct virtq *q);
 
 /*
  * Takes one chain, its segments into IOV: 1; nothing there, or stopped, or
- * broken before: 0; the queue broke now: -EPROTO; more than MAX segments: -ENOBUFS
- * and the chain is still there (never with MAX >= VIRTQ_CHAIN_MAX).
+ * broken before: 0; the queue broke now: -EPROTO; more than MAX segments:
+ * -ENOBUFS, and the chain is still there (never with MAX >= VIRTQ_CHAIN_MAX).
  */
 int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
