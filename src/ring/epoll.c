@@ -79,6 +79,14 @@ static int epoll_start(struct ring *ring, struct ring_watch *watch)
 	return err;
 }
 
+/* A listening socket that waits would hang the thread in accept_all(). */
+static int epoll_accept(struct ring *ring, struct ring_watch *watch)
+{
+	int err = fd_nonblock(watch->fd);
+
+	return err ? err : epoll_start(ring, watch);
+}
+
 static void epoll_watch_writable(struct ring *ring, struct ring_watch *watch)
 {
 	watch->writable_armed = true;
@@ -177,7 +185,7 @@ const struct ring_engine ring_engine_epoll = {
 	.close = epoll_close,
 	.watch = epoll_start,
 	.watch_writable = epoll_watch_writable,
-	.accept = epoll_start,
+	.accept = epoll_accept,
 	.unwatch = epoll_unwatch,
 	.run = epoll_run,
 	.wait = epoll_wait_and_report,
