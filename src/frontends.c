@@ -26,7 +26,14 @@ struct frontends {
 	struct list waiting; /* oldest first */
 	unsigned nwaiting;
 	struct list past;    /* closed; the ring may still know them */
+	struct log_limit limit;
 };
+
+#define session_log(f, level, ...)                                         \
+	do {                                                               \
+		if (log_on(level) && log_allow(&(f)->limit, clock_ms()))   \
+			log_line(level, (f)->guest->label, __VA_ARGS__);   \
+	} while (0)
 
 struct frontends *frontends_new(struct guest *guest)
 {
@@ -110,9 +117,9 @@ static void accepted(struct ring_watch *watch, int what)
 	else
 		f->paused = true;
 	if (ret < 0)
-		guest_log_limited(f->guest, limit_host, LOG_LEVEL_WARN,
-				  "cannot take a vhost-user connection: %s",
-				  strerror(-ret));
+		session_log(f, LOG_LEVEL_WARN,
+			    "cannot take a vhost-user connection: %s",
+			    strerror(-ret));
 }
 
 int frontends_listen(struct frontends *f, int fd)
@@ -131,18 +138,16 @@ void frontends_resume(struct frontends *f)
 static void session_ended(struct frontends *f, int err,
 			  const struct message *m, const char *why)
 {
-	struct guest *guest = f->guest;
-
 	end_session(f);
 	if (err == -ECONNRESET)
-		guest_log(guest, LOG_LEVEL_INFO, "hypervisor gone");
+		session_log(f, LOG_LEVEL_INFO, "hypervisor gone");
 	else if (m)
-		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
-				  "hypervisor dismissed: %s (%u): %s",
-				  request_name(m->request), m->request, why);
+		session_log(f, LOG_LEVEL_WARN,
+			    "hypervisor dismissed: %s (%u): %s",
+			    request_name(m->request), m->request, why);
 	else
-		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
-				  "hypervisor dismissed: %s", why);
+		session_log(f, LOG_LEVEL_WARN, "hypervisor dismissed: %s",
+			    why);
 }
 
 /* False: the session ended. */
@@ -190,14 +195,14 @@ static int admit(struct frontends *f, struct frontend *fe,
 		serve_session(f);
 	if (f->guest->frontend) {
 		*why = "refused, as another front end is connected";
-		guest_log_limited(f->guest, limit_host, LOG_LEVEL_WARN,
-				  "second vhost-user front end refused");
+		session_log(f, LOG_LEVEL_WARN,
+			    "second vhost-user front end refused");
 		return -EBUSY;
 	}
 	list_remove(&fe->node);
 	f->nwaiting--;
 	f->guest->frontend = fe;
-	guest_log(f->guest, LOG_LEVEL_INFO, "hypervisor connected");
+	session_log(f, LOG_LEVEL_INFO, "hypervisor connected");
 	return 0;
 }
 
