@@ -8,7 +8,7 @@
 #include "guest.h"
 #include "loop.h"
 #include "protocol/wire.h"
-#include "service.h"
+#include "lifecycle.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -45,7 +45,7 @@ static void start_queue(struct guest *guest, unsigned i)
 		  q->setup.base);
 	guest->broken = false;
 	if (moved)
-		service_guest_reset(guest);
+		lifecycle_end_connections(guest);
 	guest_wake(guest);
 }
 
@@ -57,13 +57,13 @@ void device_start_queues(struct guest *guest)
 
 void device_pause_queue(struct guest *guest, unsigned i)
 {
-	service_settle(guest);
+	lifecycle_settle(guest);
 	queue_stop(&guest->queue[i]);
 }
 
 static void pause_all(struct guest *guest)
 {
-	service_settle(guest);
+	lifecycle_settle(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		queue_stop(&guest->queue[i]);
 }
@@ -130,7 +130,7 @@ static void remap_queue(struct guest *guest, unsigned i,
 
 void device_set_memory(struct guest *guest, struct memory *memory)
 {
-	service_settle(guest);
+	lifecycle_settle(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		remap_queue(guest, i, memory);
 	memory_put(guest->memory);
@@ -179,7 +179,7 @@ uint16_t device_stop_queue(struct guest *guest, unsigned i)
 void device_enable_queue(struct guest *guest, unsigned i, bool enable)
 {
 	if (!enable)
-		service_settle(guest);
+		lifecycle_settle(guest);
 	guest->queue[i].enabled = enable;
 	guest_wake(guest);
 }
@@ -216,7 +216,7 @@ void device_reset(struct guest *guest)
 		queue_reset(&guest->queue[i]);
 	guest->status = 0;
 	enable_by_features(guest, 0);
-	service_guest_reset(guest);
+	lifecycle_end_connections(guest);
 }
 
 void device_release(struct guest *guest)
@@ -229,5 +229,5 @@ void device_release(struct guest *guest)
 	guest->features = 0;
 	guest->protocol_features = 0;
 	guest->status = 0;
-	service_guest_reset(guest);
+	lifecycle_end_connections(guest);
 }

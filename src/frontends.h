@@ -19,7 +19,7 @@ struct guest;
 /* Silent connections; the next one takes the place of the oldest. */
 #define FRONTENDS_WAITING 8
 
-/* NULL and errno on lack of memory. Needs service_ring(guest->service). */
+/* NULL and errno on lack of memory. Needs guest->loop->ring. */
 struct frontends *frontends_new(struct guest *guest);
 
 /* Accepts on FD, a listening socket that stays the caller's. 0 or -errno. */
@@ -29,7 +29,7 @@ int frontends_listen(struct frontends *f, int fd);
 int frontends_adopt(struct frontends *f, int fd);
 
 /*
- * Serves whoever sent something: call once a turn after service_wake() was
+ * Serves whoever sent something: call once a turn after guest_wake() was
  * called for the guest, before its packets are moved. True: more is there
  * already, come again without sleeping.
  */

@@ -9,7 +9,7 @@
  *
  * A running queue moves packets only while it is enabled: queue_active().
  * Before a queue stops, or its memory changes, nothing of it may be in flight
- * (service_settle()).
+ * (lifecycle_settle()).
  */
 #ifndef URING_VSOCK_QUEUES_H
 #define URING_VSOCK_QUEUES_H
