@@ -46,8 +46,8 @@ size_t pattern_compare(uint64_t offset, const uint8_t *bytes, size_t n)
 		if (part > PATTERN_CHUNK)
 			part = PATTERN_CHUNK;
 		if (memcmp(expected, bytes + done, part) != 0)
-			return done + first_difference(expected, bytes + done,
-						       part);
+			return done +
+			       first_difference(expected, bytes + done, part);
 		done += part;
 	}
 	return n;

@@ -15,25 +15,25 @@
 struct transfer_plan {
 	uint64_t send;
 	uint64_t receive;
-	uint64_t wait_at;   /* bytes received before waiting for wait_fd */
-	size_t write_size;  /* at most PATTERN_CHUNK */
-	int wait_fd;	    /* readable: go on; -1 to never wait */
-	bool reply;	    /* send only after all is received */
-	bool half_close;    /* shut the sending half when all is sent */
-	bool expect_eof;    /* nothing may follow but the peer's end */
+	uint64_t wait_at;  /* bytes received before waiting for wait_fd */
+	size_t write_size; /* at most PATTERN_CHUNK */
+	int wait_fd;	   /* readable: go on; -1 to never wait */
+	bool reply;	   /* send only after all is received */
+	bool half_close;   /* shut the sending half when all is sent */
+	bool expect_eof;   /* nothing may follow but the peer's end */
 	bool zerocopy;
-	bool tagged;	    /* streams begin where the connecting side says */
+	bool tagged; /* streams begin where the connecting side says */
 	bool connecting;
 };
 
 struct transfer {
 	const struct transfer_plan *plan;
-	int fd;		    /* the caller's */
-	uint32_t start;	    /* offset where this connection's streams begin */
+	int fd;		/* the caller's */
+	uint32_t start; /* offset where this connection's streams begin */
 	_Atomic uint64_t sent, received;
 	struct checksum sent_sum, received_sum;
 	unsigned int copied; /* zerocopy sends that the kernel copied */
-	char error[128];    /* empty: all went as planned */
+	char error[128];     /* empty: all went as planned */
 };
 
 /* Runs one connection to its end; blocks. Errors are in transfer->error. */

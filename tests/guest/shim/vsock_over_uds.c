@@ -184,9 +184,8 @@ static int ask_for_port(int fd, unsigned int port)
 
 int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	int (*real)(int, const struct sockaddr *, socklen_t) =
-		REAL("connect",
-		     int (*)(int, const struct sockaddr *, socklen_t));
+	int (*real)(int, const struct sockaddr *, socklen_t) = REAL(
+		"connect", int (*)(int, const struct sockaddr *, socklen_t));
 	struct shim_socket *shim = find(fd);
 	struct sockaddr_un path = { .sun_family = AF_UNIX };
 	int error;
