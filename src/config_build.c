@@ -118,6 +118,14 @@ static void check_presence(const struct section *section,
 		     "the path where programs on the host connect", mistakes);
 }
 
+/* Whether what VM lacks may have been written where it could not be read. */
+static bool is_partial(const struct draft *draft, const struct section *vm)
+{
+	if (vm->origin.kind != ORIGIN_FILE && draft->partial)
+		return true;
+	return vm->partial;
+}
+
 /* KEY of C is VALUE, which OTHER_KEY of OTHER is already. */
 static void clash(const struct candidate *c, enum config_key key,
 		  const char *value, const struct candidate *other,
@@ -147,6 +155,14 @@ static void compare_paths(const struct candidate *c, unsigned path,
 		      path_keys[other_path], mistakes);
 }
 
+/* Names that follow from equal CIDs are not worth a second mistake. */
+static bool is_named(const struct candidate *c, const struct candidate *other)
+{
+	return is_good(c, KEY_NAME) && is_good(other, KEY_NAME) &&
+	       (c->section->set[KEY_NAME].text ||
+		other->section->set[KEY_NAME].text);
+}
+
 static void compare(const struct candidate *c, const struct candidate *other,
 		    struct mistakes *mistakes)
 {
@@ -157,10 +173,9 @@ static void compare(const struct candidate *c, const struct candidate *other,
 	    is_good(c, KEY_GUEST_CID) && is_good(other, KEY_GUEST_CID)) {
 		snprintf(number, sizeof(number), "%u", c->vm->guest_cid);
 		clash(c, KEY_GUEST_CID, number, other, KEY_GUEST_CID, mistakes);
-	} else if (strcmp(c->vm->name, other->vm->name) == 0 &&
-		   is_good(c, KEY_NAME) && is_good(other, KEY_NAME)) {
-		clash(c, KEY_NAME, c->vm->name, other, KEY_NAME, mistakes);
 	}
+	if (strcmp(c->vm->name, other->vm->name) == 0 && is_named(c, other))
+		clash(c, KEY_NAME, c->vm->name, other, KEY_NAME, mistakes);
 	if (c->vm->fd >= 0 && c->vm->fd == other->vm->fd) {
 		snprintf(number, sizeof(number), "%d", c->vm->fd);
 		clash(c, KEY_FD, number, other, KEY_FD, mistakes);
@@ -198,7 +213,7 @@ static void build_vms(const struct draft *draft, struct config *out,
 		}
 		list[i].section = &draft->vms[i];
 		list[i].good = build_vm(&draft->vms[i], vm, mistakes);
-		if (!draft->partial)
+		if (!is_partial(draft, &draft->vms[i]))
 			check_presence(&draft->vms[i], mistakes);
 	}
 	for (i = 0; i < out->nvms; i++) {

@@ -21,6 +21,7 @@ struct setting {
 
 struct section {
 	enum config_scope scope;
+	bool partial; /* something of it could not be read */
 	struct origin origin; /* for what is missing */
 	struct setting set[CONFIG_KEYS];
 };
@@ -29,7 +30,7 @@ struct draft {
 	struct section daemon;
 	struct section *vms;
 	unsigned nvms;
-	bool partial; /* something could not be read: more may belong to it */
+	bool partial; /* there may be more VMs, which could not be read */
 };
 
 /* An empty one is `{ .daemon = { .scope = SCOPE_DAEMON } }`. */

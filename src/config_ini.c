@@ -17,8 +17,6 @@
 
 #include "config_draft.h"
 
-static const char section_right[] = "a section is [daemon] or [vm NAME]";
-
 struct ini_file {
 	FILE *in;
 	char *buffer; /* getline(3)'s */
@@ -36,8 +34,18 @@ struct ini_file {
 static void not_understood(struct ini_file *f, const char *right)
 {
 	mistake(f->mistakes, &f->here, NULL, f->buffer, "%s", right);
-	f->draft->partial = true;
 	f->unclaimed = false;
+	if (f->current)
+		f->current->partial = true;
+}
+
+/* What follows, up to the next header, cannot be said whose it is. */
+static void lose_section(struct ini_file *f)
+{
+	f->current = NULL;
+	not_understood(f, "a section is [daemon] or [vm NAME]");
+	f->draft->partial = true;
+	f->lost = true;
 }
 
 /* Whether inih will take LINE, which begins with '[', for a header. */
@@ -90,8 +98,7 @@ static char *next_line(char *out, int room, void *stream)
 			not_understood(f, "a line is shorter than this");
 			len = 0;
 		} else if (f->buffer[0] == '[' && !is_header(f->buffer)) {
-			not_understood(f, section_right);
-			f->lost = true;
+			lose_section(f);
 			len = 0;
 		}
 	} while (!len || strchr(";#", f->buffer[0]));
@@ -116,8 +123,7 @@ static void begin_section(struct ini_file *f, const char *name)
 			section_put(f->current, KEY_NAME, vm_name, &f->here,
 				    f->mistakes);
 	} else {
-		not_understood(f, section_right);
-		f->lost = true;
+		lose_section(f);
 	}
 }
 

@@ -30,7 +30,6 @@ static void wrong(struct yaml_file *f, const yaml_node_t *node,
 	struct origin here = origin_of(f, node);
 
 	mistake(f->mistakes, &here, key, NULL, "%s", right);
-	f->draft->partial = true;
 }
 
 /* NULL if NODE is no scalar, or has a NUL in it. */
@@ -70,12 +69,15 @@ static void read_pair(struct yaml_file *f, struct section *section,
 	const char *text = text_of(value);
 	struct origin here = origin_of(f, key);
 
-	if (!name)
-		wrong(f, key, NULL, "a key is a word");
-	else if (!text)
-		wrong(f, key, name, "a key has one number or text");
-	else if (!is_null(value, text))
-		section_put_once(section, name, text, &here, f->mistakes);
+	if (name && text) {
+		if (!is_null(value, text))
+			section_put_once(section, name, text, &here,
+					 f->mistakes);
+		return;
+	}
+	wrong(f, key, name, name ? "a key has one number or text" :
+				   "a key is a word");
+	section->partial = true;
 }
 
 static void read_section(struct yaml_file *f, struct section *section,
@@ -99,12 +101,20 @@ static void read_vms(struct yaml_file *f, const yaml_node_t *list)
 		here = origin_of(f, node);
 		if (node->type != YAML_MAPPING_NODE) {
 			wrong(f, node, NULL, "a VM is a list of 'key: value'");
+			f->draft->partial = true;
 			continue;
 		}
 		vm = draft_add_vm(f->draft, &here, f->mistakes);
 		if (vm)
 			read_section(f, vm, node);
 	}
+}
+
+static void refuse_list(struct yaml_file *f, const yaml_node_t *key,
+			const char *name)
+{
+	wrong(f, key, name, "a list of VMs, each after a '-'");
+	f->draft->partial = true;
 }
 
 static void read_top_pair(struct yaml_file *f, const yaml_node_pair_t *pair)
@@ -119,7 +129,7 @@ static void read_top_pair(struct yaml_file *f, const yaml_node_pair_t *pair)
 		if (value->type == YAML_SEQUENCE_NODE)
 			read_vms(f, value);
 		else
-			wrong(f, key, name, "a list of VMs, each after a '-'");
+			refuse_list(f, key, name);
 	} else if (name && strcmp(name, "daemon") == 0) {
 		if (value->type == YAML_MAPPING_NODE)
 			read_section(f, &f->draft->daemon, value);
@@ -128,6 +138,7 @@ static void read_top_pair(struct yaml_file *f, const yaml_node_pair_t *pair)
 	} else {
 		wrong(f, key, name ? name : "?",
 		      "at the top there is 'vms' and 'daemon' only");
+		f->draft->partial = true;
 	}
 }
 
@@ -146,6 +157,7 @@ static void read_root(struct yaml_file *f)
 			read_top_pair(f, pair);
 	} else {
 		wrong(f, root, NULL, "a list of VMs, alone or under 'vms:'");
+		f->draft->partial = true;
 	}
 }
 
