@@ -34,11 +34,12 @@ layers() {
 	ring/engine
 	ring/uring ring/epoll
 
-	capabilities config mistakes spin turn usock
-	config_values
+	capabilities config mistakes spin turn
+	config_values usock
 	config_keys
-	config_draft
+	config_draft options_help
 	config_merge config_build config_ini config_yaml
+	config_file
 	options
 
 	resets loop
