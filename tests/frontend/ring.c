@@ -181,6 +181,29 @@ void ring_kick(struct ring *r)
 	r->kicked_idx = r->avail_idx;
 }
 
+void ring_set_avail(struct ring *r, uint16_t idx)
+{
+	uint64_t one = 1;
+
+	r->avail_idx = r->kicked_idx = idx;
+	__atomic_store_n(&r->avail->idx, htole16(idx), __ATOMIC_RELEASE);
+	if (write(r->kick_fd, &one, sizeof(one)) != sizeof(one))
+		die("kick");
+}
+
+void ring_offer(struct ring *r, uint16_t head)
+{
+	r->avail->ring[r->avail_idx & (r->size - 1)] = htole16(head);
+	ring_set_avail(r, (uint16_t)(r->avail_idx + 1));
+}
+
+bool ring_failed(struct ring *r)
+{
+	uint64_t count;
+
+	return read(r->err_fd, &count, sizeof(count)) == sizeof(count);
+}
+
 uint16_t ring_in_flight(const struct ring *r)
 {
 	return (uint16_t)(r->avail_idx - r->last_used);

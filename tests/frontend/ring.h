@@ -64,6 +64,12 @@ bool ring_add(struct ring *r, const struct ring_segment *segments,
 	      unsigned nout, unsigned nin, enum ring_mode mode, void *token);
 /* Kicks if the device asked for it. */
 void ring_kick(struct ring *r);
+/* For rule breakers: offers HEAD, whatever desc[] says, and kicks. */
+void ring_offer(struct ring *r, uint16_t head);
+/* The same for an index that is not the next one. */
+void ring_set_avail(struct ring *r, uint16_t idx);
+/* The device has signalled the ring's error eventfd since the last time. */
+bool ring_failed(struct ring *r);
 
 /*
  * The next used chain or NULL. Fails if the device used what it did not have.
