@@ -37,8 +37,7 @@ static void start_queue(struct guest *guest, unsigned i)
 	if (virtq_running(&q->vq) || !queue_configured(q) || !guest->memory)
 		return;
 	if (queue_start(q, guest->memory, guest->features, &why) < 0) {
-		guest_log(guest, LOG_LEVEL_DEBUG, "queue %u waits: %s", i,
-			  why);
+		guest_log(guest, LOG_LEVEL_DEBUG, "queue %u waits: %s", i, why);
 		return;
 	}
 	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u runs from index %u", i,
@@ -116,8 +115,7 @@ int device_set_protocol_features(struct guest *guest, uint64_t features,
 	return 0;
 }
 
-static void remap_queue(struct guest *guest, unsigned i,
-			struct memory *memory)
+static void remap_queue(struct guest *guest, unsigned i, struct memory *memory)
 {
 	struct guest_queue *q = &guest->queue[i];
 	const char *why;

@@ -37,8 +37,7 @@ int device_set_protocol_features(struct guest *guest, uint64_t features,
 void device_set_memory(struct guest *guest, struct memory *memory);
 
 /* Kicks come by FD, which becomes ours; -1: none will come, poll the ring. */
-int device_set_kick(struct guest *guest, unsigned i, int fd,
-		    const char **why);
+int device_set_kick(struct guest *guest, unsigned i, int fd, const char **why);
 
 /* Nothing of the queue is in flight or written to afterwards. */
 void device_pause_queue(struct guest *guest, unsigned i);

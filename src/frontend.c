@@ -94,8 +94,7 @@ static ssize_t receive_part(struct frontend *fe)
 	return n;
 }
 
-int frontend_receive(struct frontend *fe, struct message *out,
-		     const char **why)
+int frontend_receive(struct frontend *fe, struct message *out, const char **why)
 {
 	ssize_t n;
 	int ret;

@@ -25,14 +25,14 @@ struct frontends {
 	bool paused;	     /* accepting, for want of descriptors */
 	struct list waiting; /* oldest first */
 	unsigned nwaiting;
-	struct list past;    /* closed; the ring may still know them */
+	struct list past; /* closed; the ring may still know them */
 	struct log_limit limit;
 };
 
-#define session_log(f, level, ...)                                         \
-	do {                                                               \
-		if (log_on(level) && log_allow(&(f)->limit, clock_ms()))   \
-			log_line(level, (f)->guest->label, __VA_ARGS__);   \
+#define session_log(f, level, ...)                                       \
+	do {                                                             \
+		if (log_on(level) && log_allow(&(f)->limit, clock_ms())) \
+			log_line(level, (f)->guest->label, __VA_ARGS__); \
 	} while (0)
 
 struct frontends *frontends_new(struct guest *guest)
@@ -135,8 +135,8 @@ void frontends_resume(struct frontends *f)
 		frontends_listen(f, f->listen_fd);
 }
 
-static void session_ended(struct frontends *f, int err,
-			  const struct message *m, const char *why)
+static void session_ended(struct frontends *f, int err, const struct message *m,
+			  const char *why)
 {
 	end_session(f);
 	if (err == -ECONNRESET)
@@ -146,8 +146,7 @@ static void session_ended(struct frontends *f, int err,
 			    "hypervisor dismissed: %s (%u): %s",
 			    request_name(m->request), m->request, why);
 	else
-		session_log(f, LOG_LEVEL_WARN, "hypervisor dismissed: %s",
-			    why);
+		session_log(f, LOG_LEVEL_WARN, "hypervisor dismissed: %s", why);
 }
 
 /* False: the session ended. */

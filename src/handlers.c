@@ -21,8 +21,7 @@
 typedef int handler(struct frontend *fe, struct message *m, const char **why);
 
 /* All that is answered with a single number. */
-static int get_number(struct frontend *fe, struct message *m,
-		      const char **why)
+static int get_number(struct frontend *fe, struct message *m, const char **why)
 {
 	uint64_t value = 0;
 
@@ -108,17 +107,15 @@ static int set_mem_table(struct frontend *fe, struct message *m,
 	return take_memory(fe, memory_new(regions, m->fds, n, why));
 }
 
-static int add_mem_reg(struct frontend *fe, struct message *m,
-		       const char **why)
+static int add_mem_reg(struct frontend *fe, struct message *m, const char **why)
 {
 	struct memory_region region = region_of(&m->payload.region.region);
 
-	return take_memory(fe, memory_add(fe->guest->memory, &region,
-					  m->fds[0], why));
+	return take_memory(fe, memory_add(fe->guest->memory, &region, m->fds[0],
+					  why));
 }
 
-static int rem_mem_reg(struct frontend *fe, struct message *m,
-		       const char **why)
+static int rem_mem_reg(struct frontend *fe, struct message *m, const char **why)
 {
 	struct memory_region region = region_of(&m->payload.region.region);
 
@@ -198,13 +195,11 @@ static int set_vring_enable(struct frontend *fe, struct message *m,
 			    const char **why)
 {
 	(void)why;
-	device_enable_queue(fe->guest, request_queue(m),
-			    m->payload.state.num);
+	device_enable_queue(fe->guest, request_queue(m), m->payload.state.num);
 	return 0;
 }
 
-static int get_config(struct frontend *fe, struct message *m,
-		      const char **why)
+static int get_config(struct frontend *fe, struct message *m, const char **why)
 {
 	uint8_t config[sizeof(struct virtio_vsock_config)];
 
@@ -214,8 +209,7 @@ static int get_config(struct frontend *fe, struct message *m,
 	return 0;
 }
 
-static int set_config(struct frontend *fe, struct message *m,
-		      const char **why)
+static int set_config(struct frontend *fe, struct message *m, const char **why)
 {
 	(void)fe;
 	(void)m;
@@ -232,8 +226,7 @@ static int set_backend_req_fd(struct frontend *fe, struct message *m,
 	return 0;
 }
 
-static int set_status(struct frontend *fe, struct message *m,
-		      const char **why)
+static int set_status(struct frontend *fe, struct message *m, const char **why)
 {
 	if (m->payload.u64 > UINT8_MAX) {
 		*why = "a status of more than 8 bits";
@@ -286,7 +279,8 @@ static bool wants_ack(const struct frontend *fe, const struct message *m)
 {
 	return message_need_reply(m) &&
 	       (fe->guest->protocol_features >>
-		VHOST_USER_PROTOCOL_F_REPLY_ACK & 1);
+			VHOST_USER_PROTOCOL_F_REPLY_ACK &
+		1);
 }
 
 int handlers_serve(struct frontend *fe, struct message *m, const char **why)

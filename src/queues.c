@@ -30,7 +30,6 @@ void queue_init(struct guest_queue *q)
 	*q = (struct guest_queue){ .call_fd = -1, .err_fd = -1 };
 }
 
-
 int queue_set_size(struct guest_queue *q, uint32_t size, uint32_t max,
 		   const char **why)
 {
@@ -241,15 +240,15 @@ bool queue_configured(const struct guest_queue *q)
 	return q->has_size && q->has_addr && (q->kick || q->polled);
 }
 
-int queue_start(struct guest_queue *q, struct memory *memory,
-		uint64_t features, const char **why)
+int queue_start(struct guest_queue *q, struct memory *memory, uint64_t features,
+		const char **why)
 {
 	int ret;
 
 	debug_assert(queue_configured(q) && !virtq_running(&q->vq));
 	q->setup.event_idx = features & (1ull << VIRTIO_RING_F_EVENT_IDX);
-	q->setup.notify_on_empty =
-		features & (1ull << VIRTIO_F_NOTIFY_ON_EMPTY);
+	q->setup.notify_on_empty = features &
+				   (1ull << VIRTIO_F_NOTIFY_ON_EMPTY);
 	ret = virtq_start(&q->vq, &q->setup, memory, why);
 	if (ret < 0)
 		return ret;

@@ -35,7 +35,7 @@ struct guest_queue {
 	bool err_may_block;
 	bool has_size;
 	bool has_addr;
-	bool polled;	  /* no kicks will come: look at the ring instead */
+	bool polled; /* no kicks will come: look at the ring instead */
 	bool enabled;
 	bool call_missed; /* a call was due while there was no call_fd */
 	bool error_told;  /* err_fd was signalled since the last start */
@@ -89,8 +89,8 @@ bool queue_configured(const struct guest_queue *q);
  * Starts a configured queue, with what FEATURES (virtio's bits) say. 0, or
  * -EFAULT with *WHY if its rings are not in MEMORY: more of that may come.
  */
-int queue_start(struct guest_queue *q, struct memory *memory,
-		uint64_t features, const char **why);
+int queue_start(struct guest_queue *q, struct memory *memory, uint64_t features,
+		const char **why);
 
 /* The ring now starts at another index than the one it was stopped at. */
 bool queue_moved(const struct guest_queue *q);

@@ -116,24 +116,23 @@ int session_connect(void)
 {
 	int ends[2];
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
-				    ends),
-			 0);
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	ck_assert_int_eq(frontends_adopt(facts.frontends, ends[1]), 0);
 	return ends[0];
 }
 
 void session_pump(void)
 {
-	unsigned idle = 0;
-	bool more;
+	bool more = false;
 
-	while (idle < 3) {
-		unsigned reports = ring_wait(loop.ring, 0);
-
+	for (unsigned idle = 0; idle < 3; idle++) {
+		ring_wait(loop.ring, 0);
+		if (list_empty(&facts.guest->active) && !more)
+			continue;
 		list_remove(&facts.guest->active);
 		more = frontends_run(facts.frontends);
-		idle = reports || more ? 0 : idle + 1;
+		idle = 0;
 	}
 }
 
@@ -309,6 +308,31 @@ void set_up_queue(int fd, uint32_t index, uint16_t base)
 	give_kick(fd, index, kicks[index]);
 	give_call(fd, index, calls[index]);
 	expect_silence(fd);
+}
+
+void start_queues(int fd, uint16_t base)
+{
+	give_memory(fd);
+	for (uint32_t i = 0; i < 2; i++)
+		set_up_queue(fd, i, base);
+	for (uint32_t i = 0; i < 2; i++)
+		say_state(fd, VHOST_USER_SET_VRING_ENABLE, i, 1);
+	expect_silence(fd);
+}
+
+uint16_t stop_queue(int fd, uint32_t index)
+{
+	struct vhost_vring_state state = { index, 0xdddd };
+	uint8_t payload[4096];
+
+	say(fd, VHOST_USER_GET_VRING_BASE, VHOST_USER_VERSION, &state,
+	    sizeof(state), NULL, 0);
+	ck_assert_int_eq(hear(fd, VHOST_USER_GET_VRING_BASE, payload),
+			 sizeof(state));
+	memcpy(&state, payload, sizeof(state));
+	ck_assert_uint_eq(state.index, index);
+	ck_assert_uint_le(state.num, UINT16_MAX);
+	return (uint16_t)state.num;
 }
 
 uint16_t *avail_of(uint32_t index)

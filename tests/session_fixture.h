@@ -14,14 +14,14 @@
 #include "guest.h"
 #include "protocol/wire.h"
 
-#define SIZE 128	/* entries of each queue */
+#define SIZE 128 /* entries of each queue */
 #define RAM_SIZE 0x100000
 #define RAM_USER 0x7f0000000000ull
 
 struct session_facts {
 	struct guest *guest;
 	struct frontends *frontends;
-	unsigned ended;	  /* the guest's connections */
+	unsigned ended; /* the guest's connections */
 	unsigned settled;
 };
 
@@ -76,6 +76,12 @@ void set_up_queue(int fd, uint32_t index, uint16_t base);
 extern int kicks[GUEST_QUEUES];
 extern int calls[GUEST_QUEUES];
 extern int ram_fd; /* RAM_SIZE bytes */
+
+/* The data queues, set up and enabled as QEMU does, from index BASE. */
+void start_queues(int fd, uint16_t base);
+
+/* GET_VRING_BASE: the index that it gives. */
+uint16_t stop_queue(int fd, uint32_t index);
 
 /* The driver's view of the rings. */
 uint16_t *avail_of(uint32_t index);

@@ -2,14 +2,19 @@
 /* Who becomes the front end, and who is in nobody's way. Both engines. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/fd.h"
+#include "frontend.h"
 #include "frontends.h"
+#include "loop.h"
+#include "ring/ring.h"
 #include "session_fixture.h"
 
 static bool has_front_end(void)
@@ -42,8 +47,7 @@ START_TEST(test_probes_change_nothing)
 	for (int i = 0; i < 20; i++) {
 		close(session_connect());
 		say_nothing(fd, VHOST_USER_GET_QUEUE_NUM);
-		ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_QUEUE_NUM),
-				  3);
+		ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_QUEUE_NUM), 3);
 	}
 	ck_assert(virtq_running(&facts.guest->queue[0].vq));
 	ck_assert_uint_eq(facts.ended, 0);
@@ -150,6 +154,67 @@ START_TEST(test_next_hypervisor_comes_as_the_last_dies)
 }
 END_TEST
 
+/* The new one's first word is heard before the old one's end is reported. */
+START_TEST(test_next_hypervisor_outruns_the_end_of_the_last)
+{
+	int fd, next;
+
+	session_open(_i);
+	fd = session_connect();
+	become_front_end(fd);
+	next = session_connect();
+	say_nothing(next, VHOST_USER_SET_OWNER);
+	close(fd);
+	for (unsigned i = 0; i < 5; i++)
+		ring_wait(facts.guest->loop->ring, 0);
+	facts.guest->frontend->readable = false;
+	frontends_run(facts.frontends);
+	say_nothing(next, VHOST_USER_GET_QUEUE_NUM);
+	ck_assert_uint_eq(hear_number(next, VHOST_USER_GET_QUEUE_NUM), 3);
+	close(next);
+	session_close();
+}
+END_TEST
+
+/* The first 11 bytes of a message, with a descriptor. */
+static void say_part(int fd)
+{
+	struct vhost_user_header header = { VHOST_USER_SET_VRING_KICK, 1, 8 };
+	struct iovec iov = { &header, sizeof(header) - 1 };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET,
+				  SCM_RIGHTS } };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	memcpy(CMSG_DATA(&control.header), &ram_fd, sizeof(int));
+	ck_assert_int_eq((int)sendmsg(fd, &msg, 0), 11);
+}
+
+START_TEST(test_unfinished_messages_leak_nothing)
+{
+	int fd;
+
+	session_open(_i);
+	for (unsigned i = 0; i < 2; i++) {
+		fd = session_connect();
+		if (i)
+			become_front_end(fd);
+		say_part(fd);
+		expect_silence(fd);
+		close(fd);
+		ck_assert(!has_front_end());
+	}
+	session_close();
+}
+END_TEST
+
 START_TEST(test_byte_by_byte)
 {
 	const uint32_t request[3] = { VHOST_USER_GET_QUEUE_NUM, 1, 0 };
@@ -163,8 +228,7 @@ START_TEST(test_byte_by_byte)
 			expect_silence(fd);
 			ck_assert_int_eq(send(fd, bytes + i, 1, 0), 1);
 		}
-		ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_QUEUE_NUM),
-				  3);
+		ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_QUEUE_NUM), 3);
 	}
 	close(fd);
 	session_close();
@@ -212,18 +276,53 @@ static int dial(const struct sockaddr_un *addr)
 	return fd;
 }
 
+/* A blocking listening socket, as it may be inherited. */
+static int start_listening(struct sockaddr_un *addr)
+{
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(addr->sun_path + 1, sizeof(addr->sun_path) - 1,
+		 "test_frontends.%d", getpid());
+	ck_assert_int_eq(bind(listener, (void *)addr, sizeof(*addr)), 0);
+	ck_assert_int_eq(listen(listener, 8), 0);
+	ck_assert_int_eq(frontends_listen(facts.frontends, listener), 0);
+	return listener;
+}
+
+START_TEST(test_accepting_goes_on_after_emfile)
+{
+	struct rlimit limit, low;
+	struct sockaddr_un addr;
+	int fd, listener;
+
+	session_open(_i);
+	listener = start_listening(&addr);
+	session_pump();
+	fd = dial(&addr);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	low = limit;
+	low.rlim_cur = (rlim_t)fd + 1;
+	setrlimit(RLIMIT_NOFILE, &low);
+	session_pump();
+	setrlimit(RLIMIT_NOFILE, &limit);
+	say_nothing(fd, VHOST_USER_GET_QUEUE_NUM);
+	frontends_resume(facts.frontends);
+	frontends_resume(facts.frontends);
+	ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_QUEUE_NUM), 3);
+	close(fd);
+	close(listener);
+	session_close();
+}
+END_TEST
+
 START_TEST(test_listens)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr;
 	int fd, listener, second;
 
 	session_open(_i);
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1,
-		 "test_frontends.%d.%d", getpid(), _i);
-	ck_assert_int_eq(bind(listener, (void *)&addr, sizeof(addr)), 0);
-	ck_assert_int_eq(listen(listener, 8), 0);
-	ck_assert_int_eq(frontends_listen(facts.frontends, listener), 0);
+	listener = start_listening(&addr);
 	frontends_resume(facts.frontends);
 	close(dial(&addr));
 	fd = dial(&addr);
@@ -236,7 +335,7 @@ START_TEST(test_listens)
 	fd = dial(&addr);
 	become_front_end(fd);
 	frontends_stop(facts.frontends);
-	expect_closed(fd);
+	ck_assert_int_eq((int)recv(fd, &addr, 1, MSG_DONTWAIT), 0);
 	close(fd);
 	close(listener);
 	session_close();
@@ -258,10 +357,13 @@ int main(void)
 	LOOP(test_nonsense_is_no_first_word);
 	LOOP(test_eight_wait_and_the_oldest_goes);
 	LOOP(test_next_hypervisor_comes_as_the_last_dies);
+	LOOP(test_next_hypervisor_outruns_the_end_of_the_last);
+	LOOP(test_unfinished_messages_leak_nothing);
 	LOOP(test_byte_by_byte);
 	LOOP(test_many_messages_at_once);
 	LOOP(test_hostile_kicks_are_dropped_again);
 	LOOP(test_listens);
+	LOOP(test_accepting_goes_on_after_emfile);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -92,8 +92,8 @@ struct config_case {
 };
 
 static const struct config_case configs[] = {
-	{ 20, 0, 8, 20, "abcdefgh", 8 },   /* QEMU */
-	{ 12, 0, 8, 20, "abcdefgh", 8 },   /* no room was sent along */
+	{ 20, 0, 8, 20, "abcdefgh", 8 }, /* QEMU */
+	{ 12, 0, 8, 20, "abcdefgh", 8 }, /* no room was sent along */
 	{ 16, 0, 4, 16, "abcd", 4 },
 	{ 16, 4, 4, 16, "efgh", 4 },
 	{ 20, 4, 8, 20, "efgh", 4 },

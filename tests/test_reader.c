@@ -31,8 +31,8 @@ static void open_fds(int *fds, unsigned n)
 	}
 }
 
-static size_t put(uint8_t *out, uint32_t request, uint32_t flags,
-		  uint32_t size, uint8_t fill)
+static size_t put(uint8_t *out, uint32_t request, uint32_t flags, uint32_t size,
+		  uint8_t fill)
 {
 	const uint32_t header[3] = { request, flags, size };
 
@@ -70,7 +70,7 @@ static void expect_message(const struct message *m, unsigned i)
 /* Chunks of CHUNK bytes; 0: as many as the reader wants. */
 START_TEST(test_any_chunking)
 {
-	static const size_t chunks[] = { 0,  1,	 2,  3,	  5,	7,    11,  12,
+	static const size_t chunks[] = { 0,  1,	 2,  3,	  5,	7,    11,   12,
 					 13, 20, 64, 100, 4108, 5000, 16384 };
 	static struct reader r;
 	static struct message m;
@@ -211,9 +211,9 @@ struct broken_case {
 };
 
 static const struct broken_case broken[] = {
-	{ 0, 0, "version" },	  { 2, 0, "version" },
-	{ 3, 8, "version" },	  { 5, 0, "reply" },
-	{ 0xd, 8, "reply" },	  { 1, 4097, "large" },
+	{ 0, 0, "version" },	    { 2, 0, "version" },
+	{ 3, 8, "version" },	    { 5, 0, "reply" },
+	{ 0xd, 8, "reply" },	    { 1, 4097, "large" },
 	{ 1, 0xffffffff, "large" }, { 1, 0xfffffff4, "large" },
 };
 

@@ -30,17 +30,41 @@ struct refusal {
 	} payload;
 };
 
-#define NUMBER(what, request, value) \
-	{ what, VHOST_USER_##request, 8, NO_FD, { .number = (value) } }
-#define STATE(what, request, index, num) \
-	{ what, VHOST_USER_##request, 8, NO_FD, { .state = { index, num } } }
-#define ADDR(what, flags, desc, used, avail)                           \
-	{ what, VHOST_USER_SET_VRING_ADDR, 40, NO_FD,                   \
-	  { .addr = { 1, flags, RAM_USER + (desc), RAM_USER + (used),   \
-		      RAM_USER + (avail), 0 } } }
-#define REGION(what, request, fd, guest, size, user)            \
-	{ what, VHOST_USER_##request, 40, fd,                    \
-	  { .region = { 0, { guest, size, user, 0 } } } }
+#define NUMBER(what, request, value)                  \
+	{                                             \
+		what, VHOST_USER_##request, 8, NO_FD, \
+		{                                     \
+			.number = (value)             \
+		}                                     \
+	}
+#define STATE(what, request, index, num)              \
+	{                                             \
+		what, VHOST_USER_##request, 8, NO_FD, \
+		{                                     \
+			.state = { index, num }       \
+		}                                     \
+	}
+#define ADDR(what, flags, desc, used, avail)                \
+	{                                                   \
+		what, VHOST_USER_SET_VRING_ADDR, 40, NO_FD, \
+		{                                           \
+			.addr = {                           \
+				1,                          \
+				flags,                      \
+				RAM_USER + (desc),          \
+				RAM_USER + (used),          \
+				RAM_USER + (avail),         \
+				0                           \
+			}                                   \
+		}                                           \
+	}
+#define REGION(what, request, fd, guest, size, user)              \
+	{                                                         \
+		what, VHOST_USER_##request, 40, fd,               \
+		{                                                 \
+			.region = { 0, { guest, size, user, 0 } } \
+		}                                                 \
+	}
 
 static const struct refusal refusals[] = {
 	NUMBER("not offered", SET_FEATURES, 1ull << 32 | 1 << 1),
@@ -66,9 +90,15 @@ static const struct refusal refusals[] = {
 	REGION("no descriptor", ADD_MEM_REG, NO_FD, 1 << 30, 4096, 0),
 	REGION("not there", REM_MEM_REG, NO_FD, 1 << 30, 4096, 0),
 	REGION("not there", REM_MEM_REG, RAM_FD, 1 << 30, 4096, 0),
-	{ "two that overlap", VHOST_USER_SET_MEM_TABLE, 72, NINE_FDS,
+	{ "two that overlap",
+	  VHOST_USER_SET_MEM_TABLE,
+	  72,
+	  NINE_FDS,
 	  { .table = { 2, 0, { { 0, 4096, 0, 0 }, { 0, 4096, 0, 0 } } } } },
-	{ "too short a file", VHOST_USER_SET_MEM_TABLE, 40, RAM_FD,
+	{ "too short a file",
+	  VHOST_USER_SET_MEM_TABLE,
+	  40,
+	  RAM_FD,
 	  { .table = { 1, 0, { { 0, RAM_SIZE, 0, 4096 } } } } },
 	{ "a file", VHOST_USER_SET_VRING_KICK, 8, FILE_FD, { .number = 1 } },
 	{ "a file", VHOST_USER_SET_VRING_CALL, 8, FILE_FD, { .number = 1 } },
@@ -150,8 +180,7 @@ START_TEST(test_answered_with_reply_ack)
 		const struct refusal *r = &refusals[i];
 
 		say_refusal(fd, r, VHOST_USER_NEED_REPLY);
-		ck_assert_msg(hear_number(fd, r->request) == 1, "%s",
-			      r->what);
+		ck_assert_msg(hear_number(fd, r->request) == 1, "%s", r->what);
 		expect_silence(fd);
 		expect_no_change(r->what);
 	}
@@ -213,8 +242,8 @@ START_TEST(test_unread_replies_end_the_session)
 	int fd = begin(_i);
 
 	for (unsigned i = 0; i < 100000 && facts.guest->frontend; i++) {
-		if (send(fd, &request, sizeof(request), MSG_DONTWAIT |
-			 MSG_NOSIGNAL) < 0)
+		if (send(fd, &request, sizeof(request),
+			 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			session_pump();
 	}
 	session_pump();

@@ -22,8 +22,10 @@ struct row {
 	enum kind kind;
 };
 
-#define R(code, min, max, fmin, fmax, kind) \
-	{ VHOST_USER_##code, min, max, fmin, fmax, kind }
+#define R(code, min, max, fmin, fmax, kind)                   \
+	{                                                     \
+		VHOST_USER_##code, min, max, fmin, fmax, kind \
+	}
 
 /* From the specification, by hand: the table under test is not consulted. */
 static const struct row rows[] = {
@@ -180,13 +182,20 @@ struct table_case {
 };
 
 static const struct table_case tables[] = {
-	{ 1, 40, 1, 0 },	 { 2, 72, 2, 0 },
-	{ 8, 264, 8, 0 },	 { 1, 264, 1, 0 },
-	{ 3, 264, 3, 0 },	 { 0, 40, 0, -EINVAL },
-	{ 0, 40, 1, -EINVAL },	 { 9, 264, 8, -EINVAL },
-	{ 2, 71, 2, -EINVAL },	 { 2, 40, 2, -EINVAL },
-	{ 2, 72, 1, -EINVAL },	 { 1, 40, 2, -EINVAL },
-	{ 8, 263, 8, -EINVAL },	 { 0xffffffff, 264, 8, -EINVAL },
+	{ 1, 40, 1, 0 },
+	{ 2, 72, 2, 0 },
+	{ 8, 264, 8, 0 },
+	{ 1, 264, 1, 0 },
+	{ 3, 264, 3, 0 },
+	{ 0, 40, 0, -EINVAL },
+	{ 0, 40, 1, -EINVAL },
+	{ 9, 264, 8, -EINVAL },
+	{ 2, 71, 2, -EINVAL },
+	{ 2, 40, 2, -EINVAL },
+	{ 2, 72, 1, -EINVAL },
+	{ 1, 40, 2, -EINVAL },
+	{ 8, 263, 8, -EINVAL },
+	{ 0xffffffff, 264, 8, -EINVAL },
 	{ 0x08000001, 40, 1, -EINVAL },
 };
 
@@ -259,8 +268,7 @@ START_TEST(test_replies)
 	unsigned found = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		found += request_find(rows[i].code)->reply ==
-			 REQUEST_REPLY_OWN;
+		found += request_find(rows[i].code)->reply == REQUEST_REPLY_OWN;
 	for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
 		ck_assert_int_eq(request_find(own[i])->reply,
 				 REQUEST_REPLY_OWN);
@@ -279,8 +287,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_size, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(tcase, test_descriptors, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(tcase, test_queue_index, 0, ARRAY_SIZE(rows));
-	tcase_add_loop_test(tcase, test_no_descriptor_bit, 0,
-			    ARRAY_SIZE(rows));
+	tcase_add_loop_test(tcase, test_no_descriptor_bit, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(tcase, test_mem_table, 0, ARRAY_SIZE(tables));
 	tcase_add_test(tcase, test_everything_else_is_not_supported);
 	tcase_add_test(tcase, test_names);

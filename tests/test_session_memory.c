@@ -80,9 +80,8 @@ START_TEST(test_ring_waits_while_a_table_lacks_it)
 	};
 
 	begin(_i);
-	ck_assert_uint_eq(ask(fd, VHOST_USER_SET_MEM_TABLE, &table, 40,
-			      &ram_fd, 1),
-			  0);
+	ck_assert_uint_eq(
+		ask(fd, VHOST_USER_SET_MEM_TABLE, &table, 40, &ram_fd, 1), 0);
 	ck_assert(!virtq_running(&queue()->vq));
 	ck_assert_uint_eq(queue()->setup.base, 7);
 	give_memory(fd);
@@ -135,8 +134,7 @@ END_TEST
 START_TEST(test_features_while_the_ring_runs)
 {
 	const uint64_t event_idx = 1ull << 29;
-	const uint64_t rest = 1ull << 32 | 1ull << 30 | 1ull << 28 |
-			      1ull << 24;
+	const uint64_t rest = 1ull << 32 | 1ull << 30 | 1ull << 28 | 1ull << 24;
 
 	begin(_i);
 	ck_assert(queue()->vq.setup.event_idx);

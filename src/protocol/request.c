@@ -15,13 +15,16 @@
 #define CONFIG_HEAD sizeof(struct vhost_user_config)
 
 /* name, payload from and to, descriptors from and to, queue, reply */
-#define ROW(name_, min, max, fmin, fmax, index_, reply_)		\
-	[VHOST_USER_##name_] = {					\
-		.name = #name_, .known = true,				\
-		.min_size = (min), .max_size = (max),			\
-		.min_fds = (fmin), .max_fds = (fmax),			\
-		.index = REQUEST_INDEX_##index_,			\
-		.reply = REQUEST_REPLY_##reply_,			\
+#define ROW(name_, min, max, fmin, fmax, index_, reply_) \
+	[VHOST_USER_##name_] = {                         \
+		.name = #name_,                          \
+		.known = true,                           \
+		.min_size = (min),                       \
+		.max_size = (max),                       \
+		.min_fds = (fmin),                       \
+		.max_fds = (fmax),                       \
+		.index = REQUEST_INDEX_##index_,         \
+		.reply = REQUEST_REPLY_##reply_,         \
 	}
 #define UNKNOWN(name_) [VHOST_USER_##name_] = { .name = #name_ }
 
@@ -116,13 +119,12 @@ static const char *check_queue(const struct message *m, uint8_t index)
 	if (request_queue(m) >= REQUEST_QUEUES)
 		return "no queue with that index";
 	if (index == REQUEST_INDEX_LOW && m->nfds != (no_fd ? 0 : 1))
-		return no_fd ? "descriptor where none was announced" :
-			       "no descriptor where one was announced";
+		return no_fd ? "descriptor where none was announced"
+			     : "no descriptor where one was announced";
 	return NULL;
 }
 
-static const char *check_row(const struct request *row,
-			     const struct message *m)
+static const char *check_row(const struct request *row, const struct message *m)
 {
 	const char *why;
 
