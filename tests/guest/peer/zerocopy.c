@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -39,9 +40,19 @@ static int count_completion(const struct msghdr *message,
 	return 0;
 }
 
+/*
+ * A send that had to wait for credit is reported once for each part of it, so
+ * that there may be more completions than sends.
+ */
+static bool more_missing(const struct zerocopy *zerocopy, uint32_t most)
+{
+	return zerocopy->completed < zerocopy->sends &&
+	       zerocopy->sends - zerocopy->completed > most;
+}
+
 int zerocopy_collect(int fd, struct zerocopy *zerocopy, uint32_t most)
 {
-	while (zerocopy->sends - zerocopy->completed > most) {
+	while (more_missing(zerocopy, most)) {
 		char room[128];
 		struct msghdr message = { .msg_control = room,
 					  .msg_controllen = sizeof(room) };
