@@ -64,7 +64,8 @@ struct gsock {
 	uint64_t packets;   /* received */
 	struct packet last; /* received */
 	uint64_t updates;   /* CREDIT_UPDATE and CREDIT_REQUEST received */
-	unsigned backlog;
+	unsigned backlog;   /* of a listener: 0 refuses */
+	bool mute;	    /* a listener that only records */
 };
 
 struct sockets {

@@ -44,7 +44,8 @@ static void check_packet(const struct sockets *s, const struct packet *p)
 {
 	if (p->dst_cid != s->cid)
 		wrong(p, "a packet for another guest");
-	if (p->type != VIRTIO_VSOCK_TYPE_STREAM)
+	if (p->type != VIRTIO_VSOCK_TYPE_STREAM &&
+	    p->op != VIRTIO_VSOCK_OP_RST)
 		wrong(p, "a packet of another type");
 	if (p->op == VIRTIO_VSOCK_OP_INVALID ||
 	    p->op > VIRTIO_VSOCK_OP_CREDIT_REQUEST)
@@ -87,6 +88,8 @@ static void recv_listen(struct gsock *g, const struct packet *p)
 {
 	struct gsock *child;
 
+	if (g->mute)
+		return;
 	if (p->op != VIRTIO_VSOCK_OP_REQUEST || g->backlog == 0) {
 		reset_no_socket(g->owner, p);
 		return;
