@@ -274,26 +274,25 @@ static int run(struct frontend *fe, struct message *m, const char **why)
 	return ret;
 }
 
-/* Negotiated, and asked for with this message. */
-static bool wants_ack(const struct frontend *fe, const struct message *m)
+static bool has_reply_ack(const struct frontend *fe)
 {
-	return message_need_reply(m) &&
-	       (fe->guest->protocol_features >>
-			VHOST_USER_PROTOCOL_F_REPLY_ACK &
-		1);
+	return fe->guest->protocol_features >> VHOST_USER_PROTOCOL_F_REPLY_ACK &
+	       1;
 }
 
 int handlers_serve(struct frontend *fe, struct message *m, const char **why)
 {
 	uint8_t out[MESSAGE_MAX];
 	const struct request *row = request_find(m->request);
+	/* Negotiated before this message, or by it. */
+	bool acks = has_reply_ack(fe);
 	int ret = run(fe, m, why);
 	size_t n;
 
 	if (!ret && row->reply == REQUEST_REPLY_OWN)
 		n = message_reply(m, m->payload.bytes, m->size, out,
 				  sizeof(out));
-	else if (wants_ack(fe, m))
+	else if (message_need_reply(m) && (acks || has_reply_ack(fe)))
 		n = message_reply_u64(m, ret ? 1 : 0, out, sizeof(out));
 	else if (m->request == VHOST_USER_SET_CONFIG)
 		return 0; /* which the guest can cause: the session goes on */

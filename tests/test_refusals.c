@@ -236,6 +236,26 @@ START_TEST(test_never_answered_twice)
 }
 END_TEST
 
+START_TEST(test_acknowledged_as_reply_ack_comes_and_goes)
+{
+	const uint64_t without = 1 << 9, with = 1 << 3;
+	int fd;
+
+	session_open(_i);
+	fd = session_connect();
+	ck_assert_uint_eq(ask(fd, VHOST_USER_SET_PROTOCOL_FEATURES, &with, 8,
+			      NULL, 0),
+			  0);
+	ck_assert_uint_eq(ask(fd, VHOST_USER_SET_PROTOCOL_FEATURES, &without, 8,
+			      NULL, 0),
+			  0);
+	say(fd, VHOST_USER_SET_PROTOCOL_FEATURES, 9, &without, 8, NULL, 0);
+	expect_silence(fd);
+	close(fd);
+	session_close();
+}
+END_TEST
+
 START_TEST(test_unread_replies_end_the_session)
 {
 	struct vhost_user_header request = { VHOST_USER_GET_FEATURES, 1, 0 };
@@ -268,6 +288,9 @@ int main(void)
 	tcase_add_loop_test(tcase, test_session_ends_without_reply_ack, 0,
 			    ENGINES_TESTED);
 	tcase_add_loop_test(tcase, test_never_answered_twice, 0,
+			    ENGINES_TESTED);
+	tcase_add_loop_test(tcase,
+			    test_acknowledged_as_reply_ack_comes_and_goes, 0,
 			    ENGINES_TESTED);
 	tcase_add_loop_test(tcase, test_unread_replies_end_the_session, 0,
 			    ENGINES_TESTED);

@@ -113,10 +113,12 @@ static const char *check_table(const struct message *m)
 static const char *check_queue(const struct message *m, uint8_t index)
 {
 	bool no_fd = m->payload.u64 & VHOST_USER_VRING_NO_FD;
+	bool other_bits = m->payload.u64 >> 9;
 
 	if (index == REQUEST_INDEX_NONE)
 		return NULL;
-	if (request_queue(m) >= REQUEST_QUEUES)
+	if (request_queue(m) >= REQUEST_QUEUES ||
+	    (index == REQUEST_INDEX_LOW && other_bits))
 		return "no queue with that index";
 	if (index == REQUEST_INDEX_LOW && m->nfds != (no_fd ? 0 : 1))
 		return no_fd ? "descriptor where none was announced"
