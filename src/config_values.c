@@ -134,10 +134,8 @@ static const char *check_path(const char *path)
 		return "a path without control characters, blanks at its ends "
 		       "and ' ;'";
 	directory_of(path, directory);
-	if (stat(directory, &st) < 0)
+	if (stat(directory, &st) < 0 || !S_ISDIR(st.st_mode))
 		return "a path in a directory that exists";
-	if (!S_ISDIR(st.st_mode))
-		return "a path in what is a directory";
 	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
 		return "a path in a directory that can be written";
 	return NULL;

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The keys, one value at a time, and VMs that are in each other's way. Each
+ * row is written as an INI file, whose own peculiarities test_config_files.c
+ * looks at.
+ */
+#include <check.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "config_fixture.h"
+#include "config_ini.h"
+#include "config_keys.h"
+
+#define X10 "xxxxxxxxxx"
+#define X50 X10 X10 X10 X10 X10
+
+#define CID "a number from 3 to 4294967294"
+#define SIZE "bytes from 4096 to 16777216, suffix K or M or none"
+#define QUEUE "a power of two from 1 to 32768"
+#define MODE "an octal mode up to 0777, such as 0660"
+#define OWNER "user:group, names or numbers"
+#define LONG "a path of at most 107 bytes"
+#define WHERE "a path in a directory that exists"
+#define ODD "a path without control characters, blanks at its ends and ' ;'"
+
+static const struct value_row {
+	const char *key;
+	const char *text;
+	const char *value; /* as it is printed, NULL if it is wrong */
+	const char *right; /* what would be right */
+} value_rows[] = {
+	{ "guest-cid", "3", "3", NULL },
+	{ "guest_cid", "4294967294", "4294967294", NULL },
+	{ "guest-cid", "0042", "42", NULL },
+	{ "guest-cid", "2", NULL, CID },
+	{ "guest-cid", "0", NULL, CID },
+	{ "guest-cid", "4294967295", NULL, CID },
+	{ "guest-cid", "4294967299", NULL, CID },
+	{ "guest-cid", "18446744073709551619", NULL, CID },
+	{ "guest-cid", "-3", NULL, CID },
+	{ "guest-cid", "+3", NULL, CID },
+	{ "guest-cid", "0x3", NULL, CID },
+	{ "guest-cid", "3K", NULL, CID },
+	{ "guest-cid", "3 4", NULL, CID },
+	{ "guest-cid", "", NULL, CID },
+	{ "tx-buffer-size", "4096", "4096", NULL },
+	{ "tx-buffer-size", "16777216", "16777216", NULL },
+	{ "tx_buffer_size", "64K", "65536", NULL },
+	{ "tx-buffer-size", "16M", "16777216", NULL },
+	{ "tx-buffer-size", "4095", NULL, SIZE },
+	{ "tx-buffer-size", "16777217", NULL, SIZE },
+	{ "tx-buffer-size", "17M", NULL, SIZE },
+	{ "tx-buffer-size", "3K", NULL, SIZE },
+	{ "tx-buffer-size", "1G", NULL, SIZE },
+	{ "tx-buffer-size", "64k", NULL, SIZE },
+	{ "tx-buffer-size", "64KB", NULL, SIZE },
+	{ "tx-buffer-size", "K", NULL, SIZE },
+	{ "tx-buffer-size", "1.5M", NULL, SIZE },
+	{ "tx-buffer-size", "18014398509481985K", NULL, SIZE },
+	{ "queue-size", "1", "1", NULL },
+	{ "queue-size", "32768", "32768", NULL },
+	{ "queue_size", "1K", "1024", NULL },
+	{ "queue-size", "0", NULL, QUEUE },
+	{ "queue-size", "1000", NULL, QUEUE },
+	{ "queue-size", "65536", NULL, QUEUE },
+	{ "queue-size", "4294967297", NULL, QUEUE },
+	{ "socket-mode", "0660", "0660", NULL },
+	{ "socket-mode", "777", "0777", NULL },
+	{ "socket_mode", "0", "0000", NULL },
+	{ "socket-mode", "1777", NULL, MODE },
+	{ "socket-mode", "0680", NULL, MODE },
+	{ "socket-mode", "00660", NULL, MODE },
+	{ "socket-mode", "rw", NULL, MODE },
+	{ "socket-mode", "", NULL, MODE },
+	{ "socket-owner", "root:root", "0:0", NULL },
+	{ "socket-owner", "12345:54321", "12345:54321", NULL },
+	{ "socket_owner", "0:root", "0:0", NULL },
+	{ "socket-owner", "root", NULL, OWNER },
+	{ "socket-owner", "root:", NULL, OWNER },
+	{ "socket-owner", ":root", NULL, OWNER },
+	{ "socket-owner", "4294967295:0", NULL,
+	  "a user that exists before the ':'" },
+	{ "socket-owner", "no such:root", NULL,
+	  "a user that exists before the ':'" },
+	{ "socket-owner", "root:no such", NULL,
+	  "a group that exists after the ':'" },
+	{ "socket-owner", X50 X10 X10 ":root", NULL, OWNER },
+	{ "uds-path", "/tmp/" X50 X50 "12", "/tmp/" X50 X50 "12", NULL },
+	{ "uds-path", "/tmp/" X50 X50 "123", NULL, LONG },
+	{ "uds-path", "dir/x", "dir/x", NULL },
+	{ "uds-path", "/uring-vsock-test", "/uring-vsock-test", NULL },
+	{ "uds-path", "nodir/x", NULL, WHERE },
+	{ "uds-path", "", NULL, "the path of a socket" },
+	{ "uds-path", "dir/", NULL, "the path of a socket" },
+	{ "uds-path", "dir/a\tb", NULL, ODD },
+	{ "uds-path", "/dev/null/x", NULL, WHERE },
+	{ "engine", "auto", "auto", NULL },
+	{ "engine", "io_uring", "io_uring", NULL },
+	{ "engine", "epoll", "epoll", NULL },
+	{ "engine", "io-uring", NULL, "auto, io_uring or epoll" },
+	{ "log-level", "error", "error", NULL },
+	{ "log_level", "debug", "debug", NULL },
+	{ "log-level", "all", NULL, "error, warn, info or debug" },
+	{ "groups", "a+b", NULL,
+	  "connections between guests are not implemented yet; leave this "
+	  "key out" },
+	{ "forward-cid", "1", NULL,
+	  "forwarding to the host's AF_VSOCK is not implemented yet; use "
+	  "uds-path" },
+	{ "forward_listen", "1+2", NULL,
+	  "forwarding from the host's AF_VSOCK is not implemented yet; use "
+	  "uds-path" },
+};
+
+/* The key's line first, then whatever else a VM must have. */
+static char *outcome_of(const char *key, const char *text)
+{
+	enum config_key found = config_key_find(key);
+	char file[1024];
+
+	ck_assert_int_lt(found, CONFIG_KEYS);
+	snprintf(file, sizeof(file), "[%s]\n%s = %s\n%s%s%s",
+		 config_key_scope(found) == SCOPE_VM ? "vm a" : "daemon", key,
+		 text, config_key_scope(found) == SCOPE_VM ? "" : "[vm a]\n",
+		 found == KEY_SOCKET ? "" : "socket = s\n",
+		 found == KEY_UDS_PATH ? "" : "uds-path = u\n");
+	return config_outcome(config_ini_read, file, strlen(file));
+}
+
+START_TEST(test_value)
+{
+	const struct value_row *row = &value_rows[_i];
+	char *outcome = outcome_of(row->key, row->text);
+	const char *name = config_key_row(config_key_find(row->key))->name;
+	char expected[1024];
+
+	if (row->value)
+		snprintf(expected, sizeof(expected), "\n%s = %s\n", name,
+			 row->value);
+	else
+		snprintf(expected, sizeof(expected),
+			 "uring-vsock: f:2: key '%s': value '%s': %s\n", name,
+			 strchr(row->text, '\t') ? "dir/a?b" : row->text,
+			 row->right);
+	if (row->value)
+		ck_assert_msg(strstr(outcome, expected), "%s", outcome);
+	else
+		ck_assert_str_eq(outcome, expected);
+	free(outcome);
+	ck_assert_uint_eq(config_litter(), 0);
+}
+END_TEST
+
+START_TEST(test_directory_without_permission)
+{
+	char *outcome;
+
+	ck_assert_int_eq(chmod(".", 0777), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	outcome = outcome_of("uds-path", "/proc/x");
+	ck_assert_str_eq(outcome, "uring-vsock: f:2: key 'uds-path': value "
+				  "'/proc/x': a path in a directory that can "
+				  "be written\n");
+	free(outcome);
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+}
+END_TEST
+
+static const struct {
+	const char *written;
+	enum config_key key;
+	const char *nearest; /* of the VM's keys */
+} name_rows[] = {
+	{ "guest-cid", KEY_GUEST_CID, "guest-cid" },
+	{ "guest_cid", KEY_GUEST_CID, "guest-cid" },
+	{ "socket", KEY_SOCKET, "socket" },
+	{ "socket_path", KEY_SOCKET, "socket-mode" },
+	{ "tx-buffer_size", KEY_TX_BUFFER_SIZE, "tx-buffer-size" },
+	{ "log_level", KEY_LOG_LEVEL, NULL },
+	{ "guestcid", CONFIG_KEYS, "guest-cid" },
+	{ "gusetcid", CONFIG_KEYS, "guest-cid" },
+	{ "sokcet", CONFIG_KEYS, "socket" },
+	{ "udspath", CONFIG_KEYS, "uds-path" },
+	{ "group", CONFIG_KEYS, "groups" },
+	{ "queue-sizes", CONFIG_KEYS, "queue-size" },
+	{ "tx-buf-size", CONFIG_KEYS, "tx-buffer-size" },
+	{ "", CONFIG_KEYS, NULL },
+	{ "zzzzzzzz", CONFIG_KEYS, NULL },
+	{ "Guest-Cid", CONFIG_KEYS, "guest-cid" },
+	{ X50, CONFIG_KEYS, NULL },
+};
+
+START_TEST(test_names)
+{
+	const char *nearest = config_key_nearest(name_rows[_i].written,
+						 SCOPE_VM);
+
+	ck_assert_int_eq(config_key_find(name_rows[_i].written),
+			 name_rows[_i].key);
+	if (name_rows[_i].nearest)
+		ck_assert_str_eq(nearest, name_rows[_i].nearest);
+	else
+		ck_assert_ptr_null(nearest);
+}
+END_TEST
+
+static const struct {
+	const char *written;
+	const char *name;
+	unsigned distance;
+} distance_rows[] = {
+	{ "socket", "socket", 0 },
+	{ "sock_et", "sock-et", 0 },
+	{ "socke", "socket", 1 },
+	{ "ocket", "socket", 1 },
+	{ "xsocket", "socket", 1 },
+	{ "sacket", "socket", 1 },
+	{ "sokcet", "socket", 2 },
+	{ "sxckxt", "socket", 2 },
+	{ "sxxxet", "socket", 3 },
+	{ "sxxxxt", "socket", UINT_MAX },
+	{ "", "fd", UINT_MAX },
+	{ "", "", 0 },
+};
+
+START_TEST(test_distance)
+{
+	ck_assert_uint_eq(config_key_distance(distance_rows[_i].written,
+					      distance_rows[_i].name),
+			  distance_rows[_i].distance);
+}
+END_TEST
+
+#define A "[vm a]\nsocket = as\nuds-path = au\n"
+
+static const struct {
+	const char *second; /* what follows A, whose lines are 1 to 3 */
+	const char *mistakes;
+} pair_rows[] = {
+	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n", NULL },
+	{ "[vm b]\nguest-cid = 4\nsocket = dir/as\nuds-path = dir/au\n", NULL },
+	{ "[vm b]\nguest-cid = 3\nsocket = bs\nuds-path = bu\n",
+	  "f:5: key 'guest-cid': value '3': another one; this is guest-cid of "
+	  "VM 'a' (f:1)\n" },
+	{ "[vm b]\nsocket = bs\nuds-path = bu\n",
+	  "f:4: key 'guest-cid': value '3': another one; this is guest-cid of "
+	  "VM 'a' (f:1)\n" },
+	{ "[vm a]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n",
+	  "f:4: key 'name': value 'a': another one; this is name of VM 'a' "
+	  "(f:1)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = as\nuds-path = bu\n",
+	  "f:6: key 'socket': value 'as': another one; this is socket of VM "
+	  "'a' (f:2)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = au\nuds-path = bu\n",
+	  "f:6: key 'socket': value 'au': another one; this is uds-path of VM "
+	  "'a' (f:3)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = dir/../as\n",
+	  "f:7: key 'uds-path': value 'dir/../as': another one; this is "
+	  "socket of VM 'a' (f:2)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = ./au\n",
+	  "f:7: key 'uds-path': value './au': another one; this is uds-path "
+	  "of VM 'a' (f:3)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = b\nuds-path = b\n",
+	  "f:7: key 'uds-path': value 'b': another one; this is socket of VM "
+	  "'b' (f:6)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = au_1\nuds-path = au_2\n", NULL },
+	{ "[vm b]\nguest-cid = 4\n",
+	  "f:4: key 'socket': missing: the path where the hypervisor "
+	  "connects\n"
+	  "f:4: key 'uds-path': missing: the path where programs on the host "
+	  "connect\n" },
+	{ "[vm b]\nguest-cid = 4\nfd = 0\nsocket = bs\nuds-path = bu\n",
+	  "f:6: key 'fd': value '0': either a socket or a descriptor, not "
+	  "both\n" },
+	{ "[vm b]\nguest-cid = 4\nfd = 5\nuds-path = bu\n"
+	  "[vm c]\nguest-cid = 5\nfd = 5\nuds-path = cu\n",
+	  "f:10: key 'fd': value '5': another one; this is fd of VM 'b' "
+	  "(f:6)\n" },
+	{ "[vm b]\nguest-cid = 4\nfd = 2147483648\nuds-path = bu\n",
+	  "f:6: key 'fd': value '2147483648': the number of an open socket\n" },
+	/* a wrong CID is not the default's equal */
+	{ "[vm b]\nguest-cid = 2\nsocket = bs\nuds-path = bu\n",
+	  "f:5: key 'guest-cid': value '2': a number from 3 to 4294967294\n" },
+	{ "[vm b!]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n",
+	  "f:4: key 'name': value 'b!': 1 to 31 letters, digits, '.', '_' or "
+	  "'-'\n" },
+	{ "[vm " X10 X10 X10 "12]\nguest-cid = 4\nsocket = b\nuds-path = c\n",
+	  "f:4: key 'name': value '" X10 X10 X10 "12': 1 to 31 letters, "
+	  "digits, '.', '_' or '-'\n" },
+	{ "[vm " X10 X10 X10 "1]\nguest-cid = 4\nsocket = b\nuds-path = c\n",
+	  NULL },
+	{ "[vm vm3]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n", NULL },
+};
+
+/* Without its "uring-vsock: ", at the beginning of each line. */
+static void strip(char *text)
+{
+	static const char prefix[] = "uring-vsock: ";
+	char *at = text;
+
+	while ((at = strstr(at, prefix)) != NULL)
+		memmove(at, at + sizeof(prefix) - 1,
+			strlen(at + sizeof(prefix) - 1) + 1);
+}
+
+START_TEST(test_pairs)
+{
+	char file[512] = A;
+	char *outcome;
+
+	strcat(file, pair_rows[_i].second);
+	outcome = config_outcome(config_ini_read, file, strlen(file));
+	strip(outcome);
+	if (pair_rows[_i].mistakes)
+		ck_assert_str_eq(outcome, pair_rows[_i].mistakes);
+	else
+		ck_assert_msg(outcome[0] == '[', "%s", outcome);
+	free(outcome);
+	ck_assert_uint_eq(config_litter(), 0);
+}
+END_TEST
+
+/* The longest paths leave no room for a port; that is said, not refused. */
+START_TEST(test_long_path_is_remarked)
+{
+	char *outcome = outcome_of("uds-path", "/tmp/" X50 X10 X10 X10 X10 "1");
+	const char *remark = strstr(outcome, "; with a name as long as this "
+					     "the guest reaches no port of ");
+
+	ck_assert_ptr_null(remark);
+	free(outcome);
+	outcome = outcome_of("uds-path", "/tmp/" X50 X10 X10 X10 X10 "12");
+	ck_assert_ptr_nonnull(strstr(outcome, "no port of 10 digits or more"));
+	free(outcome);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *tcase = tcase_create("config");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
+	tcase_add_loop_test(tcase, test_value, 0, ARRAY_SIZE(value_rows));
+	tcase_add_test(tcase, test_directory_without_permission);
+	tcase_add_loop_test(tcase, test_names, 0, ARRAY_SIZE(name_rows));
+	tcase_add_loop_test(tcase, test_distance, 0,
+			    ARRAY_SIZE(distance_rows));
+	tcase_add_loop_test(tcase, test_pairs, 0, ARRAY_SIZE(pair_rows));
+	tcase_add_test(tcase, test_long_path_is_remarked);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

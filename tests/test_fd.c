@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Descriptors: who owns them, and that signalling never waits. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+START_TEST(test_close_forgets_and_keeps_errno)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	int number = fd;
+
+	errno = ENOSPC;
+	fd_close(&fd);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_int_eq(errno, ENOSPC);
+	ck_assert_int_eq(fcntl(number, F_GETFD), -1);
+
+	errno = ENOSPC;
+	fd_close(&fd);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_int_eq(errno, ENOSPC);
+}
+END_TEST
+
+START_TEST(test_take_hands_over)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	int number = fd;
+	int taken = fd_take(&fd);
+
+	ck_assert_int_eq(taken, number);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_int_ge(fcntl(taken, F_GETFD), 0);
+	fd_close(&taken);
+	ck_assert_int_eq(fd_take(&fd), -1);
+}
+END_TEST
+
+START_TEST(test_nonblock)
+{
+	char byte;
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(fd_nonblock(ends[0]), 0);
+	ck_assert_int_eq(read(ends[0], &byte, 1), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert(!(fcntl(ends[1], F_GETFL) & O_NONBLOCK));
+	fd_close(&ends[0]);
+	fd_close(&ends[1]);
+	ck_assert_int_eq(fd_nonblock(-1), -EBADF);
+}
+END_TEST
+
+START_TEST(test_limit_is_raised_to_the_hard_one)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max / 2;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(fd_raise_limit(), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(limit.rlim_cur, limit.rlim_max);
+}
+END_TEST
+
+START_TEST(test_signals_add_up)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	uint64_t value;
+
+	eventfd_signal(fd);
+	eventfd_signal(fd);
+	eventfd_signal(fd);
+	ck_assert_int_eq(read(fd, &value, sizeof(value)), sizeof(value));
+	ck_assert_uint_eq(value, 3);
+	ck_assert_int_eq(read(fd, &value, sizeof(value)), -1);
+	fd_close(&fd);
+}
+END_TEST
+
+/* A full eventfd, a full pipe, a closed pipe and no descriptor at all. */
+START_TEST(test_signal_to_where_it_cannot_go)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int ends[2];
+
+	ck_assert_int_eq(write(fd, &full, sizeof(full)), sizeof(full));
+	eventfd_signal(fd);
+	fd_close(&fd);
+
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	while (write(ends[1], &full, sizeof(full)) > 0)
+		;
+	eventfd_signal(ends[1]);
+	signal(SIGPIPE, SIG_IGN);
+	fd_close(&ends[0]);
+	eventfd_signal(ends[1]);
+	fd_close(&ends[1]);
+	eventfd_signal(-1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("fd");
+	TCase *tcase = tcase_create("fd");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tcase, test_close_forgets_and_keeps_errno);
+	tcase_add_test(tcase, test_take_hands_over);
+	tcase_add_test(tcase, test_nonblock);
+	tcase_add_test(tcase, test_limit_is_raised_to_the_hard_one);
+	tcase_add_test(tcase, test_signals_add_up);
+	tcase_add_test(tcase, test_signal_to_where_it_cannot_go);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Command lines, with the exit status and what is written by each. The files
+ * "one" and "two" have as many VMs.
+ */
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "config.h"
+#include "config_fixture.h"
+#include "options.h"
+
+#define ARGUMENTS_MAX 12
+#define RUNS -1
+#define CHECK "--check-config"
+
+#define DAEMON(engine, level) \
+	"[daemon]\nengine = " engine "\nlog-level = " level "\n"
+#define VM(name, cid, socket, uds, tx, queue)                         \
+	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket      \
+	"\nuds-path = " uds "\ntx-buffer-size = " tx "\nqueue-size = " \
+	queue "\n"
+#define PLAIN DAEMON("auto", "info")
+#define VM3 VM("vm3", "3", "s", "u", "262144", "1024")
+#define VM_B VM("b", "4", "t", "v", "262144", "1024")
+#define LATER "connections between guests are not implemented yet; leave " \
+	      "this key out"
+
+static const struct command_row {
+	const char *argument[ARGUMENTS_MAX];
+	int status;
+	const char *output; /* on stdout or, with status 2, on stderr */
+} rows[] = {
+	/* a single VM, written in every way */
+	{ { CHECK, "--socket=s", "--uds-path=u" }, 0, PLAIN VM3 },
+	{ { "--socket", "s", "--uds_path", "u", "--check_config" },
+	  0, PLAIN VM3 },
+	{ { CHECK, "--socket-path=s", "--uds=u" }, 0, PLAIN VM3 },
+	{ { CHECK, "--socket_path", "s", "--uds-path", "u" }, 0, PLAIN VM3 },
+	{ { CHECK, "--guest_cid=4", "--socket=t", "--uds-path=v", "--name=b" },
+	  0, PLAIN VM_B },
+	{ { CHECK, "--socket=x", "--uds-path=u", "--socket=s" },
+	  0, PLAIN VM3 },
+	{ { CHECK, "--socket=s", "--uds-path=u", "--tx_buffer_size=64K",
+	    "--queue-size=256", "--engine=epoll", "--log_level", "debug" },
+	  0, DAEMON("epoll", "debug")
+		     VM("vm3", "3", "s", "u", "65536", "256") },
+	{ { CHECK, "--fd=3", "--uds-path=u" },
+	  0, PLAIN "\n[vm vm3]\nguest-cid = 3\nfd = 3\nuds-path = u\n"
+		   "tx-buffer-size = 262144\nqueue-size = 1024\n" },
+	/* --vm */
+	{ { CHECK, "--vm", "guest-cid=4,socket=t,uds-path=v,name=b" },
+	  0, PLAIN VM_B },
+	{ { CHECK, "--vm= guest_cid=4,socket=t,uds_path=v,name=b\n" },
+	  0, PLAIN VM_B },
+	{ { CHECK, "--vm", "socket=s,uds-path=u,queue-size=8,queue-size=1024",
+	    "--vm=guest-cid=4,socket=t,uds-path=v,name=b" },
+	  0, PLAIN VM3 VM_B },
+	{ { CHECK, "--vm", "socket=s=t,uds-path=u" },
+	  0, PLAIN VM("vm3", "3", "s=t", "u", "262144", "1024") },
+	/* the command line over the file */
+	{ { CHECK, "--config=one" }, 0, DAEMON("epoll", "info") VM3 },
+	{ { CHECK, "--config", "one", "--engine=auto", "--log-level=warn" },
+	  0, DAEMON("auto", "warn") VM3 },
+	{ { CHECK, "--config=one", "--queue-size=16", "--guest-cid=5" },
+	  0, DAEMON("epoll", "info")
+		     VM("vm5", "5", "s", "u", "262144", "16") },
+	{ { CHECK, "--config=empty", "--socket=s", "--uds-path=u" },
+	  0, PLAIN VM3 },
+	{ { CHECK, "--config=one", "--vm=guest-cid=3,queue-size=16" },
+	  0, DAEMON("epoll", "info")
+		     VM("vm3", "3", "s", "u", "262144", "16") },
+	{ { CHECK, "--config=one", "--vm=queue-size=16" },
+	  0, DAEMON("epoll", "info")
+		     VM("vm3", "3", "s", "u", "262144", "16") },
+	{ { CHECK, "--config=one", "--vm",
+	    "guest-cid=4,socket=t,uds-path=v,name=b" },
+	  0, DAEMON("epoll", "info") VM3 VM_B },
+	{ { CHECK, "--config=two.ini", "--vm=name=b,guest-cid=9",
+	    "--vm=guest-cid=3,name=c,tx-buffer-size=1M" },
+	  0, PLAIN VM("c", "3", "s", "u", "1048576", "1024")
+		     VM("b", "9", "t", "v", "262144", "1024") },
+	{ { "--socket=s", "--uds-path=u" }, RUNS, PLAIN VM3 },
+	/* mistakes */
+	{ { "--config=two.ini", "--queue-size=16" },
+	  2, "--queue-size: value '16': the file has several VMs; name one by "
+	     "--vm guest-cid=CID,KEY=VALUE\n" },
+	{ { "--vm=socket=s,uds-path=u", "--queue-size=16", "--guest_cid=4" },
+	  2, "--guest-cid: value '4': beside --vm it is not clear whose this "
+	     "is; write it as a key of --vm\n"
+	     "--queue-size: value '16': beside --vm it is not clear whose "
+	     "this is; write it as a key of --vm\n" },
+	{ { "--config=two.ini", "--vm=name=d" },
+	  2, "--vm #1: key 'socket': missing: the path where the hypervisor "
+	     "connects\n"
+	     "--vm #1: key 'uds-path': missing: the path where programs on "
+	     "the host connect\n"
+	     "--vm #1: key 'guest-cid': value '3': another one; this is "
+	     "guest-cid of VM 'a' (two.ini:2)\n" },
+	{ { "--vm=guest-cid=4,socket=s,uds-path=u",
+	    "--vm=guest-cid=4,socket=t,uds-path=v" },
+	  2, "--vm #2: key 'guest-cid': value '4': another one; this is "
+	     "guest-cid of VM 'vm4' (--vm #1)\n" },
+	{ { "--vm=socket=s,,uds-path=u,groups=a+b,uds,quue_size=1,engine=x" },
+	  2, "--vm #1: value '': KEY=VALUE, several of them with ',' "
+	     "between\n"
+	     "--vm #1: value 'uds': KEY=VALUE, several of them with ',' "
+	     "between\n"
+	     "--vm #1: key 'quue_size': value '1': there is no such key; the "
+	     "nearest is 'queue-size'\n"
+	     "--vm #1: key 'engine': value 'x': this key belongs to the "
+	     "daemon\n"
+	     "--vm #1: key 'groups': value 'a+b': " LATER "\n" },
+	{ { NULL },
+	  2, "no VM: give --socket and --uds-path, --vm or --config; see "
+	     "--help\n" },
+	{ { "--guest-cid=4" },
+	  2, "--socket: missing: the path where the hypervisor connects\n"
+	     "--uds-path: missing: the path where programs on the host "
+	     "connect\n" },
+	{ { CHECK, "--socket=s", "--uds-path=s" },
+	  2, "--uds-path: value 's': another one; this is socket of VM 'vm3' "
+	     "(--socket)\n" },
+	{ { "--socket=s", "--uds-path=u", "--groups=a", "--forward_cid=1",
+	    "--forward-listen=1+2" },
+	  2, "--groups: value 'a': " LATER "\n"
+	     "--forward-cid: value '1': forwarding to the host's AF_VSOCK is "
+	     "not implemented yet; use uds-path\n"
+	     "--forward-listen: value '1+2': forwarding from the host's "
+	     "AF_VSOCK is not implemented yet; use uds-path\n" },
+	{ { "--socket=s", "--uds-path=u", "--sokcet=t", "--check-config=1",
+	    "--verbose", "-x", "word", "--engine=fast", "--queue-size" },
+	  2, "--sokcet=t: there is no such option; the nearest is "
+	     "'--socket'\n"
+	     "--check-config=1: this option has no value\n"
+	     "--verbose: there is no such option, nor one like it; see "
+	     "--help\n"
+	     "-x: there is no such option, nor one like it; see --help\n"
+	     "--queue-size: this option has a value\n"
+	     "value 'word': an option; they begin with '--'\n"
+	     "--engine: value 'fast': auto, io_uring or epoll\n" },
+	{ { "--config=none.ini", "--queue-size=x", "--vm=guest-cid=1" },
+	  2, "--queue-size: value 'x': beside --vm it is not clear whose this "
+	     "is; write it as a key of --vm\n"
+	     "--vm #1: key 'guest-cid': value '1': a number from 3 to "
+	     "4294967294\n"
+	     "none.ini: a file that can be read: No such file or "
+	     "directory\n" },
+	{ { "--config=dir" },
+	  2, "dir: a file that can be read: Is a directory\n" },
+	{ { "--config=one", "--config=two.ini" },
+	  2, "--config: value 'two.ini': one file; 'one' is given, too\n" },
+	{ { "--config=wrong.conf", "--log-level=loud" },
+	  2, "--log-level: value 'loud': error, warn, info or debug\n"
+	     "wrong.conf:1: value '[x]': a section is [daemon] or [vm "
+	     "NAME]\n" },
+};
+
+struct outcome {
+	char out[4096];
+	char err[4096];
+	int status;
+};
+
+static void collect(FILE *from, int fd, int saved, char text[4096])
+{
+	size_t n;
+
+	dup2(saved, fd);
+	close(saved);
+	rewind(from);
+	n = fread(text, 1, 4095, from);
+	text[n] = '\0';
+	fclose(from);
+}
+
+static void run(const char *const *arguments, struct outcome *outcome)
+{
+	char *argv[ARGUMENTS_MAX + 2] = { strdup("uring-vsock") };
+	FILE *out = tmpfile();
+	FILE *err = tmpfile();
+	struct config config;
+	int saved_out = dup(STDOUT_FILENO);
+	int saved_err = dup(STDERR_FILENO);
+	int argc = 1;
+
+	for (; arguments[argc - 1]; argc++)
+		argv[argc] = strdup(arguments[argc - 1]);
+	fflush(stdout);
+	dup2(fileno(out), STDOUT_FILENO);
+	dup2(fileno(err), STDERR_FILENO);
+	outcome->status = RUNS;
+	if (!options_parse(argc, argv, &config, &outcome->status))
+		config_print(&config, stdout);
+	if (outcome->status == RUNS)
+		config_free(&config);
+	fflush(stdout);
+	collect(out, STDOUT_FILENO, saved_out, outcome->out);
+	collect(err, STDERR_FILENO, saved_err, outcome->err);
+	while (argc)
+		free(argv[--argc]);
+}
+
+static void write_files(void)
+{
+	config_write("empty", "");
+	config_write("one", "daemon: {engine: epoll}\n"
+			    "vms: [{socket: s, uds_path: u}]\n");
+	config_write("two.ini", "[vm a]\nguest-cid = 3\nsocket = s\n"
+				"uds-path = u\n[vm b]\nguest-cid = 4\n"
+				"socket = t\nuds-path = v\n");
+	config_write("wrong.conf", "[x]\n");
+}
+
+/* Without "uring-vsock: " at the beginning of each line. */
+static void check_mistakes(char *got, const char *expected)
+{
+	static const char prefix[] = "uring-vsock: ";
+	const size_t len = sizeof(prefix) - 1;
+	char *line;
+
+	for (line = got; *line; line = strchr(line, '\n') + 1) {
+		ck_assert_int_eq(strncmp(line, prefix, len), 0);
+		memmove(line, line + len, strlen(line + len) + 1);
+	}
+	ck_assert_str_eq(got, expected);
+}
+
+START_TEST(test_command_line)
+{
+	struct outcome outcome;
+	unsigned litter;
+
+	write_files();
+	litter = config_litter();
+	run(rows[_i].argument, &outcome);
+	if (rows[_i].status == 2) {
+		check_mistakes(outcome.err, rows[_i].output);
+		ck_assert_str_eq(outcome.out, "");
+	} else {
+		ck_assert_str_eq(outcome.out, rows[_i].output);
+		ck_assert_str_eq(outcome.err, "");
+	}
+	ck_assert_int_eq(outcome.status, rows[_i].status);
+	ck_assert_uint_eq(config_litter(), litter);
+}
+END_TEST
+
+static const struct {
+	const char *argument[ARGUMENTS_MAX];
+	const char *begins;
+} request_rows[] = {
+	{ { "--help" }, "usage: uring-vsock " },
+	{ { "-h" }, "usage: uring-vsock " },
+	{ { "--nonsense", "--socket", "x", "--help", "--version" }, "usage: " },
+	{ { "--version" }, "uring-vsock " },
+	{ { "-V", "--help" }, "uring-vsock " },
+	{ { "--print-capabilities" }, "{\n  \"type\": \"vsock\"\n}\n" },
+	{ { "--fd=9", "--print_capabilities", "x" }, "{\n  \"type\": " },
+};
+
+START_TEST(test_request)
+{
+	struct outcome outcome;
+
+	run(request_rows[_i].argument, &outcome);
+	ck_assert_int_eq(outcome.status, 0);
+	ck_assert_str_eq(outcome.err, "");
+	ck_assert_msg(strstr(outcome.out, request_rows[_i].begins) ==
+			      outcome.out,
+		      "%s", outcome.out);
+}
+END_TEST
+
+START_TEST(test_help_names_everything)
+{
+	static const char *const options[] = {
+		"name", "guest-cid", "socket", "socket-path", "fd", "uds-path",
+		"tx-buffer-size", "queue-size", "socket-mode", "socket-owner",
+		"groups", "forward-cid", "forward-listen", "engine",
+		"log-level", "vm", "config", "check-config",
+		"print-capabilities", "version", "help",
+	};
+	static const char *const arguments[] = { "--help", NULL };
+	struct outcome outcome;
+	char line[64];
+	unsigned i;
+
+	run(arguments, &outcome);
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		snprintf(line, sizeof(line), "\n  --%s", options[i]);
+		ck_assert_msg(strstr(outcome.out, line), "%s", options[i]);
+	}
+	ck_assert_ptr_nonnull(strstr(outcome.out, "(default: 262144)"));
+	ck_assert_ptr_nonnull(strstr(outcome.out, "(default: 1024)"));
+	ck_assert_ptr_nonnull(strstr(outcome.out, "(default: 3)"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("options");
+	TCase *tcase = tcase_create("options");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
+	tcase_add_loop_test(tcase, test_command_line, 0, ARRAY_SIZE(rows));
+	tcase_add_loop_test(tcase, test_request, 0, ARRAY_SIZE(request_rows));
+	tcase_add_test(tcase, test_help_names_everything);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
