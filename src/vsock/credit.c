@@ -9,19 +9,15 @@ void credit_init(struct credit *credit, uint32_t buf_alloc)
 	*credit = (struct credit){ .buf_alloc = buf_alloc };
 }
 
-/* A comes at or before B in the byte stream; they are less than 2^31 apart. */
-static bool at_or_before(uint32_t a, uint32_t b)
-{
-	return (int32_t)(b - a) >= 0;
-}
-
-/* Forgets the marks that end at or before peer_fwd_cnt. */
+/* Forgets the marks that end at or before peer_fwd_cnt; as seen backwards from
+ * tx_cnt, for the two may be further apart than half of the counters' range. */
 static void retire_packets(struct credit *c)
 {
+	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;
 	unsigned done = 0, i;
 
 	while (done < c->nmarks &&
-	       at_or_before(c->marks[done].end, c->peer_fwd_cnt)) {
+	       c->tx_cnt - c->marks[done].end >= unacked) {
 		c->packets -= c->marks[done].packets;
 		done++;
 	}
