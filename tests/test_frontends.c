@@ -279,11 +279,12 @@ static int dial(const struct sockaddr_un *addr)
 /* A blocking listening socket, as it may be inherited. */
 static int start_listening(struct sockaddr_un *addr)
 {
+	static unsigned count;
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	snprintf(addr->sun_path + 1, sizeof(addr->sun_path) - 1,
-		 "test_frontends.%d", getpid());
+		 "test_frontends.%d.%u", getpid(), count++);
 	ck_assert_int_eq(bind(listener, (void *)addr, sizeof(*addr)), 0);
 	ck_assert_int_eq(listen(listener, 8), 0);
 	ck_assert_int_eq(frontends_listen(facts.frontends, listener), 0);
