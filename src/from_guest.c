@@ -49,27 +49,39 @@ static struct turn_send *stage(struct turn *turn, struct link *link)
 	return send;
 }
 
+/* Extends the last piece of SEND if what is next lies right behind it. */
+static bool extend_piece(struct turn *turn, const struct turn_send *send,
+			 uint32_t count)
+{
+	struct piece *last;
+
+	if (send->last_piece == TURN_NO_PIECE)
+		return false;
+	last = &turn->pieces[send->last_piece];
+	if (last->first + last->count != turn->nsegments)
+		return false;
+	last->count += count;
+	return true;
+}
+
+/* The COUNT segments behind those in use belong to SEND. */
 static void add_piece(struct turn *turn, struct turn_send *send,
 		      uint32_t count)
 {
-	uint32_t first = turn->nsegments;
 	uint16_t at = (uint16_t)turn->npieces;
-	struct piece *last = &turn->pieces[send->last_piece];
 
+	if (!extend_piece(turn, send, count)) {
+		turn->pieces[turn->npieces++] = (struct piece){
+			turn->nsegments, count, TURN_NO_PIECE
+		};
+		if (send->last_piece == TURN_NO_PIECE)
+			send->first_piece = at;
+		else
+			turn->pieces[send->last_piece].next = at;
+		send->last_piece = at;
+	}
 	turn->nsegments += count;
 	send->segments += count;
-	if (send->last_piece != TURN_NO_PIECE &&
-	    last->first + last->count == first) {
-		last->count += count;
-		return;
-	}
-	turn->pieces[turn->npieces++] =
-		(struct piece){ first, count, TURN_NO_PIECE };
-	if (send->last_piece == TURN_NO_PIECE)
-		send->first_piece = at;
-	else
-		last->next = at;
-	send->last_piece = at;
 }
 
 /* Cuts the segments of CHAIN, in place, to LEN bytes behind the header. */
@@ -229,32 +241,55 @@ bool from_guest_collect(struct guest *guest, struct turn *turn)
 	return collect_packets(guest, turn) || more;
 }
 
-/* The segments of a send in one array: as they lie, where they do so. */
-static void gather(struct turn *turn, struct turn_send *send)
+/* All of a send's segments in one array, behind its backlog. */
+static uint32_t join_pieces(struct turn *turn, const struct turn_send *send,
+			    struct iovec *out)
 {
-	struct iovec *out = turn->gathered + turn->ngathered;
-	const struct piece *piece = &turn->pieces[send->first_piece];
+	const struct piece *piece;
 	uint32_t n = 0;
 	uint16_t i;
 
-	send->io.msg = (struct msghdr){ .msg_iov = out };
-	if (!backlog_len(&send->link->backlog) &&
-	    send->first_piece == send->last_piece) {
-		send->io.msg.msg_iov = turn->segments + piece->first;
-		n = piece->count;
-	} else {
-		if (backlog_len(&send->link->backlog))
-			out[n++] = backlog_iov(&send->link->backlog);
-		for (i = send->first_piece; i != TURN_NO_PIECE;
-		     i = piece->next) {
-			piece = &turn->pieces[i];
-			memcpy(out + n, turn->segments + piece->first,
-			       piece->count * sizeof(*out));
-			n += piece->count;
-		}
-		turn->ngathered += n;
+	if (backlog_len(&send->link->backlog))
+		out[n++] = backlog_iov(&send->link->backlog);
+	for (i = send->first_piece; i != TURN_NO_PIECE; i = piece->next) {
+		piece = &turn->pieces[i];
+		memcpy(out + n, turn->segments + piece->first,
+		       piece->count * sizeof(*out));
+		n += piece->count;
 	}
-	send->io.msg.msg_iovlen = min_u32(n, IOV_LIMIT);
+	turn->ngathered += n;
+	return n;
+}
+
+/* The message: segments as they lie in the turn, where they do so in a row. */
+static void gather(struct turn *turn, struct turn_send *send)
+{
+	struct iovec *out = turn->gathered + turn->ngathered;
+	bool alone = !backlog_len(&send->link->backlog) &&
+		     send->first_piece == send->last_piece;
+	uint32_t n;
+
+	if (alone) {
+		out = turn->segments + turn->pieces[send->first_piece].first;
+		n = send->segments;
+	} else {
+		n = join_pieces(turn, send, out);
+	}
+	send->io.msg = (struct msghdr){
+		.msg_iov = out,
+		.msg_iovlen = min_u32(n, IOV_LIMIT),
+	};
+}
+
+/* False: there is nothing to send, or nobody, and the result says so. */
+static bool worth_sending(struct turn_send *send)
+{
+	if (send->link->fd < 0) {
+		send->io.result = -EPIPE;
+		return false;
+	}
+	send->io.result = 0;
+	return send->bytes || backlog_len(&send->link->backlog);
 }
 
 void from_guest_submit(struct ring *ring, struct turn *turn)
@@ -264,12 +299,8 @@ void from_guest_submit(struct ring *ring, struct turn *turn)
 
 	for (i = 0; i < turn->nsends; i++) {
 		send = &turn->sends[i];
-		/* The socket may have ended after its bytes were staged. */
-		if (send->link->fd < 0 || !(backlog_len(&send->link->backlog) ||
-					    send->bytes)) {
-			send->io.result = -EPIPE;
+		if (!worth_sending(send))
 			continue;
-		}
 		gather(turn, send);
 		send->io.watch = &send->link->watch;
 		ring_send(ring, &send->io);

@@ -21,6 +21,9 @@
 /* Bytes of one read. */
 #define READ_MAX (253u * 1024)
 
+/* Segments of a spare buffer that are looked at for a header's place. */
+#define SETTLE_SEGMENTS 64
+
 /* Links of one guest that are served in a turn. */
 #define LINKS_PER_TURN 64
 
@@ -174,6 +177,9 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 		.msg_iovlen = min_u32(turn->npayload - first, 1024),
 	};
 	recv->io.watch = &link->watch;
+	/* Forgotten before the read, as a report may come between its -EAGAIN
+	 * and our looking at that. */
+	link->readable = false;
 	ring_recv(ring, &recv->io);
 	turn->nrecvs++;
 	return true;
@@ -265,16 +271,14 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 	unsigned orders = 0;
 
 	if (n > 0) {
+		link->readable = true;
 		adapt_burst(link, give_data(turn, recv, (uint32_t)n),
 			    recv->count);
 	} else if (n == -EFAULT) {
 		virtq_break(rx_queue(link->guest),
 			    "the guest's memory is gone");
-	} else {
-		link->readable = false;
-		if (n != -EAGAIN)
-			orders = conn_host_ended(&link->conn,
-						 n < 0 || link->hung_up);
+	} else if (n != -EAGAIN) {
+		orders = conn_host_ended(&link->conn, n < 0 || link->hung_up);
 	}
 	link_carry_out(link, orders);
 }
@@ -334,8 +338,40 @@ void to_guest_finish(struct turn *turn)
 	turn->npayload = 0;
 }
 
+/* An update that says nothing new; or, to nobody, what nobody answers. */
+static void build_filler(struct guest *guest, struct packet *packet)
+{
+	uint32_t pos = 0;
+	struct conn *conn;
+
+	while ((conn = table_next(&guest->conns, &pos)))
+		if (conn_build_update(conn, guest_cid(guest), packet))
+			return;
+	*packet = (struct packet){
+		.op = PACKET_RST,
+		.type = PACKET_STREAM,
+		.src_cid = PACKET_HOST_CID,
+		.dst_cid = guest_cid(guest),
+		.src_port = UINT32_MAX,
+		.dst_port = UINT32_MAX,
+	};
+}
+
 void to_guest_settle(struct guest *guest)
 {
-	while (guest->spares)
-		virtq_give(rx_queue(guest), guest->spare[--guest->spares], 0);
+	struct virtq *vq = rx_queue(guest);
+	struct iovec iov[SETTLE_SEGMENTS];
+	struct turn_buffer buffer;
+	struct packet packet;
+
+	build_filler(guest, &packet);
+	while (guest->spares) {
+		uint16_t head = guest->spare[--guest->spares];
+
+		if (chain_walk(&vq->source, head, iov, SETTLE_SEGMENTS,
+			       &buffer.chain) == 0)
+			give_packet(guest, &buffer, &packet);
+		else
+			virtq_give(vq, head, 0);
+	}
 }

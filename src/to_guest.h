@@ -26,8 +26,8 @@ bool to_guest_collect(struct guest *guest, struct turn *turn,
  * newest counters. */
 void to_guest_finish(struct turn *turn);
 
-/* Gives spares back to the guest unused, with a length of 0, which drivers
- * drop and post anew: before the ring stops or its memory goes. */
+/* Gives spares back to the guest, each with a packet that changes nothing:
+ * before the ring stops or its memory goes. */
 void to_guest_settle(struct guest *guest);
 
 #endif

@@ -13,7 +13,7 @@
 
 /* Host programs may come in crowds, hypervisors do not. */
 #define HOST_BACKLOG 4096
-#define FRONT_BACKLOG 128
+#define FRONT_BACKLOG 1024
 
 static int complain(const struct vm_config *config, const char *what, int err,
 		    const char *why)

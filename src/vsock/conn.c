@@ -431,6 +431,16 @@ bool conn_next_control(struct conn *conn, uint32_t guest_cid,
 	return true;
 }
 
+bool conn_build_update(struct conn *conn, uint32_t guest_cid,
+		       struct packet *out)
+{
+	if (conn->state != CONN_OPEN || conn_speaks_first(conn))
+		return false;
+	address_packet(conn, guest_cid, out);
+	out->op = PACKET_CREDIT_UPDATE;
+	return true;
+}
+
 enum conn_deadline conn_due(const struct conn *conn)
 {
 	switch ((enum conn_state)conn->state) {

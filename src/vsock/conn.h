@@ -137,6 +137,11 @@ void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
 bool conn_next_control(struct conn *conn, uint32_t guest_cid,
 		       struct packet *out);
 
+/* A CREDIT_UPDATE, whether owed or not. False: the guest would not expect one
+ * in this state. */
+bool conn_build_update(struct conn *conn, uint32_t guest_cid,
+		       struct packet *out);
+
 /* The deadline that the connection is under now. */
 enum conn_deadline conn_due(const struct conn *conn);
 
