@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What an engine implements, and what ring.c does for all of them. For the
+ * What an engine implements, and what engine.c does for all of them. For the
  * files of this folder only; ring.h states what each function promises.
  */
 #ifndef URING_VSOCK_RING_ENGINE_H

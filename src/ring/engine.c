@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "ring/ring.h"
+#include "ring/engine.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "ring/engine.h"
+#include "ring/ring.h"
 
 static const struct ring_engine *const engines[] = {
 #ifdef HAVE_LIBURING
