@@ -13,8 +13,8 @@ from guestlib.program import PATIENCE, Failed, HostProgram, Program
 MEMORY = "256M"
 
 
-def connect_unix(path, patience=PATIENCE):
-    """Connects to a Unix socket that may not be there yet."""
+def connect_unix(path, server=None, patience=PATIENCE):
+    """Connects to a Unix socket that its server may yet have to make."""
     deadline = time.monotonic() + patience
     while True:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -23,7 +23,7 @@ def connect_unix(path, patience=PATIENCE):
             return sock
         except OSError as error:
             sock.close()
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or server and server.ended:
                 raise Failed(f"cannot connect to {path}: {error}") from error
             time.sleep(0.01)
 
@@ -31,8 +31,8 @@ def connect_unix(path, patience=PATIENCE):
 class Monitor:
     """QEMU's machine protocol."""
 
-    def __init__(self, path):
-        self._sock = connect_unix(path)
+    def __init__(self, path, qemu):
+        self._sock = connect_unix(path, qemu)
         self._sock.settimeout(PATIENCE)
         self._file = self._sock.makefile("rw", encoding="utf-8")
         self._file.readline()
@@ -70,10 +70,10 @@ class GuestProgram(Program):
 
 
 class Agent:
-    """The guest's end of the second serial line; see the file "init"."""
+    """The guest's end of the second serial line; see agent/agent.c."""
 
-    def __init__(self, path):
-        self._sock = connect_unix(path)
+    def __init__(self, path, qemu):
+        self._sock = connect_unix(path, qemu)
         self._programs = {}
         self._number = 0
         self._boots = Program("guest")
@@ -167,8 +167,8 @@ class Machine:
         self.qemu = HostProgram("qemu", qemu_command(
             folder, kernel, initrd, accel, device_socket))
         try:
-            self.agent = Agent(os.path.join(folder, "agent"))
-            self.monitor = Monitor(os.path.join(folder, "monitor"))
+            self.agent = Agent(os.path.join(folder, "agent"), self.qemu)
+            self.monitor = Monitor(os.path.join(folder, "monitor"), self.qemu)
             self.release = self.agent.wait_for_boot()
         except (Failed, OSError) as error:
             self.qemu.kill()

@@ -111,11 +111,10 @@ def all_succeed(*programs, patience=PATIENCE):
         while not program.ended and time.monotonic() < deadline and \
                 not any(other.failed() for other in programs):
             program.wait_briefly()
-    # Whose failure came first explains the others.
-    failures = sorted((p for p in programs if p.failed()),
-                      key=lambda p: p.ended_at)
-    for program in failures[:1] or programs:
-        program.succeed(0)
+    if not all(program.ended and program.status == 0 for program in programs):
+        raise Failed("; ".join(
+            f"{p.name} {'status ' + str(p.status) if p.ended else 'runs'}, "
+            f"{p.last_words()}" for p in programs))
 
 
 class HostProgram(Program):

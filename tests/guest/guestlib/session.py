@@ -106,6 +106,8 @@ class Session:
         HostProgram.kill_all()
         self.machine = None
         self.daemon = None
+        for name in os.listdir(self.folder):
+            os.unlink(os.path.join(self.folder, name))
 
     def close(self):
         """Ends everything; Failed when the daemon does not end well."""
