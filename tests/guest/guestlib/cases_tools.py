@@ -89,9 +89,16 @@ def ncat_connect(session):
 
 @case("ncat --vsock --listen in the guest")
 def ncat_listen(session):
-    _guest_answers(session, lambda port:
-                   f"ncat --vsock --listen {port} "
-                   "--sh-exec \'cat; echo answer\'")
+    port = session.port()
+    # It ends the connection at the first end that it sees, so the host's
+    # program waits for the whole answer.
+    guest = session.guest(f"echo answer | ncat --vsock --listen {port}")
+    with _dial(session, port) as sock:
+        sock.sendall(QUESTION)
+        _expect_bytes("the host", sock.recv(len(ANSWER), socket.MSG_WAITALL),
+                      ANSWER)
+    if guest.succeed()[-1:] != ["question"]:
+        raise Failed(f"the guest {guest.last_words()}")
 
 
 @case("CONNECT and a request in one write, through socat")
