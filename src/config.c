@@ -71,8 +71,9 @@ static void print_vm(const struct vm_config *vm, FILE *out)
 	else
 		fprintf(out, "fd = %d\n", vm->fd);
 	if (strlen(vm->uds_path) + PORT_SUFFIX_MAX > CONFIG_PATH_MAX)
-		fprintf(out, "; with a name as long as this the guest reaches"
-			     " no port of %zu digits or more\n",
+		fprintf(out,
+			"; with a name as long as this the guest reaches"
+			" no port of %zu digits or more\n",
 			CONFIG_PATH_MAX - strlen(vm->uds_path));
 	fprintf(out, "uds-path = %s\n", vm->uds_path);
 	fprintf(out, "tx-buffer-size = %u\n", vm->tx_buffer_size);
@@ -89,8 +90,7 @@ void config_print(const struct config *config, FILE *out)
 	unsigned i;
 
 	fprintf(out, "[daemon]\nengine = %s\nlog-level = %s\n",
-		engine_name(config->engine),
-		log_level_name(config->log_level));
+		engine_name(config->engine), log_level_name(config->log_level));
 	for (i = 0; i < config->nvms; i++)
 		print_vm(&config->vms[i], out);
 }

@@ -25,12 +25,7 @@
 #define CONFIG_PATH_MAX 107u
 #define CONFIG_NAME_MAX 31u
 
-enum engine {
-	ENGINE_AUTO,
-	ENGINE_IO_URING,
-	ENGINE_EPOLL,
-	ENGINES
-};
+enum engine { ENGINE_AUTO, ENGINE_IO_URING, ENGINE_EPOLL, ENGINES };
 
 struct vm_config {
 	char *name; /* for log lines; never NULL */

@@ -75,8 +75,8 @@ static unsigned build_vm(const struct section *section, struct vm_config *vm,
 		setting = &section->set[i];
 		right = NULL;
 		if (setting->text)
-			right = row->later ? row->later :
-					     row->parse_vm(setting->text, vm);
+			right = row->later ? row->later
+					   : row->parse_vm(setting->text, vm);
 		if (right)
 			mistake(mistakes, &setting->origin, row->name,
 				setting->text, "%s", right);
@@ -133,8 +133,7 @@ static void clash(const struct candidate *c, enum config_key key,
 {
 	char where[256];
 
-	origin_text(origin_of(other->section, other_key), where,
-		    sizeof(where));
+	origin_text(origin_of(other->section, other_key), where, sizeof(where));
 	mistake(mistakes, origin_of(c->section, key), config_key_row(key)->name,
 		value, "another one; this is %s of VM '%s' (%s)",
 		config_key_row(other_key)->name, other->vm->name, where);

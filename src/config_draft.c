@@ -42,9 +42,8 @@ struct section *draft_add_vm(struct draft *draft, const struct origin *origin,
 	return vms;
 }
 
-void section_put(struct section *section, enum config_key key,
-		 const char *text, const struct origin *origin,
-		 struct mistakes *mistakes)
+void section_put(struct section *section, enum config_key key, const char *text,
+		 const struct origin *origin, struct mistakes *mistakes)
 {
 	struct setting *setting = &section->set[key];
 

@@ -21,7 +21,7 @@ struct setting {
 
 struct section {
 	enum config_scope scope;
-	bool partial; /* something of it could not be read */
+	bool partial;	      /* something of it could not be read */
 	struct origin origin; /* for what is missing */
 	struct setting set[CONFIG_KEYS];
 };
@@ -43,9 +43,8 @@ struct section *draft_add_vm(struct draft *draft, const struct origin *origin,
 			     struct mistakes *mistakes);
 
 /* Sets KEY, whatever it was. TEXT stays the caller's. */
-void section_put(struct section *section, enum config_key key,
-		 const char *text, const struct origin *origin,
-		 struct mistakes *mistakes);
+void section_put(struct section *section, enum config_key key, const char *text,
+		 const struct origin *origin, struct mistakes *mistakes);
 
 /* Sets the key of that name, if there is one and it belongs here. */
 void section_put_named(struct section *section, const char *name,

@@ -34,7 +34,6 @@ struct ini_file {
 static void not_understood(struct ini_file *f, const char *right)
 {
 	mistake(f->mistakes, &f->here, NULL, f->buffer, "%s", right);
-	f->unclaimed = false;
 	if (f->current)
 		f->current->partial = true;
 }
@@ -143,8 +142,7 @@ static int take(void *user, const char *section, const char *key,
 		mistake(f->mistakes, &f->here, key, value,
 			"a key comes after [daemon] or [vm NAME]");
 	else
-		section_put_once(f->current, key, value, &f->here,
-				 f->mistakes);
+		section_put_once(f->current, key, value, &f->here, f->mistakes);
 	return 1;
 }
 

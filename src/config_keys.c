@@ -158,7 +158,7 @@ unsigned config_key_distance(const char *written, const char *name)
 	unsigned above_left, above, cost;
 	size_t i, j;
 
-	if (len > KEY_LEN_MAX || strlen(written) > KEY_LEN_MAX)
+	if (len > KEY_LEN_MAX)
 		return UINT_MAX;
 	for (j = 0; j <= len; j++)
 		row[j] = (unsigned)j;

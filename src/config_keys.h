@@ -31,10 +31,7 @@ enum config_key {
 	CONFIG_KEYS
 };
 
-enum config_scope {
-	SCOPE_VM,
-	SCOPE_DAEMON
-};
+enum config_scope { SCOPE_VM, SCOPE_DAEMON };
 
 /* Exactly one of parse_vm, parse_daemon and later is set. */
 struct config_key_row {

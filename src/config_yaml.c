@@ -24,8 +24,8 @@ static struct origin origin_of(const struct yaml_file *f,
 	};
 }
 
-static void wrong(struct yaml_file *f, const yaml_node_t *node,
-		  const char *key, const char *right)
+static void wrong(struct yaml_file *f, const yaml_node_t *node, const char *key,
+		  const char *right)
 {
 	struct origin here = origin_of(f, node);
 
@@ -61,10 +61,10 @@ static bool is_null(const yaml_node_t *node, const char *text)
 static void read_pair(struct yaml_file *f, struct section *section,
 		      const yaml_node_pair_t *pair)
 {
-	const yaml_node_t *key = yaml_document_get_node(&f->document,
-							pair->key);
-	const yaml_node_t *value = yaml_document_get_node(&f->document,
-							  pair->value);
+	const yaml_node_t *key =
+		yaml_document_get_node(&f->document, pair->key);
+	const yaml_node_t *value =
+		yaml_document_get_node(&f->document, pair->value);
 	const char *name = text_of(key);
 	const char *text = text_of(value);
 	struct origin here = origin_of(f, key);
@@ -75,8 +75,8 @@ static void read_pair(struct yaml_file *f, struct section *section,
 					 f->mistakes);
 		return;
 	}
-	wrong(f, key, name, name ? "a key has one number or text" :
-				   "a key is a word");
+	wrong(f, key, name,
+	      name ? "a key has one number or text" : "a key is a word");
 	section->partial = true;
 }
 
@@ -119,10 +119,10 @@ static void refuse_list(struct yaml_file *f, const yaml_node_t *key,
 
 static void read_top_pair(struct yaml_file *f, const yaml_node_pair_t *pair)
 {
-	const yaml_node_t *key = yaml_document_get_node(&f->document,
-							pair->key);
-	const yaml_node_t *value = yaml_document_get_node(&f->document,
-							  pair->value);
+	const yaml_node_t *key =
+		yaml_document_get_node(&f->document, pair->key);
+	const yaml_node_t *value =
+		yaml_document_get_node(&f->document, pair->value);
 	const char *name = text_of(key);
 
 	if (name && strcmp(name, "vms") == 0) {

@@ -238,7 +238,7 @@ static void read_arguments(struct command_line *line, int argc, char **argv)
 		else
 			read_option(line, code);
 	}
-	for (; !line->request && optind < argc; optind++)
+	for (; optind < argc; optind++)
 		mistake(&line->mistakes, &here, NULL, argv[optind],
 			"an option; they begin with '--'");
 }
@@ -267,8 +267,8 @@ static int conclude(struct command_line *line, struct config *out,
 	}
 	if (line->check_only) {
 		config_print(out, stdout);
-		*exit_status = fflush(stdout) == 0 ? EXIT_SUCCESS :
-						     EXIT_FAILURE;
+		*exit_status = fflush(stdout) == 0 ? EXIT_SUCCESS
+						   : EXIT_FAILURE;
 		return 1;
 	}
 	return 0;

@@ -46,8 +46,8 @@ static void print_keys(enum config_scope scope, FILE *out)
 		row = config_key_row((enum config_key)i);
 		if (config_key_scope((enum config_key)i) != scope)
 			continue;
-		print_option(row->name, row->argument, row->help,
-			     row->standard, out);
+		print_option(row->name, row->argument, row->help, row->standard,
+			     out);
 		if (row->alias)
 			fprintf(out, "  --%s=%s\n%*sthe same as --%s\n",
 				row->alias, row->argument, COLUMN, "",

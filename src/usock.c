@@ -87,8 +87,9 @@ static int make_way(const struct sockaddr_un *address, const char **why)
 	int err;
 
 	if (lstat(address->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 :
-					 fail(errno, "cannot be looked at", why);
+		return errno == ENOENT
+			       ? 0
+			       : fail(errno, "cannot be looked at", why);
 	if (!S_ISSOCK(st.st_mode))
 		return fail(ENOTSOCK, "is there already and not a socket", why);
 	err = knock(address);
@@ -97,12 +98,14 @@ static int make_way(const struct sockaddr_un *address, const char **why)
 	if (!err || err == EAGAIN || err == EPROTOTYPE)
 		return fail(EADDRINUSE, "somebody listens on it already", why);
 	if (err != ECONNREFUSED)
-		return fail(err, "a socket is there, and whether somebody "
-				 "listens on it cannot be found out",
+		return fail(err,
+			    "a socket is there, and whether somebody "
+			    "listens on it cannot be found out",
 			    why);
 	if (unlink(address->sun_path) < 0 && errno != ENOENT)
-		return fail(errno, "a stale socket is there that cannot be "
-				   "removed",
+		return fail(errno,
+			    "a stale socket is there that cannot be "
+			    "removed",
 			    why);
 	return 0;
 }
@@ -224,8 +227,8 @@ static int option_of(int fd, int option)
 	int value = 0;
 	socklen_t len = sizeof(value);
 
-	return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -1 :
-								      value;
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -1
+								    : value;
 }
 
 int usock_inherit(int fd, bool *listening, const char **why)
@@ -234,7 +237,8 @@ int usock_inherit(int fd, bool *listening, const char **why)
 	int err;
 
 	if (accepts < 0)
-		return fail(errno, "this descriptor is not an open socket", why);
+		return fail(errno, "this descriptor is not an open socket",
+			    why);
 	if (option_of(fd, SO_DOMAIN) != AF_UNIX ||
 	    option_of(fd, SO_TYPE) != SOCK_STREAM)
 		return fail(EPROTOTYPE, "this is not a Unix stream socket",

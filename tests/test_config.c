@@ -15,6 +15,7 @@
 #include "config_fixture.h"
 #include "config_ini.h"
 #include "config_keys.h"
+#include "suite.h"
 
 #define X10 "xxxxxxxxxx"
 #define X50 X10 X10 X10 X10 X10
@@ -199,8 +200,8 @@ static const struct {
 
 START_TEST(test_names)
 {
-	const char *nearest = config_key_nearest(name_rows[_i].written,
-						 SCOPE_VM);
+	const char *nearest =
+		config_key_nearest(name_rows[_i].written, SCOPE_VM);
 
 	ck_assert_int_eq(config_key_find(name_rows[_i].written),
 			 name_rows[_i].key);
@@ -216,18 +217,13 @@ static const struct {
 	const char *name;
 	unsigned distance;
 } distance_rows[] = {
-	{ "socket", "socket", 0 },
-	{ "sock_et", "sock-et", 0 },
-	{ "socke", "socket", 1 },
-	{ "ocket", "socket", 1 },
-	{ "xsocket", "socket", 1 },
-	{ "sacket", "socket", 1 },
-	{ "sokcet", "socket", 2 },
-	{ "sxckxt", "socket", 2 },
-	{ "sxxxet", "socket", 3 },
-	{ "sxxxxt", "socket", UINT_MAX },
-	{ "", "fd", UINT_MAX },
-	{ "", "", 0 },
+	{ "socket", "socket", 0 },  { "sock_et", "sock-et", 0 },
+	{ "socke", "socket", 1 },   { "ocket", "socket", 1 },
+	{ "xsocket", "socket", 1 }, { "sacket", "socket", 1 },
+	{ "sokcet", "socket", 2 },  { "sxckxt", "socket", 2 },
+	{ "sxxxet", "socket", 3 },  { "sxxxxt", "socket", UINT_MAX },
+	{ "", "fd", UINT_MAX },	    { "", "", 0 },
+	{ X50, X50, UINT_MAX },
 };
 
 START_TEST(test_distance)
@@ -297,6 +293,11 @@ static const struct {
 	{ "[vm " X10 X10 X10 "1]\nguest-cid = 4\nsocket = b\nuds-path = c\n",
 	  NULL },
 	{ "[vm vm3]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n", NULL },
+	/* nor is a wrong name the default */
+	{ "[vm b!]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n"
+	  "[vm vm4]\nguest-cid = 5\nsocket = cs\nuds-path = cu\n",
+	  "f:4: key 'name': value 'b!': 1 to 31 letters, digits, '.', '_' or "
+	  "'-'\n" },
 };
 
 /* Without its "uring-vsock: ", at the beginning of each line. */
@@ -346,21 +347,14 @@ int main(void)
 {
 	Suite *suite = suite_create("config");
 	TCase *tcase = tcase_create("config");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_loop_test(tcase, test_value, 0, ARRAY_SIZE(value_rows));
 	tcase_add_test(tcase, test_directory_without_permission);
 	tcase_add_loop_test(tcase, test_names, 0, ARRAY_SIZE(name_rows));
-	tcase_add_loop_test(tcase, test_distance, 0,
-			    ARRAY_SIZE(distance_rows));
+	tcase_add_loop_test(tcase, test_distance, 0, ARRAY_SIZE(distance_rows));
 	tcase_add_loop_test(tcase, test_pairs, 0, ARRAY_SIZE(pair_rows));
 	tcase_add_test(tcase, test_long_path_is_remarked);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

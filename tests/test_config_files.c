@@ -11,16 +11,16 @@
 #include "config_fixture.h"
 #include "config_ini.h"
 #include "config_yaml.h"
+#include "suite.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define DAEMON(engine, level) \
 	"[daemon]\nengine = " engine "\nlog-level = " level "\n"
-#define VM(name, cid, socket, uds)                                       \
-	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket         \
-	"\nuds-path = " uds                                              \
-	"\ntx-buffer-size = 262144\nqueue-size = 1024\n"
+#define VM(name, cid, socket, uds)                               \
+	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket \
+	"\nuds-path = " uds "\ntx-buffer-size = 262144\nqueue-size = 1024\n"
 #define ONE DAEMON("auto", "info") VM("a", "3", "s", "u")
-#define NO_VM \
+#define NO_VM                                                                  \
 	"uring-vsock: no VM: give --socket and --uds-path, --vm or --config; " \
 	"see --help\n"
 #define WRONG(line, text) "uring-vsock: f:" #line ": " text "\n"
@@ -67,22 +67,25 @@ static const struct file_row {
 		   "sets it to 'a'") },
 	{ "[vm a]\nsocket = s\nuds-path = u\nengine = epoll\ndns-path = u\n"
 	  "colour = red\n[daemon]\nsocket = s\nlogs = info\n",
-	  WRONG(4, "key 'engine': value 'epoll': this key belongs to the "
-		   "daemon")
-		  WRONG(5, "key 'dns-path': value 'u': there is no such key; "
-			   "the nearest is 'uds-path'")
+	  WRONG(4,
+		"key 'engine': value 'epoll': this key belongs to the "
+		"daemon") WRONG(5,
+				"key 'dns-path': value 'u': there is no such key; "
+				"the nearest is 'uds-path'")
 		  WRONG(6, "key 'colour': value 'red': there is no such key, "
 			   "nor one like it; see --help")
-		  WRONG(8, "key 'socket': value 's': this key belongs to a "
-			   "VM")
-		  WRONG(9, "key 'logs': value 'info': there is no such key, "
-			   "nor one like it; see --help") },
+			  WRONG(8,
+				"key 'socket': value 's': this key belongs to a "
+				"VM")
+				  WRONG(9,
+					"key 'logs': value 'info': there is no such key, "
+					"nor one like it; see --help") },
 	/* broken lines do not hide what is missing elsewhere */
 	{ "[vm a]\nsocket = s\nuds-path\n = u\n[vm b]\nguest-cid = 4\n"
 	  "socket = t\n",
-	  WRONG(3, "value 'uds-path" LINE)
-		  WRONG(4, "key '': value 'u': there is no such key, nor one "
-			   "like it; see --help")
+	  WRONG(3, "value 'uds-path" LINE) WRONG(
+		  4, "key '': value 'u': there is no such key, nor one "
+		     "like it; see --help")
 		  WRONG(5, "key 'uds-path': missing: the path where programs "
 			   "on the host connect") },
 	/* keys of an unknown section are nobody's */
@@ -92,6 +95,17 @@ static const struct file_row {
 			  WRONG(5, "value '[vm" SECTION)
 				  WRONG(7, "value '[vm ;a]" SECTION)
 					  WRONG(8, "value '[]" SECTION) },
+	{ "[vm a]\nsocket = s\n[x]\n",
+	  WRONG(1, "key 'uds-path': missing: the path where programs on the "
+		   "host connect") WRONG(3, "value '[x]" SECTION) },
+	{ "[x]\ny = 1\n[vm a]\nsocket = s\ncolour = red\n",
+	  WRONG(1, "value '[x]" SECTION)
+		  WRONG(3, "key 'uds-path': missing: the path where programs "
+			   "on the host connect")
+			  WRONG(5, "key 'colour': value 'red': there is no "
+				   "such key, nor one like it; see --help") },
+	{ "\n\n; x\n\n[vm a]\nsocket = s\nuds-path = u\n[vm ;b]\nname = c\n",
+	  WRONG(8, "value '[vm ;b]" SECTION) },
 	{ "[vm a]\nsocket = " X50 X50 X50 X50 "\nuds-path = u\n",
 	  WRONG(2, "value 'socket = " X50 X50 X50
 		   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx': a line is "
@@ -142,10 +156,9 @@ static const struct file_row yaml_rows[] = {
 		   "4294967294")
 		  WRONG(2, "key 'socket': a key has one number or text")
 			  WRONG(3, "key 'uds_path': a key has one number or "
-				   "text")
-				  WRONG(4, "a key is a word")
-					  WRONG(6, "key 'name': a key has one "
-						   "number or text") },
+				   "text") WRONG(4, "a key is a word")
+				  WRONG(6, "key 'name': a key has one "
+					   "number or text") },
 	{ "- socket: s\n  uds_path: u\n  socket: t\n  udspath: u\n"
 	  "  groups: ''\n",
 	  WRONG(3, "key 'socket': value 't': a key may be set once; line 1 "
@@ -189,8 +202,7 @@ END_TEST
 START_TEST(test_ini_with_nul)
 {
 	static const char text[] = "[vm a]\nsocket = s\0t\nuds-path = u\n";
-	char *outcome = config_outcome(config_ini_read, text,
-				       sizeof(text) - 1);
+	char *outcome = config_outcome(config_ini_read, text, sizeof(text) - 1);
 
 	ck_assert_str_eq(outcome, WRONG(2, "value 'socket = s': text without "
 					   "NUL bytes"));
@@ -223,8 +235,6 @@ int main(void)
 {
 	Suite *suite = suite_create("config_files");
 	TCase *tcase = tcase_create("config_files");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_loop_test(tcase, test_ini, 0, ARRAY_SIZE(ini_rows));
@@ -232,9 +242,5 @@ int main(void)
 	tcase_add_test(tcase, test_ini_with_nul);
 	tcase_add_test(tcase, test_round_trip);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "suite.h"
 
 START_TEST(test_close_forgets_and_keeps_errno)
 {
@@ -26,6 +27,8 @@ START_TEST(test_close_forgets_and_keeps_errno)
 	errno = ENOSPC;
 	fd_close(&fd);
 	ck_assert_int_eq(fd, -1);
+	fd = number;
+	fd_close(&fd);
 	ck_assert_int_eq(errno, ENOSPC);
 }
 END_TEST
@@ -115,8 +118,6 @@ int main(void)
 {
 	Suite *suite = suite_create("fd");
 	TCase *tcase = tcase_create("fd");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, test_close_forgets_and_keeps_errno);
 	tcase_add_test(tcase, test_take_hands_over);
@@ -125,9 +126,5 @@ int main(void)
 	tcase_add_test(tcase, test_signals_add_up);
 	tcase_add_test(tcase, test_signal_to_where_it_cannot_go);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/iov.h"
+#include "suite.h"
 
 #define TOTAL 10
 #define SEGMENTS_MAX 6
@@ -85,8 +86,8 @@ START_TEST(test_read_in_steps)
 		for (at = 0; at < TOTAL; at += n) {
 			n = iov_read(&cursor, got + at, step);
 			ck_assert_uint_gt(n, 0);
-			ck_assert_uint_eq(n, at + step <= TOTAL ? step :
-								  TOTAL - at);
+			ck_assert_uint_eq(n, at + step <= TOTAL ? step
+								: TOTAL - at);
 		}
 		ck_assert_mem_eq(got, bytes, TOTAL);
 		ck_assert_uint_eq(iov_read(&cursor, got, step), 0);
@@ -150,8 +151,8 @@ START_TEST(test_slice)
 			iov_skip(&cursor, skip);
 			len = want;
 			n = iov_slice(&cursor, out, SEGMENTS_MAX, &len);
-			ck_assert_uint_eq(len, want < TOTAL - skip ?
-						       want : TOTAL - skip);
+			ck_assert_uint_eq(
+				len, want < TOTAL - skip ? want : TOTAL - skip);
 			ck_assert_uint_eq(iov_size(out, n), len);
 			for (i = 0; i < n; i++)
 				ck_assert_uint_gt(out[i].iov_len, 0);
@@ -191,8 +192,6 @@ int main(void)
 {
 	Suite *suite = suite_create("iov");
 	TCase *tcase = tcase_create("iov");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tcase, test_size, 0, ARRAY_SIZE(shapes));
 	tcase_add_loop_test(tcase, test_read_in_steps, 0, ARRAY_SIZE(shapes));
@@ -202,9 +201,5 @@ int main(void)
 	tcase_add_loop_test(tcase, test_slice_one_by_one, 0,
 			    ARRAY_SIZE(shapes));
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "suite.h"
 
 static int saved_stderr = -1;
 static int reading = -1;
@@ -196,8 +197,6 @@ int main(void)
 {
 	Suite *suite = suite_create("log");
 	TCase *tcase = tcase_create("log");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, test_levels, 0, ARRAY_SIZE(level_rows));
@@ -210,9 +209,5 @@ int main(void)
 	tcase_add_test(tcase, test_ten_lines_in_five_seconds);
 	tcase_add_test(tcase, test_limits_are_independent);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

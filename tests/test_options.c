@@ -14,6 +14,7 @@
 #include "config.h"
 #include "config_fixture.h"
 #include "options.h"
+#include "suite.h"
 
 #define ARGUMENTS_MAX 12
 #define RUNS -1
@@ -21,15 +22,16 @@
 
 #define DAEMON(engine, level) \
 	"[daemon]\nengine = " engine "\nlog-level = " level "\n"
-#define VM(name, cid, socket, uds, tx, queue)                         \
-	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket      \
-	"\nuds-path = " uds "\ntx-buffer-size = " tx "\nqueue-size = " \
-	queue "\n"
+#define VM(name, cid, socket, uds, tx, queue)                                \
+	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket             \
+	"\nuds-path = " uds "\ntx-buffer-size = " tx "\nqueue-size = " queue \
+	"\n"
 #define PLAIN DAEMON("auto", "info")
 #define VM3 VM("vm3", "3", "s", "u", "262144", "1024")
 #define VM_B VM("b", "4", "t", "v", "262144", "1024")
-#define LATER "connections between guests are not implemented yet; leave " \
-	      "this key out"
+#define LATER                                                        \
+	"connections between guests are not implemented yet; leave " \
+	"this key out"
 
 static const struct command_row {
 	const char *argument[ARGUMENTS_MAX];
@@ -39,126 +41,174 @@ static const struct command_row {
 	/* a single VM, written in every way */
 	{ { CHECK, "--socket=s", "--uds-path=u" }, 0, PLAIN VM3 },
 	{ { "--socket", "s", "--uds_path", "u", "--check_config" },
-	  0, PLAIN VM3 },
+	  0,
+	  PLAIN VM3 },
 	{ { CHECK, "--socket-path=s", "--uds=u" }, 0, PLAIN VM3 },
 	{ { CHECK, "--socket_path", "s", "--uds-path", "u" }, 0, PLAIN VM3 },
 	{ { CHECK, "--guest_cid=4", "--socket=t", "--uds-path=v", "--name=b" },
-	  0, PLAIN VM_B },
-	{ { CHECK, "--socket=x", "--uds-path=u", "--socket=s" },
-	  0, PLAIN VM3 },
+	  0,
+	  PLAIN VM_B },
+	{ { CHECK, "--socket=x", "--uds-path=u", "--socket=s" }, 0, PLAIN VM3 },
 	{ { CHECK, "--socket=s", "--uds-path=u", "--tx_buffer_size=64K",
 	    "--queue-size=256", "--engine=epoll", "--log_level", "debug" },
-	  0, DAEMON("epoll", "debug")
-		     VM("vm3", "3", "s", "u", "65536", "256") },
+	  0,
+	  DAEMON("epoll", "debug") VM("vm3", "3", "s", "u", "65536", "256") },
 	{ { CHECK, "--fd=3", "--uds-path=u" },
-	  0, PLAIN "\n[vm vm3]\nguest-cid = 3\nfd = 3\nuds-path = u\n"
-		   "tx-buffer-size = 262144\nqueue-size = 1024\n" },
+	  0,
+	  PLAIN "\n[vm vm3]\nguest-cid = 3\nfd = 3\nuds-path = u\n"
+		"tx-buffer-size = 262144\nqueue-size = 1024\n" },
 	/* --vm */
 	{ { CHECK, "--vm", "guest-cid=4,socket=t,uds-path=v,name=b" },
-	  0, PLAIN VM_B },
+	  0,
+	  PLAIN VM_B },
 	{ { CHECK, "--vm= guest_cid=4,socket=t,uds_path=v,name=b\n" },
-	  0, PLAIN VM_B },
+	  0,
+	  PLAIN VM_B },
 	{ { CHECK, "--vm", "socket=s,uds-path=u,queue-size=8,queue-size=1024",
 	    "--vm=guest-cid=4,socket=t,uds-path=v,name=b" },
-	  0, PLAIN VM3 VM_B },
+	  0,
+	  PLAIN VM3 VM_B },
 	{ { CHECK, "--vm", "socket=s=t,uds-path=u" },
-	  0, PLAIN VM("vm3", "3", "s=t", "u", "262144", "1024") },
+	  0,
+	  PLAIN VM("vm3", "3", "s=t", "u", "262144", "1024") },
 	/* the command line over the file */
 	{ { CHECK, "--config=one" }, 0, DAEMON("epoll", "info") VM3 },
 	{ { CHECK, "--config", "one", "--engine=auto", "--log-level=warn" },
-	  0, DAEMON("auto", "warn") VM3 },
+	  0,
+	  DAEMON("auto", "warn") VM3 },
 	{ { CHECK, "--config=one", "--queue-size=16", "--guest-cid=5" },
-	  0, DAEMON("epoll", "info")
-		     VM("vm5", "5", "s", "u", "262144", "16") },
+	  0,
+	  DAEMON("epoll", "info") VM("vm5", "5", "s", "u", "262144", "16") },
 	{ { CHECK, "--config=empty", "--socket=s", "--uds-path=u" },
-	  0, PLAIN VM3 },
+	  0,
+	  PLAIN VM3 },
 	{ { CHECK, "--config=one", "--vm=guest-cid=3,queue-size=16" },
-	  0, DAEMON("epoll", "info")
-		     VM("vm3", "3", "s", "u", "262144", "16") },
+	  0,
+	  DAEMON("epoll", "info") VM("vm3", "3", "s", "u", "262144", "16") },
 	{ { CHECK, "--config=one", "--vm=queue-size=16" },
-	  0, DAEMON("epoll", "info")
-		     VM("vm3", "3", "s", "u", "262144", "16") },
+	  0,
+	  DAEMON("epoll", "info") VM("vm3", "3", "s", "u", "262144", "16") },
 	{ { CHECK, "--config=one", "--vm",
 	    "guest-cid=4,socket=t,uds-path=v,name=b" },
-	  0, DAEMON("epoll", "info") VM3 VM_B },
+	  0,
+	  DAEMON("epoll", "info") VM3 VM_B },
 	{ { CHECK, "--config=two.ini", "--vm=name=b,guest-cid=9",
 	    "--vm=guest-cid=3,name=c,tx-buffer-size=1M" },
-	  0, PLAIN VM("c", "3", "s", "u", "1048576", "1024")
-		     VM("b", "9", "t", "v", "262144", "1024") },
+	  0,
+	  PLAIN VM("c", "3", "s", "u", "1048576", "1024")
+		  VM("b", "9", "t", "v", "262144", "1024") },
 	{ { "--socket=s", "--uds-path=u" }, RUNS, PLAIN VM3 },
 	/* mistakes */
 	{ { "--config=two.ini", "--queue-size=16" },
-	  2, "--queue-size: value '16': the file has several VMs; name one by "
-	     "--vm guest-cid=CID,KEY=VALUE\n" },
+	  2,
+	  "--queue-size: value '16': the file has several VMs; name one by "
+	  "--vm guest-cid=CID,KEY=VALUE\n" },
 	{ { "--vm=socket=s,uds-path=u", "--queue-size=16", "--guest_cid=4" },
-	  2, "--guest-cid: value '4': beside --vm it is not clear whose this "
-	     "is; write it as a key of --vm\n"
-	     "--queue-size: value '16': beside --vm it is not clear whose "
-	     "this is; write it as a key of --vm\n" },
+	  2,
+	  "--guest-cid: value '4': beside --vm it is not clear whose this "
+	  "is; write it as a key of --vm\n"
+	  "--queue-size: value '16': beside --vm it is not clear whose "
+	  "this is; write it as a key of --vm\n" },
 	{ { "--config=two.ini", "--vm=name=d" },
-	  2, "--vm #1: key 'socket': missing: the path where the hypervisor "
-	     "connects\n"
-	     "--vm #1: key 'uds-path': missing: the path where programs on "
-	     "the host connect\n"
-	     "--vm #1: key 'guest-cid': value '3': another one; this is "
-	     "guest-cid of VM 'a' (two.ini:2)\n" },
+	  2,
+	  "--vm #1: key 'socket': missing: the path where the hypervisor "
+	  "connects\n"
+	  "--vm #1: key 'uds-path': missing: the path where programs on "
+	  "the host connect\n"
+	  "--vm #1: key 'guest-cid': value '3': another one; this is "
+	  "guest-cid of VM 'a' (two.ini:2)\n" },
 	{ { "--vm=guest-cid=4,socket=s,uds-path=u",
 	    "--vm=guest-cid=4,socket=t,uds-path=v" },
-	  2, "--vm #2: key 'guest-cid': value '4': another one; this is "
-	     "guest-cid of VM 'vm4' (--vm #1)\n" },
+	  2,
+	  "--vm #2: key 'guest-cid': value '4': another one; this is "
+	  "guest-cid of VM 'vm4' (--vm #1)\n" },
 	{ { "--vm=socket=s,,uds-path=u,groups=a+b,uds,quue_size=1,engine=x" },
-	  2, "--vm #1: value '': KEY=VALUE, several of them with ',' "
-	     "between\n"
-	     "--vm #1: value 'uds': KEY=VALUE, several of them with ',' "
-	     "between\n"
-	     "--vm #1: key 'quue_size': value '1': there is no such key; the "
-	     "nearest is 'queue-size'\n"
-	     "--vm #1: key 'engine': value 'x': this key belongs to the "
-	     "daemon\n"
-	     "--vm #1: key 'groups': value 'a+b': " LATER "\n" },
+	  2,
+	  "--vm #1: value '': KEY=VALUE, several of them with ',' "
+	  "between\n"
+	  "--vm #1: value 'uds': KEY=VALUE, several of them with ',' "
+	  "between\n"
+	  "--vm #1: key 'quue_size': value '1': there is no such key; the "
+	  "nearest is 'queue-size'\n"
+	  "--vm #1: key 'engine': value 'x': this key belongs to the "
+	  "daemon\n"
+	  "--vm #1: key 'groups': value 'a+b': " LATER "\n" },
+	{ { "--config=one", "--vm=guest-cid=2" },
+	  2,
+	  "--vm #1: key 'guest-cid': value '2': a number from 3 to "
+	  "4294967294\n"
+	  "--vm #1: key 'socket': missing: the path where the hypervisor "
+	  "connects\n"
+	  "--vm #1: key 'uds-path': missing: the path where programs on "
+	  "the host connect\n" },
+	{ { "--vm=socket=s,uds-path=u",
+	    "--vm=guest-cid=4,name=vm3,socket=t,uds-path=v",
+	    "--vm=name=vm6,guest-cid=5,socket=x,uds-path=y",
+	    "--vm=guest-cid=6,socket=w,uds-path=z" },
+	  2,
+	  "--vm #2: key 'name': value 'vm3': another one; this is name of "
+	  "VM 'vm3' (--vm #1)\n"
+	  "--vm #4: key 'name': value 'vm6': another one; this is name of "
+	  "VM 'vm6' (--vm #3)\n" },
+	{ { "--vm=socket=s,forward-cid=1" },
+	  2,
+	  "--vm #1: key 'forward-cid': value '1': forwarding to the host's "
+	  "AF_VSOCK is not implemented yet; use uds-path\n" },
+	{ { "--socket=s", "--uds-path=u", "--name=" },
+	  2,
+	  "--name: value '': 1 to 31 letters, digits, '.', '_' or '-'\n" },
 	{ { NULL },
-	  2, "no VM: give --socket and --uds-path, --vm or --config; see "
-	     "--help\n" },
+	  2,
+	  "no VM: give --socket and --uds-path, --vm or --config; see "
+	  "--help\n" },
 	{ { "--guest-cid=4" },
-	  2, "--socket: missing: the path where the hypervisor connects\n"
-	     "--uds-path: missing: the path where programs on the host "
-	     "connect\n" },
+	  2,
+	  "--socket: missing: the path where the hypervisor connects\n"
+	  "--uds-path: missing: the path where programs on the host "
+	  "connect\n" },
 	{ { CHECK, "--socket=s", "--uds-path=s" },
-	  2, "--uds-path: value 's': another one; this is socket of VM 'vm3' "
-	     "(--socket)\n" },
+	  2,
+	  "--uds-path: value 's': another one; this is socket of VM 'vm3' "
+	  "(--socket)\n" },
 	{ { "--socket=s", "--uds-path=u", "--groups=a", "--forward_cid=1",
 	    "--forward-listen=1+2" },
-	  2, "--groups: value 'a': " LATER "\n"
-	     "--forward-cid: value '1': forwarding to the host's AF_VSOCK is "
-	     "not implemented yet; use uds-path\n"
-	     "--forward-listen: value '1+2': forwarding from the host's "
-	     "AF_VSOCK is not implemented yet; use uds-path\n" },
+	  2,
+	  "--groups: value 'a': " LATER "\n"
+	  "--forward-cid: value '1': forwarding to the host's AF_VSOCK is "
+	  "not implemented yet; use uds-path\n"
+	  "--forward-listen: value '1+2': forwarding from the host's "
+	  "AF_VSOCK is not implemented yet; use uds-path\n" },
 	{ { "--socket=s", "--uds-path=u", "--sokcet=t", "--check-config=1",
 	    "--verbose", "-x", "word", "--engine=fast", "--queue-size" },
-	  2, "--sokcet=t: there is no such option; the nearest is "
-	     "'--socket'\n"
-	     "--check-config=1: this option has no value\n"
-	     "--verbose: there is no such option, nor one like it; see "
-	     "--help\n"
-	     "-x: there is no such option, nor one like it; see --help\n"
-	     "--queue-size: this option has a value\n"
-	     "value 'word': an option; they begin with '--'\n"
-	     "--engine: value 'fast': auto, io_uring or epoll\n" },
+	  2,
+	  "--sokcet=t: there is no such option; the nearest is "
+	  "'--socket'\n"
+	  "--check-config=1: this option has no value\n"
+	  "--verbose: there is no such option, nor one like it; see "
+	  "--help\n"
+	  "-x: there is no such option, nor one like it; see --help\n"
+	  "--queue-size: this option has a value\n"
+	  "value 'word': an option; they begin with '--'\n"
+	  "--engine: value 'fast': auto, io_uring or epoll\n" },
 	{ { "--config=none.ini", "--queue-size=x", "--vm=guest-cid=1" },
-	  2, "--queue-size: value 'x': beside --vm it is not clear whose this "
-	     "is; write it as a key of --vm\n"
-	     "--vm #1: key 'guest-cid': value '1': a number from 3 to "
-	     "4294967294\n"
-	     "none.ini: a file that can be read: No such file or "
-	     "directory\n" },
+	  2,
+	  "--queue-size: value 'x': beside --vm it is not clear whose this "
+	  "is; write it as a key of --vm\n"
+	  "--vm #1: key 'guest-cid': value '1': a number from 3 to "
+	  "4294967294\n"
+	  "none.ini: a file that can be read: No such file or "
+	  "directory\n" },
 	{ { "--config=dir" },
-	  2, "dir: a file that can be read: Is a directory\n" },
+	  2,
+	  "dir: a file that can be read: Is a directory\n" },
 	{ { "--config=one", "--config=two.ini" },
-	  2, "--config: value 'two.ini': one file; 'one' is given, too\n" },
+	  2,
+	  "--config: value 'two.ini': one file; 'one' is given, too\n" },
 	{ { "--config=wrong.conf", "--log-level=loud" },
-	  2, "--log-level: value 'loud': error, warn, info or debug\n"
-	     "wrong.conf:1: value '[x]': a section is [daemon] or [vm "
-	     "NAME]\n" },
+	  2,
+	  "--log-level: value 'loud': error, warn, info or debug\n"
+	  "wrong.conf:1: value '[x]': a section is [daemon] or [vm "
+	  "NAME]\n" },
 };
 
 struct outcome {
@@ -280,11 +330,27 @@ END_TEST
 START_TEST(test_help_names_everything)
 {
 	static const char *const options[] = {
-		"name", "guest-cid", "socket", "socket-path", "fd", "uds-path",
-		"tx-buffer-size", "queue-size", "socket-mode", "socket-owner",
-		"groups", "forward-cid", "forward-listen", "engine",
-		"log-level", "vm", "config", "check-config",
-		"print-capabilities", "version", "help",
+		"name",
+		"guest-cid",
+		"socket",
+		"socket-path",
+		"fd",
+		"uds-path",
+		"tx-buffer-size",
+		"queue-size",
+		"socket-mode",
+		"socket-owner",
+		"groups",
+		"forward-cid",
+		"forward-listen",
+		"engine",
+		"log-level",
+		"vm",
+		"config",
+		"check-config",
+		"print-capabilities",
+		"version",
+		"help",
 	};
 	static const char *const arguments[] = { "--help", NULL };
 	struct outcome outcome;
@@ -297,8 +363,6 @@ START_TEST(test_help_names_everything)
 		ck_assert_msg(strstr(outcome.out, line), "%s", options[i]);
 	}
 	ck_assert_ptr_nonnull(strstr(outcome.out, "(default: 262144)"));
-	ck_assert_ptr_nonnull(strstr(outcome.out, "(default: 1024)"));
-	ck_assert_ptr_nonnull(strstr(outcome.out, "(default: 3)"));
 }
 END_TEST
 
@@ -306,17 +370,11 @@ int main(void)
 {
 	Suite *suite = suite_create("options");
 	TCase *tcase = tcase_create("options");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_loop_test(tcase, test_command_line, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(tcase, test_request, 0, ARRAY_SIZE(request_rows));
 	tcase_add_test(tcase, test_help_names_everything);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

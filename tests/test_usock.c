@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "config.h"
 #include "config_fixture.h"
+#include "suite.h"
 #include "usock.h"
 
 static const struct vm_config plain = { .fd = -1 };
@@ -34,8 +35,7 @@ static int try_connect(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err = 0;
 
-	if (connect(fd, (const struct sockaddr *)&address,
-		    sizeof(address)) < 0)
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		err = errno;
 	fd_close(&fd);
 	return err;
@@ -123,6 +123,7 @@ START_TEST(test_owner)
 	ck_assert_int_eq(err, -EPERM);
 	ck_assert_ptr_nonnull(strstr(why, "owner"));
 	ck_assert_int_eq(s.fd, -1);
+	ck_assert_ptr_null(s.path);
 	ck_assert_uint_eq(config_litter(), 0);
 }
 END_TEST
@@ -211,8 +212,6 @@ int main(void)
 {
 	Suite *suite = suite_create("usock");
 	TCase *tcase = tcase_create("usock");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_test(tcase, test_socket_is_ready);
@@ -223,9 +222,5 @@ int main(void)
 	tcase_add_test(tcase, test_inherit);
 	tcase_add_loop_test(tcase, test_inherit_other_sockets, 0, 3);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "config.h"
 #include "config_fixture.h"
+#include "suite.h"
 #include "usock.h"
 
 #define RACERS 12
@@ -34,7 +35,8 @@ static int bound(int type)
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&address,
-			      sizeof(address)), 0);
+			      sizeof(address)),
+			 0);
 	return fd;
 }
 
@@ -44,8 +46,7 @@ static int try_connect(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err = 0;
 
-	if (connect(fd, (const struct sockaddr *)&address,
-		    sizeof(address)) < 0)
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		err = errno;
 	fd_close(&fd);
 	return err;
@@ -199,6 +200,26 @@ START_TEST(test_what_is_not_ours_stays)
 }
 END_TEST
 
+/* Who may not ask cannot know, and takes nothing away. */
+START_TEST(test_closed_door)
+{
+	struct usock s;
+	int fd = bound(SOCK_STREAM);
+	int err;
+
+	fd_close(&fd);
+	ck_assert_int_eq(chmod("s", 0), 0);
+	ck_assert_int_eq(chmod(".", 0777), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	err = listen_at(&s, "s");
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(err, -EACCES);
+	ck_assert_uint_eq(config_litter(), 1);
+}
+END_TEST
+
 /* A racer of the test below: 0 if it had the socket, was the one that is
  * there, and kept it until all had tried. */
 static int race(int start, int done)
@@ -254,18 +275,13 @@ int main(void)
 {
 	Suite *suite = suite_create("usock_tenants");
 	TCase *tcase = tcase_create("usock_tenants");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_loop_test(tcase, test_tenants, 0, ARRAY_SIZE(tenants));
 	tcase_add_test(tcase, test_second_daemon_stays_away);
 	tcase_add_test(tcase, test_what_is_not_ours_stays);
+	tcase_add_test(tcase, test_closed_door);
 	tcase_add_test(tcase, test_one_of_many_wins);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }
