@@ -215,7 +215,10 @@ static bool collect_packets(struct guest *guest, struct turn *turn)
 	bool go_on = true;
 
 	while (go_on) {
-		if (!budget-- || !has_room(turn) || resets_full(&guest->resets))
+		/* Resumed by whoever sends some of them. */
+		if (resets_full(&guest->resets))
+			return false;
+		if (!budget-- || !has_room(turn))
 			return true;
 		if (virtq_take(vq, turn->segments + turn->nsegments,
 			       VIRTQ_CHAIN_MAX, &chain) <= 0)

@@ -70,9 +70,11 @@ int link_join(struct link *link)
 {
 	int err = table_insert(&link->guest->conns, &link->conn);
 
-	if (!err)
-		link->phase = LINK_JOINED;
-	return err;
+	if (err)
+		return err;
+	link->phase = LINK_JOINED;
+	link->logged_state = link->conn.state;
+	return 0;
 }
 
 static void on_event(struct ring_watch *watch, int events)
@@ -227,11 +229,25 @@ static bool wants_guest(struct link *link)
 	return conn_has_control(&link->conn);
 }
 
+static void log_state(struct link *link)
+{
+	const struct conn *conn = &link->conn;
+
+	guest_log(link->guest, LOG_LEVEL_DEBUG,
+		  "guest port %u, host port %u: %s -> %s", conn->peer_port,
+		  conn->local_port,
+		  conn_state_name((enum conn_state)link->logged_state),
+		  conn_state_name((enum conn_state)conn->state));
+	link->logged_state = conn->state;
+}
+
 static void refresh_joined(struct link *link)
 {
 	struct guest *guest = link->guest;
 
 	notice_hang_up(link);
+	if (unlikely(link->logged_state != link->conn.state))
+		log_state(link);
 	if (conn_finished(&link->conn)) {
 		part(link);
 		return;

@@ -45,6 +45,7 @@ struct link {
 	uint16_t staged;	 /* this turn's send, or LINK_NOT_STAGED */
 	uint8_t phase;		 /* enum link_phase */
 	uint8_t burst;		 /* receive buffers to offer next time */
+	uint8_t logged_state;	 /* enum conn_state that was logged last */
 	bool readable;		 /* a read may find bytes or the end */
 	bool hung_up;		 /* POLLHUP was reported */
 	bool end_writes;	 /* shutdown(SHUT_WR) after the backlog */

@@ -106,16 +106,20 @@ static void give_packet(struct guest *guest, struct turn_buffer *buffer,
 
 static void send_resets(struct guest *guest, struct turn *turn)
 {
+	bool blocked = resets_full(&guest->resets);
 	struct turn_buffer *buffer;
 	struct packet packet;
 
 	while (guest->resets.count) {
 		buffer = take_buffer(guest, turn);
 		if (!buffer)
-			return;
+			break;
 		resets_take(&guest->resets, guest_cid(guest), &packet);
 		give_packet(guest, buffer, &packet);
 	}
+	/* The TX ring was left alone for want of room for more. */
+	if (blocked && !resets_full(&guest->resets))
+		guest_wake(guest);
 }
 
 /* False: there was no buffer for all of it. */
