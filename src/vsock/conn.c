@@ -8,7 +8,6 @@
 #include "vsock/conn.h"
 
 #include "base/check.h"
-#include "base/log.h"
 #include "vsock/packet.h"
 
 /* Bits of conn->pending. */
@@ -54,10 +53,6 @@ static bool may_follow(enum conn_state from, enum conn_state to)
 static void set_state(struct conn *conn, enum conn_state to)
 {
 	debug_assert(may_follow((enum conn_state)conn->state, to));
-	if (log_on(LOG_LEVEL_DEBUG))
-		log_line(LOG_LEVEL_DEBUG, NULL, "port %u, guest port %u: %s -> %s",
-			 conn->local_port, conn->peer_port,
-			 state_names[conn->state], state_names[to]);
 	conn->state = (uint8_t)to;
 	conn->starving = false;
 	if (to == CONN_CLOSED)
@@ -124,9 +119,21 @@ unsigned conn_guest_gone(struct conn *conn)
 	return close_silently(conn);
 }
 
+/* A direction has ended when its sender or its receiver renounced it. */
+static bool both_directions_ended(const struct conn *conn)
+{
+	bool from_guest = (conn->guest_shut & PACKET_NO_SEND) ||
+			  (conn->host_shut & PACKET_NO_RECEIVE);
+	bool to_guest = (conn->host_shut & PACKET_NO_SEND) ||
+			(conn->guest_shut & PACKET_NO_RECEIVE);
+
+	return from_guest && to_guest;
+}
+
 /*
  * OPEN ends here, and nowhere else: when the guest renounced both directions
- * and every byte of it is in the host socket, or when both streams have ended.
+ * and every byte of it is in the host socket, or when both have ended
+ * otherwise.
  */
 static unsigned settle(struct conn *conn)
 {
@@ -137,11 +144,9 @@ static unsigned settle(struct conn *conn)
 			close_with_rst(conn);
 		return CONN_HANG_UP;
 	}
-	if ((conn->host_shut & PACKET_NO_SEND) &&
-	    (conn->guest_shut & PACKET_NO_SEND))
-		conn->host_shut = PACKET_NO_MORE;
-	if (conn->host_shut != PACKET_NO_MORE)
+	if (!both_directions_ended(conn))
 		return 0;
+	conn->host_shut = PACKET_NO_MORE;
 	set_state(conn, CONN_CLOSING);
 	return CONN_HANG_UP;
 }
@@ -163,7 +168,18 @@ static unsigned guest_shuts(struct conn *conn, uint32_t flags)
 	unsigned news = flags & PACKET_NO_MORE & ~(unsigned)conn->guest_shut;
 
 	conn->guest_shut |= (uint8_t)news;
+	if (news & PACKET_NO_RECEIVE)
+		conn->starving = false;
 	return orders_for_shut(news) | settle(conn);
+}
+
+/* Room is known to the guest in time; looked at when bytes were passed on, and
+ * when the guest may have shrunk the window that this is measured by. */
+static void announce_if_due(struct conn *conn)
+{
+	if (!(conn->guest_shut & PACKET_NO_SEND) &&
+	    credit_update_due(&conn->credit))
+		conn->pending |= OWES_CREDIT_UPDATE;
 }
 
 static unsigned guest_data(struct conn *conn, uint32_t len)
@@ -177,6 +193,15 @@ static unsigned guest_data(struct conn *conn, uint32_t len)
 		return 0;
 	}
 	return CONN_DELIVER;
+}
+
+/* An answer does not show that the guest would have spoken by itself. */
+static void guest_updates(struct conn *conn)
+{
+	if (!conn->asked)
+		conn->peer_updates = true;
+	conn->asked = false;
+	announce_if_due(conn);
 }
 
 static unsigned input_host_pending(struct conn *conn, const struct packet *p)
@@ -219,7 +244,7 @@ static unsigned input_open(struct conn *conn, const struct packet *p)
 	case PACKET_RW:
 		return guest_data(conn, p->len);
 	case PACKET_CREDIT_UPDATE:
-		conn->peer_updates = true;
+		guest_updates(conn);
 		return 0;
 	case PACKET_CREDIT_REQUEST:
 		conn->pending |= OWES_CREDIT_UPDATE;
@@ -316,9 +341,7 @@ unsigned conn_delivered(struct conn *conn, uint32_t len)
 	credit_forwarded(&conn->credit, len);
 	if (conn->state != CONN_OPEN)
 		return 0;
-	if (!(conn->guest_shut & PACKET_NO_SEND) &&
-	    credit_update_due(&conn->credit))
-		conn->pending |= OWES_CREDIT_UPDATE;
+	announce_if_due(conn);
 	return settle(conn);
 }
 
@@ -344,10 +367,13 @@ uint32_t conn_may_send(const struct conn *conn)
 
 void conn_starved(struct conn *conn)
 {
-	if (conn->starving || conn->state != CONN_OPEN)
+	if (conn->starving || conn->state != CONN_OPEN ||
+	    (conn->guest_shut & PACKET_NO_RECEIVE) ||
+	    credit_room(&conn->credit))
 		return;
 	conn->starving = true;
-	if (!conn->peer_updates)
+	/* Linux announces bytes that it consumed, but not a few packets. */
+	if (!conn->peer_updates || !credit_packets(&conn->credit))
 		conn->pending |= OWES_CREDIT_REQUEST;
 }
 
@@ -418,6 +444,8 @@ bool conn_next_control(struct conn *conn, uint32_t guest_cid,
 		if (owed & replies[i].bit) {
 			conn->pending &= (uint8_t)~replies[i].bit;
 			out->op = replies[i].op;
+			if (out->op == PACKET_CREDIT_REQUEST)
+				conn->asked = true;
 			return true;
 		}
 	}

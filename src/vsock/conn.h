@@ -74,7 +74,8 @@ struct conn {
 	uint8_t host_shut;   /* PACKET_NO_*: what the host side renounced */
 	uint8_t told_shut;   /* the part of host_shut that the guest knows */
 	bool starving;	     /* data waits for credit */
-	bool peer_updates;   /* the guest was seen to send CREDIT_UPDATE */
+	bool peer_updates;   /* the guest sends CREDIT_UPDATE by itself */
+	bool asked;	     /* CREDIT_REQUEST was sent, the answer is awaited */
 	uint8_t deadline;    /* enum conn_deadline that the timer is armed for */
 	struct credit credit;
 	struct timer timer;  /* on one of the table's queues */
@@ -119,9 +120,9 @@ unsigned conn_guest_gone(struct conn *conn);
  * credit_packets(). 0 also while a reply must come first. */
 uint32_t conn_may_send(const struct conn *conn);
 
-/* There is data for the guest, but conn_may_send() is 0. A guest that was
- * never seen to send CREDIT_UPDATE is asked at once, any other only after
- * CONN_PROBE_MS without progress. */
+/* There is data for the guest, but conn_may_send() is 0. If for want of credit,
+ * the guest is asked: at once if it was never seen to update by itself, or
+ * packets are what is missing, else after CONN_PROBE_MS without progress. */
 void conn_starved(struct conn *conn);
 
 /* A control packet is owed / one that data must not overtake, and that it
