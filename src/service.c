@@ -302,6 +302,27 @@ static void run_turn(struct service *s)
 	resume_all(s);
 }
 
+/* Packets of the guest's would be taken if there were any. */
+static bool awaits_packets(const struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_TX]) &&
+	       !resets_full(&guest->resets);
+}
+
+/* Something for the guest waits for its receive buffers. */
+static bool awaits_buffers(const struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_RX]) && guest->rx_short;
+}
+
+static bool has_news(struct guest *guest)
+{
+	return (awaits_packets(guest) &&
+		virtq_available(&guest->queue[GUEST_TX].vq)) ||
+	       (awaits_buffers(guest) &&
+		virtq_available(&guest->queue[GUEST_RX].vq));
+}
+
 /* Something came, though no kick or report said so. */
 static bool look_around(struct service *s)
 {
@@ -311,9 +332,7 @@ static bool look_around(struct service *s)
 	for (at = s->awake.next; at != &s->awake; at = at->next) {
 		struct guest *guest = container_of(at, struct guest, awake);
 
-		if (!virtq_available(&guest->queue[GUEST_TX].vq) &&
-		    !(guest->rx_short &&
-		      virtq_available(&guest->queue[GUEST_RX].vq)))
+		if (!has_news(guest))
 			continue;
 		guest_wake(guest);
 		found = true;
@@ -349,9 +368,9 @@ static void fall_asleep(struct guest *guest)
 
 	if (!(tx->polled && tx->vq.live) && !(rx->polled && rx->vq.live))
 		list_remove(&guest->awake);
-	if (tx->vq.live && virtq_kicks_on(&tx->vq))
+	if (awaits_packets(guest) && virtq_kicks_on(&tx->vq))
 		guest_wake(guest);
-	if (guest->rx_short && rx->vq.live && virtq_kicks_on(&rx->vq))
+	if (awaits_buffers(guest) && virtq_kicks_on(&rx->vq))
 		guest_wake(guest);
 }
 
