@@ -161,9 +161,8 @@ static uint32_t perform(struct conn *conn, const struct row *row)
 		ck_assert(!conn_has_control(conn));
 		return conn_next_control(conn, GUEST_CID, &p);
 	case STATE:
-		ck_assert_str_eq(
-			conn_state_name((enum conn_state)conn->state),
-			conn_state_name((enum conn_state)row->arg));
+		ck_assert_str_eq(conn_state_name((enum conn_state)conn->state),
+				 conn_state_name((enum conn_state)row->arg));
 		return NONE;
 	case DUE:
 		ck_assert_int_eq(conn_due(conn), row->arg);
@@ -194,8 +193,8 @@ void conn_flow(const struct flow *flow)
 				row->arg);
 		else
 			got = perform(&flow_conn, row);
-		ck_assert_msg(got == row->result,
-			      "%s, row %ld: %#x, not %#x", flow->name,
-			      (long)(row - flow->rows) + 1, got, row->result);
+		ck_assert_msg(got == row->result, "%s, row %ld: %#x, not %#x",
+			      flow->name, (long)(row - flow->rows) + 1, got,
+			      row->result);
 	}
 }

@@ -44,7 +44,7 @@ enum what {
 	GUEST_CONSUMED, /* ARG bytes in all */
 	/* Facts; RESULT is orders. */
 	CONNECTED,
-	ENDED,	/* ARG: hung up */
+	ENDED, /* ARG: hung up */
 	DEAF,
 	DELIVERED, /* ARG bytes */
 	TIMED_OUT,
@@ -67,7 +67,10 @@ struct row {
 	uint32_t arg;
 	uint32_t result;
 };
-#define T(what, arg, result) { what, arg, result }
+#define T(what, arg, result)      \
+	{                         \
+		what, arg, result \
+	}
 
 #define ROWS 26
 

@@ -6,6 +6,7 @@
 
 #define BOTH (END_WRITES | END_READS)
 
+/* clang-format off */
 static const struct flow begins[] = {
 	{ "guest connects", FROM_GUEST, {
 		T(STATE, CONN_HOST_PENDING, 0),
@@ -81,7 +82,9 @@ static const struct flow begins[] = {
 		T(SILENT, 0, 0),
 		T(FINISHED, 0, true) } },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct flow ends[] = {
 	{ "guest half-closes", OPENED, {
 		T(IN_RW, 100, DELIVER),
@@ -246,6 +249,7 @@ static const struct flow ends[] = {
 		T(SILENT, 0, 0),
 		T(FINISHED, 0, true) } },
 };
+/* clang-format on */
 
 START_TEST(begin)
 {

@@ -6,6 +6,7 @@
 
 #define KIB 1024u
 
+/* clang-format off */
 static const struct flow telling[] = {
 	{ "a question is answered once", OPENED, {
 		T(IN_CREDIT_REQUEST, 0, NONE),
@@ -77,7 +78,9 @@ static const struct flow telling[] = {
 		T(IN_RW, 100, DELIVER),
 		T(IN_RW, 1, HANG_UP) } },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct flow asking[] = {
 	{ "data waits for credit", OPENED, {
 		T(SEND, 60000, 0),
@@ -214,6 +217,7 @@ static const struct flow asking[] = {
 		T(IN_RST, 0, HANG_UP),
 		T(SILENT, 0, 0) } },
 };
+/* clang-format on */
 
 START_TEST(tells)
 {

@@ -15,9 +15,18 @@ struct outcome {
 	enum packet_op owed;
 };
 
-#define DIES { CONN_CLOSED, HANG_UP, RST }
-#define ENDS_QUIETLY { CONN_CLOSED, HANG_UP, QUIET }
-#define STAYS(state) { state, NONE, QUIET }
+#define DIES                              \
+	{                                 \
+		CONN_CLOSED, HANG_UP, RST \
+	}
+#define ENDS_QUIETLY                        \
+	{                                   \
+		CONN_CLOSED, HANG_UP, QUIET \
+	}
+#define STAYS(state)               \
+	{                          \
+		state, NONE, QUIET \
+	}
 
 static const struct {
 	enum packet_op op;
@@ -39,6 +48,7 @@ static const struct {
 };
 #define INPUTS ARRAY_SIZE(inputs)
 
+/* clang-format off */
 static const struct outcome after_input[STARTS][INPUTS] = {
 	[FROM_GUEST] = {
 		DIES,
@@ -99,6 +109,7 @@ static const struct outcome after_input[STARTS][INPUTS] = {
 		STAYS(CONN_CLOSED),
 	},
 };
+/* clang-format on */
 
 /* All that can happen but packets. */
 static unsigned aborts(struct conn *c)
@@ -149,6 +160,7 @@ static unsigned (*const facts[])(struct conn *) = {
 };
 #define FACTS ARRAY_SIZE(facts)
 
+/* clang-format off */
 static const struct outcome after_fact[STARTS][FACTS] = {
 	[FROM_GUEST] = {
 		DIES, ENDS_QUIETLY, DIES,
@@ -193,6 +205,7 @@ static const struct outcome after_fact[STARTS][FACTS] = {
 		STAYS(CONN_CLOSED), STAYS(CONN_CLOSED),
 	},
 };
+/* clang-format on */
 
 static const enum conn_deadline deadlines[CONN_STATES] = {
 	[CONN_HOST_PENDING] = CONN_CONNECT_DEADLINE,
@@ -222,8 +235,8 @@ static void expect(struct conn *conn, unsigned orders,
 			 conn_state_name(expected->state));
 	ck_assert_uint_eq(orders, expected->orders);
 	ck_assert_int_eq(conn_due(conn), deadlines[conn->state]);
-	ck_assert(conn_finished(conn) == (conn->state == CONN_CLOSED &&
-					  expected->owed == QUIET));
+	ck_assert(conn_finished(conn) ==
+		  (conn->state == CONN_CLOSED && expected->owed == QUIET));
 	if (conn->state != CONN_OPEN)
 		ck_assert_uint_eq(conn_may_send(conn), 0);
 	expect_owed(conn, expected->owed);

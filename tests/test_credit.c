@@ -6,17 +6,17 @@
 
 enum step_kind {
 	END,
-	PEER,	     /* says: a = buf_alloc, b = fwd_cnt; is it honest? */
-	SEND,	     /* a packet of a bytes */
-	MANY,	     /* a packets of b bytes */
-	ROOM,	     /* what may be sent: bytes */
-	PACKETS,     /* packets */
-	RECEIVE,     /* a bytes; was it granted? */
-	FORWARD,     /* a bytes */
-	HELD,	     /* bytes */
-	DUE,	     /* should the peer be told? */
+	PEER,	 /* says: a = buf_alloc, b = fwd_cnt; is it honest? */
+	SEND,	 /* a packet of a bytes */
+	MANY,	 /* a packets of b bytes */
+	ROOM,	 /* what may be sent: bytes */
+	PACKETS, /* packets */
+	RECEIVE, /* a bytes; was it granted? */
+	FORWARD, /* a bytes */
+	HELD,	 /* bytes */
+	DUE,	 /* should the peer be told? */
 	ANNOUNCE,
-	GRANT,	     /* the peer's view: bytes that it may still send */
+	GRANT, /* the peer's view: bytes that it may still send */
 };
 
 struct step {
@@ -28,6 +28,7 @@ struct step {
 #define KIB 1024u
 #define STEPS 24
 
+/* clang-format off */
 static const struct step flows[][STEPS] = {
 	/* Room is what was announced less what is under way. */
 	{ { ROOM, 0, 0, 0 },	      { PEER, 1000, 0, 1 },
@@ -114,6 +115,7 @@ static const struct step flows[][STEPS] = {
 	  { DUE, 0, 0, 0 },	 { FORWARD, 1, 0, 0 },	{ DUE, 0, 0, 1 },
 	  { ANNOUNCE, 0, 0, 0 }, { DUE, 0, 0, 0 } },
 };
+/* clang-format on */
 
 static struct credit credit;
 
@@ -173,10 +175,17 @@ static uint32_t perform(const struct step *s, uint32_t base)
 
 /* The same from 0, and with the wrap at every place of the flow. */
 static const uint32_t bases[] = {
-	0,	     UINT32_MAX,	 UINT32_MAX - 9,
-	UINT32_MAX - 1000, 0u - 2000,	 0u - 35 * KIB,
-	0u - 64 * KIB, 0u - 128 * KIB,	 0u - 256 * KIB,
-	1u << 31,    (1u << 31) - 1000,
+	0,
+	UINT32_MAX,
+	UINT32_MAX - 9,
+	UINT32_MAX - 1000,
+	0u - 2000,
+	0u - 35 * KIB,
+	0u - 64 * KIB,
+	0u - 128 * KIB,
+	0u - 256 * KIB,
+	1u << 31,
+	(1u << 31) - 1000,
 };
 
 START_TEST(flows_as_written)

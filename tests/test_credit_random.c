@@ -37,8 +37,7 @@ static uint32_t limit_of(uint32_t buf_alloc)
 
 static void peer_tells(uint64_t fwd, uint32_t buf_alloc, bool honest)
 {
-	bool taken = credit_from_peer(&credit, buf_alloc,
-				      base + (uint32_t)fwd);
+	bool taken = credit_from_peer(&credit, buf_alloc, base + (uint32_t)fwd);
 
 	ck_assert(taken == honest);
 }
@@ -122,11 +121,16 @@ static void expect_all_back(void)
 static const struct {
 	uint32_t base, buf_alloc, most; /* bytes a packet */
 } walks[] = {
-	{ 0, 256 * 1024, 65536 },	{ 0u - 3000000, 256 * 1024, 4096 },
-	{ 0u - 50000, 256 * 1024, 129 }, { 7, 640 * 7, 200 },
-	{ 0u - 1000, 640 * 8, 50 },	{ 0u - 1000, 640 * 17, 50 },
-	{ 0u - 9999, 1, 1 },		{ 5, 128, 64 },
-	{ 0u - 100000, 1 << 20, 300 },	{ 1u << 31, 100000, 1000 },
+	{ 0, 256 * 1024, 65536 },
+	{ 0u - 3000000, 256 * 1024, 4096 },
+	{ 0u - 50000, 256 * 1024, 129 },
+	{ 7, 640 * 7, 200 },
+	{ 0u - 1000, 640 * 8, 50 },
+	{ 0u - 1000, 640 * 17, 50 },
+	{ 0u - 9999, 1, 1 },
+	{ 5, 128, 64 },
+	{ 0u - 100000, 1 << 20, 300 },
+	{ 1u << 31, 100000, 1000 },
 };
 
 START_TEST(any_peer)
@@ -148,9 +152,9 @@ START_TEST(any_peer)
 				peer_tells(peer.sent + 1 + below(1u << 30),
 					   peer.buf_alloc, false);
 			else if (peer.told)
-				peer_tells(peer.told - 1 - below(
-					(uint32_t)peer.told), peer.buf_alloc,
-					true);
+				peer_tells(peer.told - 1 -
+						   below((uint32_t)peer.told),
+					   peer.buf_alloc, true);
 			check_room();
 		}
 		peer.buf_alloc = walks[_i].buf_alloc;
