@@ -45,7 +45,7 @@ class Session:
         self.series = series
         self.engine = engine
         self.accel = accel
-        self.folder = tempfile.mkdtemp(prefix="uv-")
+        self.folder = tempfile.mkdtemp(prefix="uvg-")
         self.device = os.path.join(self.folder, "vm.sock")
         self.uds = os.path.join(self.folder, "vm.vsock")
         self.daemon = None
