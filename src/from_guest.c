@@ -356,6 +356,18 @@ static void accepted(struct turn *turn, struct turn_send *send, uint32_t n)
 	link_refresh(link);
 }
 
+/* The send read guest memory whose file shrank. The queue breaks, and with it
+ * go the joined connections; an older backlog is not touched by that. */
+static void memory_gone(struct link *link)
+{
+	virtq_break(&link->guest->queue[GUEST_TX].vq,
+		    "the guest's memory is gone");
+	if (backlog_len(&link->backlog))
+		ring_watch_writable(link->guest->loop->ring, &link->watch);
+	link_drained(link);
+	link_refresh(link);
+}
+
 void from_guest_finish(struct turn *turn)
 {
 	struct turn_send *send;
@@ -371,8 +383,7 @@ void from_guest_finish(struct turn *turn)
 		if (n >= 0)
 			accepted(turn, send, (uint32_t)n);
 		else if (n == -EFAULT)
-			virtq_break(&send->link->guest->queue[GUEST_TX].vq,
-				    "the guest's memory is gone");
+			memory_gone(send->link);
 		else
 			link_deaf(send->link);
 	}

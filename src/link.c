@@ -84,6 +84,8 @@ static void on_event(struct ring_watch *watch, int events)
 
 	if (events & (POLLIN | POLLHUP | POLLRDHUP | POLLERR))
 		link->readable = true;
+	if (events & (POLLHUP | POLLRDHUP))
+		link->half_closed = true;
 	if (events & POLLHUP)
 		link->hung_up = true;
 	if (link->phase == LINK_GREETING) {

@@ -47,7 +47,8 @@ struct link {
 	uint8_t burst;		 /* receive buffers to offer next time */
 	uint8_t logged_state;	 /* enum conn_state that was logged last */
 	bool readable;		 /* a read may find bytes or the end */
-	bool hung_up;		 /* POLLHUP was reported */
+	bool half_closed;	 /* POLLRDHUP was reported: its data ends */
+	bool hung_up;		 /* POLLHUP was reported: it is gone */
 	bool end_writes;	 /* shutdown(SHUT_WR) after the backlog */
 	bool hang_up;		 /* close after the backlog */
 };

@@ -144,7 +144,8 @@ static int read_line(struct link *link)
 	if (len < 0)
 		return len;
 	if (!len)
-		return n < HANDSHAKE_LINE_MAX && !link->hung_up ? 0 : -EPROTO;
+		return n < HANDSHAKE_LINE_MAX && !link->half_closed ? 0
+								    : -EPROTO;
 	if (consume(link->fd, (size_t)len) < 0)
 		return -EPROTO;
 	return connect_guest(link, port);

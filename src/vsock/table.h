@@ -13,8 +13,12 @@
 
 struct conn;
 
-/* Host ports given to connections that host programs ask for. */
-#define TABLE_PORT_MIN 1024u
+/*
+ * Host ports given to connections that host programs ask for. Always five
+ * digits, so that "OK <port>\n" has nine bytes: there are programs that read
+ * exactly so many (systemd's ssh proxy).
+ */
+#define TABLE_PORT_MIN 10000u
 #define TABLE_PORT_MAX 65535u
 
 /* Connections of one guest at the most. */
