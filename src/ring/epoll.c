@@ -93,8 +93,19 @@ static void epoll_watch_writable(struct ring *ring, struct ring_watch *watch)
 	control(ring, EPOLL_CTL_MOD, watch);
 }
 
+/* The watch's memory may be gone before what was fetched is reported. */
+static void forget_fetched(struct epoll_ring *e, const struct ring_watch *watch)
+{
+	unsigned i;
+
+	for (i = 0; i < e->fetched; i++)
+		if (e->events[i].data.ptr == watch)
+			e->events[i].data.ptr = NULL;
+}
+
 static void epoll_unwatch(struct ring *ring, struct ring_watch *watch)
 {
+	forget_fetched(epoll_of(ring), watch);
 	if (watch->readable_armed)
 		control(ring, EPOLL_CTL_DEL, watch);
 	watch->readable_armed = false;
@@ -127,8 +138,7 @@ static void report(struct ring *ring, const struct epoll_event *event)
 {
 	struct ring_watch *watch = event->data.ptr;
 
-	/* It may have been stopped since the event was fetched. */
-	if (!watch->done)
+	if (!watch) /* stopped since the event was fetched */
 		return;
 	if (watch->accepting) {
 		accept_all(ring, watch);

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Who is told what happened to which descriptor, with each engine. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "ring_fixture.h"
+#include "suite.h"
+
+static int pair[2] = { -1, -1 };
+static struct eye eye;
+
+static bool begin(int engine)
+{
+	make_pair(pair);
+	return ring_start(engine);
+}
+
+static void finish(void)
+{
+	eye_close(&eye);
+	ring_stop();
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+}
+
+START_TEST(unknown_engine)
+{
+	const char *why = NULL;
+
+	errno = 0;
+	ck_assert_ptr_null(ring_open("kqueue", &why));
+	ck_assert_ptr_nonnull(why);
+	ck_assert_int_ne(errno, 0);
+	ring_close(NULL);
+}
+END_TEST
+
+START_TEST(readable_edges)
+{
+	if (!begin(_i))
+		return;
+	eye_open(&eye, pair[0]);
+	settle();
+	ck_assert_uint_eq(eye.reports, 0);
+	for (unsigned i = 1; i <= 5; i++) {
+		eye.reports = 0;
+		put(pair[1], "abc", 3);
+		wait_reports(&eye, 1);
+		ck_assert(eye.last & POLLIN);
+		ck_assert_int_eq(drain(pair[0]), 3);
+		settle();
+	}
+	/* Nothing new, nothing to say, even if something is left. */
+	put(pair[1], "abc", 3);
+	wait_reports(&eye, 1);
+	settle();
+	eye.reports = 0;
+	ck_assert_uint_eq(ring_wait(ring, 20), 0);
+	put(pair[1], "d", 1);
+	wait_reports(&eye, 1);
+	finish();
+}
+END_TEST
+
+START_TEST(what_was_there_before)
+{
+	if (!begin(_i))
+		return;
+	put(pair[1], "abc", 3);
+	eye_open(&eye, pair[0]);
+	wait_bits(&eye, POLLIN);
+	finish();
+}
+END_TEST
+
+START_TEST(end_of_stream)
+{
+	if (!begin(_i))
+		return;
+	eye_open(&eye, pair[0]);
+	settle();
+	ck_assert_int_eq(shutdown(pair[1], SHUT_WR), 0);
+	wait_bits(&eye, POLLRDHUP);
+	ck_assert(!(eye.all & POLLHUP));
+	ck_assert_int_eq(drain(pair[0]), -1);
+	settle();
+	fd_close(&pair[1]);
+	wait_bits(&eye, POLLHUP);
+	finish();
+}
+END_TEST
+
+/* Takes what fits into the socket. */
+static void fill(int fd)
+{
+	static const char bytes[65536];
+
+	while (write(fd, bytes, sizeof(bytes)) > 0)
+		continue;
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+START_TEST(writable_again)
+{
+	if (!begin(_i))
+		return;
+	fill(pair[0]);
+	eye_open(&eye, pair[0]);
+	for (unsigned i = 0; i < 3; i++) {
+		ring_watch_writable(ring, &eye.watch);
+		ring_watch_writable(ring, &eye.watch); /* freely */
+		settle();
+		ck_assert(!(eye.all & POLLOUT));
+		ck_assert_int_gt(drain(pair[1]), 0);
+		wait_bits(&eye, POLLOUT);
+		settle();
+		eye.all = 0;
+		/* Once only. */
+		fill(pair[0]);
+		ck_assert_int_gt(drain(pair[1]), 0);
+		settle();
+		ck_assert(!(eye.all & POLLOUT));
+		fill(pair[0]);
+	}
+	finish();
+}
+END_TEST
+
+START_TEST(writable_at_once)
+{
+	if (!begin(_i))
+		return;
+	eye_open(&eye, pair[0]);
+	ring_watch_writable(ring, &eye.watch);
+	wait_bits(&eye, POLLOUT);
+	/* The reader's report comes beside it. */
+	put(pair[1], "a", 1);
+	wait_bits(&eye, POLLIN);
+	finish();
+}
+END_TEST
+
+START_TEST(writable_because_nobody_reads)
+{
+	if (!begin(_i))
+		return;
+	fill(pair[0]);
+	eye_open(&eye, pair[0]);
+	settle();
+	eye.all = 0;
+	ring_watch_writable(ring, &eye.watch);
+	fd_close(&pair[1]);
+	wait_bits(&eye, POLLHUP);
+	wait_bits(&eye, POLLOUT | POLLERR | POLLHUP);
+	finish();
+}
+END_TEST
+
+/* A front end's kicks are never read off. */
+START_TEST(eventfd_that_nobody_reads)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | (_i ? EFD_NONBLOCK : 0));
+
+	if (!begin(_i))
+		return;
+	eye_open(&eye, fd);
+	settle();
+	ck_assert_uint_eq(eye.reports, 0);
+	for (unsigned i = 0; i < 100; i++) {
+		eye.reports = 0;
+		eventfd_signal(fd);
+		wait_reports(&eye, 1);
+		settle();
+	}
+	eye.reports = 0;
+	ck_assert_uint_eq(ring_wait(ring, 20), 0);
+	finish();
+	fd_close(&fd);
+}
+END_TEST
+
+START_TEST(nothing_after_unwatch)
+{
+	if (!begin(_i))
+		return;
+	eye_open(&eye, pair[0]);
+	ring_watch_writable(ring, &eye.watch);
+	settle();
+	/* Something is on its way to be reported, and then is not wanted. */
+	put(pair[1], "abc", 3);
+	ring_has_events(ring);
+	ring_unwatch(ring, &eye.watch);
+	ring_unwatch(ring, &eye.watch); /* harmless */
+	eye.reports = 0;
+	fd_close(&pair[0]);
+	settle();
+	ck_assert_uint_eq(eye.reports, 0);
+	ck_assert_int_eq(eye.watch.fd, -1);
+	finish();
+	ck_assert_uint_eq(eye.reports, 0);
+}
+END_TEST
+
+START_TEST(unwatched_before_it_began)
+{
+	if (!begin(_i))
+		return;
+	for (unsigned i = 0; i < 3; i++) {
+		eye_open(&eye, pair[0]);
+		ring_watch_writable(ring, &eye.watch);
+		eye_close(&eye);
+		ck_assert_uint_eq(eye.reports, 0);
+	}
+	finish();
+}
+END_TEST
+
+/*
+ * What was fetched by a look ahead must not reach a watch whose memory was
+ * freed meanwhile, as it may be once it is not busy.
+ */
+START_TEST(freed_between_look_and_report)
+{
+	struct eye *gone = malloc(sizeof(*gone));
+
+	if (!begin(_i))
+		return;
+	ck_assert_ptr_nonnull(gone);
+	eye_open(&eye, pair[1]);
+	eye_open(gone, pair[0]);
+	settle();
+	put(pair[1], "abc", 3);
+	ring_has_events(ring);
+	ring_unwatch(ring, &gone->watch);
+	while (ring_watch_busy(&gone->watch))
+		ring_wait(ring, 10);
+	memset(gone, 0xee, sizeof(*gone));
+	free(gone);
+	settle();
+	finish();
+}
+END_TEST
+
+/* The same memory for another descriptor, while the ring still holds on to
+ * the first. */
+START_TEST(started_again_at_once)
+{
+	int other[2];
+
+	if (!begin(_i))
+		return;
+	make_pair(other);
+	eye_open(&eye, pair[0]);
+	settle();
+	for (unsigned i = 0; i < 20; i++) {
+		int *from = i & 1 ? pair : other;
+
+		ring_unwatch(ring, &eye.watch);
+		ck_assert_int_eq(
+			ring_watch(ring, &eye.watch, from[0], eye_sees), 0);
+		settle();
+		eye.all = 0;
+		put(i & 1 ? other[1] : pair[1], "old", 3);
+		settle();
+		ck_assert_int_eq(eye.all, 0);
+		put(from[1], "new", 3);
+		wait_bits(&eye, POLLIN);
+		drain(pair[0]);
+		drain(other[0]);
+		settle();
+	}
+	finish();
+	ck_assert_uint_eq(eye.watch.in_flight, 0);
+	fd_close(&other[0]);
+	fd_close(&other[1]);
+}
+END_TEST
+
+/* A report may stop any watch, its own as well. */
+static struct eye *victim;
+
+static void stops_victim(struct ring_watch *watch, int what)
+{
+	eye_sees(watch, what);
+	ring_unwatch(ring, &victim->watch);
+}
+
+START_TEST(stopped_by_a_report)
+{
+	struct eye other;
+
+	if (!begin(_i))
+		return;
+	for (unsigned own = 0; own < 2; own++) {
+		victim = own ? &eye : &other;
+		eye_open(&eye, pair[0]);
+		eye_open(&other, pair[1]);
+		eye.watch.done = stops_victim;
+		settle();
+		put(pair[1], "a", 1);
+		wait_reports(&eye, 1);
+		put(pair[0], "a", 1);
+		put(pair[1], "a", 1);
+		settle();
+		ck_assert_uint_eq(own ? eye.reports : other.reports, own);
+		drain(pair[0]);
+		drain(pair[1]);
+		eye_close(&other);
+		eye_close(&eye);
+	}
+	finish();
+}
+END_TEST
+
+START_TEST(time_outs)
+{
+	uint64_t begun = clock_ms();
+
+	if (!begin(_i))
+		return;
+	eye_open(&eye, pair[0]);
+	settle();
+	begun = clock_ms();
+	ck_assert_uint_eq(ring_wait(ring, 0), 0);
+	ck_assert_uint_eq(ring_wait(ring, 30), 0);
+	ck_assert_uint_ge(clock_ms() - begun + 1, 30);
+	ck_assert_uint_eq(ring_wait(ring, 1), 0);
+	ck_assert_uint_eq(ring_wait(ring, 1100), 0); /* with whole seconds */
+	ck_assert_uint_ge(clock_ms() - begun + 1, 1130);
+	put(pair[1], "a", 1);
+	ck_assert_uint_eq(ring_wait(ring, -1), 1);
+	finish();
+}
+END_TEST
+
+START_TEST(a_look_ahead)
+{
+	uint64_t until = clock_ms() + PATIENCE_MS;
+
+	if (!begin(_i))
+		return;
+	eye_open(&eye, pair[0]);
+	settle();
+	ck_assert(!ring_has_events(ring));
+	put(pair[1], "a", 1);
+	while (!ring_has_events(ring))
+		ck_assert_uint_lt(clock_ms(), until);
+	ck_assert_uint_eq(eye.reports, 0);
+	ck_assert(ring_has_events(ring));
+	ck_assert_uint_eq(ring_wait(ring, 0), 1);
+	ck_assert_uint_eq(eye.reports, 1);
+	ck_assert(!ring_has_events(ring));
+	finish();
+}
+END_TEST
+
+START_TEST(not_a_descriptor)
+{
+	if (!begin(_i))
+		return;
+	eye_init(&eye);
+	if (ring_watch(ring, &eye.watch, 9999, eye_sees)) {
+		ck_assert(!ring_watch_started(&eye.watch));
+		ck_assert_int_eq(eye.watch.fd, -1);
+	} else {
+		wait_bits(&eye, POLLERR);
+	}
+	finish();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ring");
+	TCase *c = tcase_create("ring");
+
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, unknown_engine);
+	tcase_add_loop_test(c, readable_edges, 0, ENGINES);
+	tcase_add_loop_test(c, what_was_there_before, 0, ENGINES);
+	tcase_add_loop_test(c, end_of_stream, 0, ENGINES);
+	tcase_add_loop_test(c, writable_again, 0, ENGINES);
+	tcase_add_loop_test(c, writable_at_once, 0, ENGINES);
+	tcase_add_loop_test(c, writable_because_nobody_reads, 0, ENGINES);
+	tcase_add_loop_test(c, eventfd_that_nobody_reads, 0, ENGINES);
+	tcase_add_loop_test(c, nothing_after_unwatch, 0, ENGINES);
+	tcase_add_loop_test(c, unwatched_before_it_began, 0, ENGINES);
+	tcase_add_loop_test(c, freed_between_look_and_report, 0, ENGINES);
+	tcase_add_loop_test(c, started_again_at_once, 0, ENGINES);
+	tcase_add_loop_test(c, stopped_by_a_report, 0, ENGINES);
+	tcase_add_loop_test(c, time_outs, 0, ENGINES);
+	tcase_add_loop_test(c, a_look_ahead, 0, ENGINES);
+	tcase_add_loop_test(c, not_a_descriptor, 0, ENGINES);
+	suite_add_tcase(suite, c);
+	return suite_run(suite);
+}
