@@ -17,7 +17,7 @@
 #ifdef DEBUG_ASSERTIONS
 #define debug_assert(cond) assert(cond)
 #else
-#define debug_assert(cond) ((void)sizeof(cond))
+#define debug_assert(cond) ((void)(0 && (cond)))
 #endif
 
 #define likely(cond) __builtin_expect(!!(cond), 1)

@@ -14,8 +14,10 @@
 static struct sockaddr_un address(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	size_t length = strlen(path);
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	need(length < sizeof(a.sun_path), "a shorter path");
+	memcpy(a.sun_path, path, length);
 	return a;
 }
 
