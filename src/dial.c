@@ -30,8 +30,7 @@ static int port_address(const struct guest *guest, uint32_t port,
 
 static int open_socket(void)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-			0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -42,8 +41,7 @@ static int try_connect(int fd, const struct sockaddr_un *addr)
 	int ret;
 
 	do {
-		ret = connect(fd, (const struct sockaddr *)addr,
-			      sizeof(*addr));
+		ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
 	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : 0;
 }

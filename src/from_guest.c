@@ -65,15 +65,13 @@ static bool extend_piece(struct turn *turn, const struct turn_send *send,
 }
 
 /* The COUNT segments behind those in use belong to SEND. */
-static void add_piece(struct turn *turn, struct turn_send *send,
-		      uint32_t count)
+static void add_piece(struct turn *turn, struct turn_send *send, uint32_t count)
 {
 	uint16_t at = (uint16_t)turn->npieces;
 
 	if (!extend_piece(turn, send, count)) {
-		turn->pieces[turn->npieces++] = (struct piece){
-			turn->nsegments, count, TURN_NO_PIECE
-		};
+		turn->pieces[turn->npieces++] =
+			(struct piece){ turn->nsegments, count, TURN_NO_PIECE };
 		if (send->last_piece == TURN_NO_PIECE)
 			send->first_piece = at;
 		else
@@ -106,8 +104,8 @@ static uint32_t trim_to_payload(struct chain *chain, size_t len)
 }
 
 /* False: the connection has as much staged as one send should move. */
-static bool deliver(struct turn *turn, struct link *link,
-		    struct chain *chain, uint32_t len)
+static bool deliver(struct turn *turn, struct link *link, struct chain *chain,
+		    uint32_t len)
 {
 	struct turn_send *send;
 
@@ -121,8 +119,7 @@ static bool deliver(struct turn *turn, struct link *link,
 
 static struct link *find_link(struct guest *guest, const struct packet *p)
 {
-	struct conn *conn =
-		table_find(&guest->conns, p->dst_port, p->src_port);
+	struct conn *conn = table_find(&guest->conns, p->dst_port, p->src_port);
 
 	return conn ? link_of(conn) : NULL;
 }
@@ -347,7 +344,7 @@ static void accepted(struct turn *turn, struct turn_send *send, uint32_t n)
 	debug_assert(credit_held(&link->conn.credit) >= n);
 	orders |= conn_delivered(&link->conn, n);
 	debug_assert(credit_held(&link->conn.credit) ==
-		     backlog_len(&link->backlog) ||
+			     backlog_len(&link->backlog) ||
 		     link->conn.state == CONN_CLOSED);
 	if (backlog_len(&link->backlog))
 		ring_watch_writable(link->guest->loop->ring, &link->watch);

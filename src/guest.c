@@ -28,8 +28,8 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 		return NULL;
 	guest->config = config;
 	guest->loop = loop;
-	snprintf(guest->label, sizeof(guest->label), "%.30s[%u]",
-		 config->name, config->guest_cid);
+	snprintf(guest->label, sizeof(guest->label), "%.30s[%u]", config->name,
+		 config->guest_cid);
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_init(&guest->queue[i]);
 	table_init(&guest->conns, random_secret(guest));

@@ -63,8 +63,8 @@ struct guest {
 	bool rx_short; /* something waits for the guest's RX buffers */
 	bool broken;   /* a broken queue was seen and dealt with */
 
-	struct list active;   /* on the loop's list while it has work */
-	struct list awake;    /* on the service's while kicks are suppressed */
+	struct list active; /* on the loop's list while it has work */
+	struct list awake;  /* on the service's while kicks are suppressed */
 	struct log_limit limit_guest; /* what the guest can cause */
 	struct log_limit limit_host;  /* what host programs can cause */
 };
@@ -84,17 +84,17 @@ bool guest_running(const struct guest *guest);
 void guest_wake(struct guest *guest);
 
 /* A line prefixed with the VM's name and CID. */
-#define guest_log(guest, level, ...)                              \
-	do {                                                      \
-		if (log_on(level))                                \
+#define guest_log(guest, level, ...)                                  \
+	do {                                                          \
+		if (log_on(level))                                    \
 			log_line(level, (guest)->label, __VA_ARGS__); \
 	} while (0)
 
 /* The same, limited in number: for what a guest or host program can cause. */
-#define guest_log_limited(guest, limit, level, ...)                         \
-	do {                                                                \
+#define guest_log_limited(guest, limit, level, ...)                          \
+	do {                                                                 \
 		if (log_on(level) && log_allow(&(guest)->limit, clock_ms())) \
-			log_line(level, (guest)->label, __VA_ARGS__);       \
+			log_line(level, (guest)->label, __VA_ARGS__);        \
 	} while (0)
 
 #endif

@@ -129,8 +129,7 @@ static void close_socket(struct link *link)
 
 static bool flushed(const struct link *link)
 {
-	return link->staged == LINK_NOT_STAGED &&
-	       !backlog_len(&link->backlog);
+	return link->staged == LINK_NOT_STAGED && !backlog_len(&link->backlog);
 }
 
 void link_drained(struct link *link)

@@ -41,16 +41,16 @@ struct link {
 	struct list host_node;	 /* flushing or knocking list */
 	struct timer timer;	 /* greeting or dialing */
 	struct backlog backlog;
-	int fd;			 /* the host socket, or -1 */
-	uint16_t staged;	 /* this turn's send, or LINK_NOT_STAGED */
-	uint8_t phase;		 /* enum link_phase */
-	uint8_t burst;		 /* receive buffers to offer next time */
-	uint8_t logged_state;	 /* enum conn_state that was logged last */
-	bool readable;		 /* a read may find bytes or the end */
-	bool half_closed;	 /* POLLRDHUP was reported: its data ends */
-	bool hung_up;		 /* POLLHUP was reported: it is gone */
-	bool end_writes;	 /* shutdown(SHUT_WR) after the backlog */
-	bool hang_up;		 /* close after the backlog */
+	int fd;		      /* the host socket, or -1 */
+	uint16_t staged;      /* this turn's send, or LINK_NOT_STAGED */
+	uint8_t phase;	      /* enum link_phase */
+	uint8_t burst;	      /* receive buffers to offer next time */
+	uint8_t logged_state; /* enum conn_state that was logged last */
+	bool readable;	      /* a read may find bytes or the end */
+	bool half_closed;     /* POLLRDHUP was reported: its data ends */
+	bool hung_up;	      /* POLLHUP was reported: it is gone */
+	bool end_writes;      /* shutdown(SHUT_WR) after the backlog */
+	bool hang_up;	      /* close after the backlog */
 };
 
 /* SO_SNDBUF of host sockets: the most that needs no privilege by default;

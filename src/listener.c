@@ -50,8 +50,7 @@ static void pause_accepting(struct listener *listener, int err)
 
 static void on_accept(struct ring_watch *watch, int fd)
 {
-	struct listener *listener =
-		container_of(watch, struct listener, watch);
+	struct listener *listener = container_of(watch, struct listener, watch);
 
 	if (fd < 0)
 		pause_accepting(listener, fd);
@@ -183,8 +182,8 @@ void listener_resume(struct listener *listener)
 	if (!timer_armed(&listener->timer))
 		return;
 	timer_disarm(&listener->timer);
-	ring_accept(listener->guest->loop->ring, &listener->watch,
-		    listener->fd, on_accept);
+	ring_accept(listener->guest->loop->ring, &listener->watch, listener->fd,
+		    on_accept);
 }
 
 void listener_resume_due(struct loop *loop, uint64_t now_ms)

@@ -33,8 +33,7 @@ void resets_add(struct resets *resets, const struct packet *packet)
 		};
 }
 
-bool resets_take(struct resets *resets, uint32_t guest_cid,
-		 struct packet *out)
+bool resets_take(struct resets *resets, uint32_t guest_cid, struct packet *out)
 {
 	const struct reset *reset;
 

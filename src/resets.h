@@ -40,7 +40,6 @@ static inline bool resets_full(const struct resets *resets)
 void resets_add(struct resets *resets, const struct packet *packet);
 
 /* The oldest, as a packet to GUEST_CID. False: none is owed. */
-bool resets_take(struct resets *resets, uint32_t guest_cid,
-		 struct packet *out);
+bool resets_take(struct resets *resets, uint32_t guest_cid, struct packet *out);
 
 #endif

@@ -46,7 +46,7 @@ struct service {
 	const struct config *config;
 	struct loop loop;
 	struct vm *vms;
-	unsigned nvms;	    /* opened */
+	unsigned nvms;	       /* opened */
 	struct guest **served; /* in this turn, room for all */
 	unsigned nserved;
 	struct list awake; /* guests whose kicks are suppressed */

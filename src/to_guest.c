@@ -65,8 +65,8 @@ static struct turn_buffer *take_buffer(struct guest *guest, struct turn *turn)
 	if (turn->nbuffers == TURN_BUFFERS ||
 	    turn->nrx_segments >= TURN_BUFFER_SEGMENTS)
 		return NULL;
-	if (take_chain(guest, turn->rx_segments + turn->nrx_segments,
-		       buffer) <= 0) {
+	if (take_chain(guest, turn->rx_segments + turn->nrx_segments, buffer) <=
+	    0) {
 		guest->rx_short = true;
 		return NULL;
 	}
@@ -209,8 +209,7 @@ static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 	return true;
 }
 
-bool to_guest_collect(struct guest *guest, struct turn *turn,
-		      struct ring *ring)
+bool to_guest_collect(struct guest *guest, struct turn *turn, struct ring *ring)
 {
 	struct turn_guest *part = &turn->guests[turn->nguests];
 	unsigned links = LINKS_PER_TURN;
@@ -238,8 +237,7 @@ bool to_guest_collect(struct guest *guest, struct turn *turn,
 
 /* Heads for the N bytes that were read, in as many buffers as they fill.
  * Returns the number of buffers. */
-static uint32_t give_data(struct turn *turn, struct turn_recv *recv,
-			  uint32_t n)
+static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 {
 	struct link *link = recv->link;
 	struct guest *guest = link->guest;

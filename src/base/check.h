@@ -27,6 +27,6 @@
 
 /* The object of TYPE whose MEMBER is at PTR. */
 #define container_of(ptr, type, member) \
-	((type *)((char *)(ptr) - offsetof(type, member)))
+	((type *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -56,8 +56,7 @@ size_t iov_write(struct iov_cursor *cursor, const void *src, size_t len)
 	struct iovec piece;
 
 	while ((piece = next_piece(cursor, len - done)).iov_len) {
-		memcpy(piece.iov_base, (const char *)src + done,
-		       piece.iov_len);
+		memcpy(piece.iov_base, (const char *)src + done, piece.iov_len);
 		done += piece.iov_len;
 	}
 	return done;

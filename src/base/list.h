@@ -54,7 +54,6 @@ static inline void list_move_all(struct list *to, struct list *from)
 	list_init(from);
 }
 
-#define list_first(head, type, member) \
-	container_of((head)->next, type, member)
+#define list_first(head, type, member) container_of((head)->next, type, member)
 
 #endif

@@ -107,10 +107,9 @@ void ring_perform(struct ring_io *io)
 	ssize_t n;
 
 	do {
-		n = io->receive ? recvmsg(io->watch->fd, &io->msg,
-					  RING_MSG_FLAGS)
-				: sendmsg(io->watch->fd, &io->msg,
-					  RING_MSG_FLAGS);
+		n = io->receive
+			    ? recvmsg(io->watch->fd, &io->msg, RING_MSG_FLAGS)
+			    : sendmsg(io->watch->fd, &io->msg, RING_MSG_FLAGS);
 	} while (n < 0 && errno == EINTR);
 	io->result = n < 0 ? -errno : (int)n;
 }

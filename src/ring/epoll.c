@@ -22,9 +22,8 @@ struct epoll_ring {
 	struct epoll_event events[EVENTS_MAX];
 };
 
-static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT &&
-		      EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP &&
-		      EPOLLERR == POLLERR,
+static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLHUP == POLLHUP &&
+		      EPOLLRDHUP == POLLRDHUP && EPOLLERR == POLLERR,
 	      "reports are poll(2) bits");
 
 static struct epoll_ring *epoll_of(struct ring *ring)

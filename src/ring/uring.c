@@ -98,8 +98,8 @@ static const char *explain(int err)
 static bool has_operations(struct io_uring *ur)
 {
 	static const int needed[] = {
-		IORING_OP_POLL_ADD, IORING_OP_SENDMSG, IORING_OP_RECVMSG,
-		IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL,
+		IORING_OP_POLL_ADD, IORING_OP_SENDMSG,	    IORING_OP_RECVMSG,
+		IORING_OP_ACCEPT,   IORING_OP_ASYNC_CANCEL,
 	};
 	struct io_uring_probe *probe = io_uring_get_probe_ring(ur);
 	bool all = probe;

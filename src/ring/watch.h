@@ -22,7 +22,7 @@ struct ring_watch {
 	int fd;		   /* -1: none */
 	int slot;	   /* io_uring: registered file, or -1 */
 	uint16_t uses;	   /* io_uring: operations so far, saturating */
-	uint8_t in_flight; /* io_uring: requests that will still complete */
+	uint16_t in_flight; /* io_uring: requests that will still complete */
 	bool accepting;
 	bool readable_armed;
 	bool writable_armed;

@@ -40,12 +40,12 @@ enum conn_state {
 
 /* What the owner of the host socket has to do now. */
 enum conn_order {
-	CONN_DELIVER = 1 << 0,	 /* pass the packet's payload on */
-	CONN_ESTABLISH = 1 << 1, /* the guest accepted: answer OK */
+	CONN_DELIVER = 1 << 0,	  /* pass the packet's payload on */
+	CONN_ESTABLISH = 1 << 1,  /* the guest accepted: answer OK */
 	CONN_END_WRITES = 1 << 2, /* after the data: shutdown(SHUT_WR) */
-	CONN_END_READS = 1 << 3, /* drop what comes: shutdown(SHUT_RD) */
-	CONN_HANG_UP = 1 << 4,	 /* after the data: close the socket */
-	CONN_UNBLOCKED = 1 << 5, /* there may be room again: conn_may_send() */
+	CONN_END_READS = 1 << 3,  /* drop what comes: shutdown(SHUT_RD) */
+	CONN_HANG_UP = 1 << 4,	  /* after the data: close the socket */
+	CONN_UNBLOCKED = 1 << 5,  /* there may be room again: conn_may_send() */
 };
 
 /* Deadlines, in milliseconds. */
@@ -75,10 +75,10 @@ struct conn {
 	uint8_t told_shut;   /* the part of host_shut that the guest knows */
 	bool starving;	     /* data waits for credit */
 	bool peer_updates;   /* the guest sends CREDIT_UPDATE by itself */
-	bool asked;	     /* CREDIT_REQUEST was sent, the answer is awaited */
-	uint8_t deadline;    /* enum conn_deadline that the timer is armed for */
+	bool asked;	  /* CREDIT_REQUEST was sent, the answer is awaited */
+	uint8_t deadline; /* enum conn_deadline that the timer is armed for */
 	struct credit credit;
-	struct timer timer;  /* on one of the table's queues */
+	struct timer timer; /* on one of the table's queues */
 };
 
 /* A connection that the guest asks for: HOST_PENDING. */

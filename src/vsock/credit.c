@@ -16,8 +16,7 @@ static void retire_packets(struct credit *c)
 	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;
 	unsigned done = 0, i;
 
-	while (done < c->nmarks &&
-	       c->tx_cnt - c->marks[done].end >= unacked) {
+	while (done < c->nmarks && c->tx_cnt - c->marks[done].end >= unacked) {
 		c->packets -= c->marks[done].packets;
 		done++;
 	}

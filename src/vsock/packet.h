@@ -38,15 +38,15 @@ enum packet_type {
 
 struct packet {
 	enum packet_op op;
-	uint16_t type;	   /* enum packet_type, or a value not known here */
+	uint16_t type; /* enum packet_type, or a value not known here */
 	uint32_t src_cid;
 	uint32_t dst_cid;
 	uint32_t src_port;
 	uint32_t dst_port;
-	uint32_t len;	   /* payload bytes that follow the header */
+	uint32_t len; /* payload bytes that follow the header */
 	uint32_t flags;
 	uint32_t buf_alloc; /* the sender's receive buffer, bytes */
-	uint32_t fwd_cnt;   /* bytes that left that buffer so far, modulo 2^32 */
+	uint32_t fwd_cnt; /* bytes that left that buffer so far, modulo 2^32 */
 };
 
 /*

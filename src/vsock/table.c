@@ -192,8 +192,7 @@ static struct timer_queue *queue_for(struct table *table,
 }
 static_assert(CONN_CONNECT_MS == CONN_RESPONSE_MS, "they share a queue");
 
-void table_set_deadline(struct table *table, struct conn *conn,
-			uint64_t now_ms)
+void table_set_deadline(struct table *table, struct conn *conn, uint64_t now_ms)
 {
 	enum conn_deadline due = conn_due(conn);
 	struct timer_queue *queue;

@@ -44,8 +44,7 @@ static void check_packet(const struct sockets *s, const struct packet *p)
 {
 	if (p->dst_cid != s->cid)
 		wrong(p, "a packet for another guest");
-	if (p->type != VIRTIO_VSOCK_TYPE_STREAM &&
-	    p->op != VIRTIO_VSOCK_OP_RST)
+	if (p->type != VIRTIO_VSOCK_TYPE_STREAM && p->op != VIRTIO_VSOCK_OP_RST)
 		wrong(p, "a packet of another type");
 	if (p->op == VIRTIO_VSOCK_OP_INVALID ||
 	    p->op > VIRTIO_VSOCK_OP_CREDIT_REQUEST)
