@@ -18,10 +18,10 @@ struct ring_watch;
 typedef void ring_done(struct ring_watch *watch, int what);
 
 struct ring_watch {
-	ring_done *done;   /* NULL: not started, nothing is reported */
-	int fd;		   /* -1: none */
-	int slot;	   /* io_uring: registered file, or -1 */
-	uint16_t uses;	   /* io_uring: operations so far, saturating */
+	ring_done *done;    /* NULL: not started, nothing is reported */
+	int fd;		    /* -1: none */
+	int slot;	    /* io_uring: registered file, or -1 */
+	uint16_t uses;	    /* io_uring: operations so far, saturating */
 	uint16_t in_flight; /* io_uring: requests that will still complete */
 	bool accepting;
 	bool readable_armed;
