@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+"""The programs that are compared, and how one run of one of them is made."""
+
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+
+FIRST_CID = 3
+START_SECONDS = 10
+RUN_SECONDS = 40
+
+
+class Contestant:
+    """A daemon by its command line, or none: plain socket pairs.
+
+    The command's {VMS} stands for a --vm option for each VM; {S3} and {U3},
+    {S4} and {U4}, ... for the sockets of the VM with that CID, where a
+    command can serve only so many VMs.
+    """
+
+    def __init__(self, name, command=None):
+        self.name = name
+        self.command = command
+
+    def arguments(self, pairs):
+        words = []
+        for word in shlex.split(self.command):
+            if word == "{VMS}":
+                for i, (sock, uds) in enumerate(pairs):
+                    words += ["--vm", f"guest-cid={FIRST_CID + i},"
+                              f"socket={sock},uds-path={uds}"]
+                continue
+            for i, (sock, uds) in enumerate(pairs):
+                word = word.replace("{S%d}" % (FIRST_CID + i), sock)
+                word = word.replace("{U%d}" % (FIRST_CID + i), uds)
+            words.append(word)
+        return words
+
+    def serves(self, vms):
+        return (not self.command or "{VMS}" in self.command
+                or "{S%d}" % (FIRST_CID + vms - 1) in self.command)
+
+
+def is_socket(path):
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+class Daemon:
+    """A contestant's process, in a directory of its own."""
+
+    def __init__(self, contestant, vms):
+        self.dir = tempfile.mkdtemp(prefix="uv-bench-")
+        self.pairs = [(f"{self.dir}/s{i}", f"{self.dir}/u{i}")
+                      for i in range(vms)]
+        self.log = open(f"{self.dir}/log", "w+", encoding="utf-8",
+                        errors="replace")
+        self.process = subprocess.Popen(
+            contestant.arguments(self.pairs), stdin=subprocess.DEVNULL,
+            stdout=self.log, stderr=self.log)
+
+    def await_sockets(self):
+        until = time.monotonic() + START_SECONDS
+        while not all(is_socket(s) for s, _ in self.pairs):
+            if self.process.poll() is not None:
+                return f"ended at its start: {self.last_words()}"
+            if time.monotonic() > until:
+                return "does not start"
+            time.sleep(0.01)
+        return None
+
+    def last_words(self):
+        self.log.seek(0)
+        lines = self.log.read().strip().splitlines()
+        return lines[-1][:200] if lines else "without a word"
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def load(program, arguments, pid, pairs):
+    command = [program, *arguments]
+    if pid:
+        command += ["--pid", str(pid)]
+    for pair in pairs:
+        command += pair
+    try:
+        done = subprocess.run(command, capture_output=True, text=True,
+                              timeout=RUN_SECONDS, check=False)
+        return json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return {"error": "stalled"}
+    except json.JSONDecodeError:
+        return {"error": f"bench-load: {done.stderr.strip()[:200]}"}
+
+
+def run_once(contestant, case, program, extra):
+    """One measurement; a dictionary, with "error" if there is none."""
+    arguments = [*case.args, *extra]
+    if not contestant.command:
+        return load(program, [*arguments, "--vms", str(case.vms)], 0, [])
+    daemon = Daemon(contestant, case.vms)
+    try:
+        error = daemon.await_sockets()
+        if error:
+            return {"error": error}
+        result = load(program, arguments, daemon.process.pid, daemon.pairs)
+        if daemon.process.poll() is not None:
+            result = {"error": f"died: {daemon.last_words()}"}
+        return result
+    finally:
+        daemon.stop()
+
+
+def defaults(build):
+    """Ours on both engines, vdv if it is there, and the limit."""
+    ours = shlex.quote(str(pathlib.Path(build) / "uring-vsock"))
+    vdv = shutil.which("vhost-device-vsock")
+    found = [Contestant("io_uring", f"{ours} --engine io_uring {{VMS}}"),
+             Contestant("epoll", f"{ours} --engine epoll {{VMS}}")]
+    if vdv:
+        found.append(Contestant("vdv", f"{shlex.quote(vdv)} {{VMS}}"))
+    found.append(Contestant("direct"))
+    return found

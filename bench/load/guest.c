@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "guest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_SIZE 65536u   /* of the program's recv(2) */
+#define UPDATE_BELOW 65536u /* Linux's VIRTIO_VSOCK_MAX_PKT_BUF_SIZE */
+#define FIRST_PORT 1024u
+#define PLENTY (1ull << 62)
+
+enum {
+	OWES_REQUEST = 1,
+	OWES_RESPONSE = 2,
+	OWES_UPDATE = 4,
+	OWES_RST = 8, /* and it is over */
+};
+
+static struct gconn **bucket_of(struct guest *g, uint32_t port, uint32_t peer)
+{
+	return &g->buckets[(port * 31u + peer) % GUEST_BUCKETS];
+}
+
+static struct gconn *find(struct guest *g, const struct packet *p)
+{
+	struct gconn *c = *bucket_of(g, p->dst_port, p->src_port);
+
+	while (c && (c->port != p->dst_port || c->peer_port != p->src_port))
+		c = c->next;
+	return c;
+}
+
+static void insert(struct guest *g, struct gconn *c)
+{
+	struct gconn **at = bucket_of(g, c->port, c->peer_port);
+
+	list_init(&c->ready);
+	list_init(&c->touched);
+	c->next = *at;
+	*at = c;
+}
+
+static void forget(struct guest *g, struct gconn *c)
+{
+	struct gconn **at = bucket_of(g, c->port, c->peer_port);
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	list_remove(&c->ready);
+	list_remove(&c->touched);
+	if (c->open)
+		__atomic_store_n(&g->open, g->open - 1, __ATOMIC_RELEASE);
+	if (c < g->dialed || c >= g->dialed + g->plan->conns)
+		free(c);
+}
+
+static void mark_ready(struct guest *g, struct gconn *c)
+{
+	if (list_empty(&c->ready))
+		list_append(&g->ready, &c->ready);
+}
+
+static void owe(struct guest *g, struct gconn *c, uint8_t what)
+{
+	c->owed |= what;
+	mark_ready(g, c);
+}
+
+/* Sending. */
+
+static uint32_t room(const struct gconn *c)
+{
+	uint32_t window = min_u32(c->peer_buf_alloc, GUEST_BUFFER);
+	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;
+
+	return c->open && unacked < window ? window - unacked : 0;
+}
+
+static void emit(struct guest *g, struct gconn *c, uint16_t op, uint32_t len)
+{
+	struct packet p = {
+		.src_cid = g->machine.cid,
+		.dst_cid = PACKET_HOST_CID,
+		.src_port = c->port,
+		.dst_port = c->peer_port,
+		.len = len,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = op,
+		.buf_alloc = GUEST_BUFFER,
+		.fwd_cnt = c->fwd_cnt,
+	};
+
+	c->last_fwd_cnt = c->fwd_cnt;
+	machine_send(&g->machine, &p);
+}
+
+static void fill(struct gconn *c, uint8_t *payload, uint32_t len)
+{
+	source_more(&c->out, c->out.seed, len);
+	for (uint32_t at = 0; at < len;) {
+		size_t n;
+		const void *bytes = source_peek(&c->out, len - at, &n);
+
+		memcpy(payload + at, bytes, n);
+		source_advance(&c->out, n);
+		at += (uint32_t)n;
+	}
+}
+
+/* One write of the program, or what the credit allows of it. */
+static void send_data(struct guest *g, struct gconn *c)
+{
+	size_t left_in_write = (c->to_send - 1) % g->plan->size + 1;
+	uint32_t len = (uint32_t)min_size(PACKET_PAYLOAD_MAX,
+					  min_size(room(c), left_in_write));
+
+	if (g->plan->verify)
+		fill(c, machine_slot(&g->machine)->payload, len);
+	emit(g, c, VIRTIO_VSOCK_OP_RW, len);
+	c->tx_cnt += len;
+	c->to_send -= len;
+	meter_add(&g->sent, len, 1);
+}
+
+static void send_control(struct guest *g, struct gconn *c)
+{
+	static const struct {
+		uint8_t bit;
+		uint16_t op;
+	} ops[] = {
+		{ OWES_REQUEST, VIRTIO_VSOCK_OP_REQUEST },
+		{ OWES_RESPONSE, VIRTIO_VSOCK_OP_RESPONSE },
+		{ OWES_UPDATE, VIRTIO_VSOCK_OP_CREDIT_UPDATE },
+		{ OWES_RST, VIRTIO_VSOCK_OP_RST },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+		if (!(c->owed & ops[i].bit))
+			continue;
+		c->owed &= (uint8_t)~ops[i].bit;
+		g->updates += ops[i].bit == OWES_UPDATE;
+		emit(g, c, ops[i].op, 0);
+		if (ops[i].bit == OWES_RST)
+			forget(g, c);
+		return;
+	}
+}
+
+/* One packet of the connection whose turn it is. False: nobody can send. */
+static bool send_one(struct guest *g)
+{
+	struct gconn *c;
+
+	while (!list_empty(&g->ready)) {
+		if (!machine_slot(&g->machine))
+			return false;
+		c = list_first(&g->ready, struct gconn, ready);
+		list_remove(&c->ready);
+		if (!c->owed && !(c->to_send && room(c)))
+			continue;
+		mark_ready(g, c);
+		if (c->owed)
+			send_control(g, c);
+		else
+			send_data(g, c);
+		return true;
+	}
+	return false;
+}
+
+/* Receiving. */
+
+static void accept_request(struct guest *g, const struct packet *p)
+{
+	struct gconn *c = need_zeroed(1, sizeof(*c));
+
+	c->port = p->dst_port;
+	c->peer_port = p->src_port;
+	c->peer_buf_alloc = p->buf_alloc;
+	c->peer_fwd_cnt = p->fwd_cnt;
+	c->open = true;
+	insert(g, c);
+	__atomic_store_n(&g->open, g->open + 1, __ATOMIC_RELEASE);
+	owe(g, c, OWES_RESPONSE);
+}
+
+static void established(struct guest *g, struct gconn *c)
+{
+	c->open = true;
+	if (g->plan->guest_sends)
+		c->to_send = PLENTY;
+	mark_ready(g, c);
+	__atomic_store_n(&g->open, g->open + 1, __ATOMIC_RELEASE);
+}
+
+static void take_data(struct guest *g, struct gconn *c, const struct packet *p,
+		      const uint8_t *payload)
+{
+	c->unread += p->len;
+	if (c->unread > GUEST_BUFFER)
+		die("data beyond the credit");
+	if (g->plan->verify)
+		sink_take(&c->in, payload, p->len);
+	if (!c->stalled && list_empty(&c->touched))
+		list_append(&g->touched, &c->touched);
+}
+
+static void lost(struct guest *g, struct gconn *c)
+{
+	if (!g->plan->closes && !__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE))
+		die("the device reset a connection");
+	g->resets++;
+	forget(g, c);
+}
+
+static void handle(struct guest *g, const struct packet *p,
+		   const uint8_t *payload)
+{
+	struct gconn *c = find(g, p);
+
+	if (!c) {
+		if (p->op == VIRTIO_VSOCK_OP_REQUEST)
+			accept_request(g, p);
+		return;
+	}
+	if (p->op != VIRTIO_VSOCK_OP_RST) {
+		c->peer_buf_alloc = p->buf_alloc;
+		c->peer_fwd_cnt = p->fwd_cnt;
+	}
+	if (p->op == VIRTIO_VSOCK_OP_RW)
+		take_data(g, c, p, payload);
+	else if (p->op == VIRTIO_VSOCK_OP_RESPONSE)
+		established(g, c);
+	else if (p->op == VIRTIO_VSOCK_OP_CREDIT_REQUEST)
+		owe(g, c, OWES_UPDATE);
+	else if (p->op == VIRTIO_VSOCK_OP_SHUTDOWN)
+		owe(g, c, OWES_RST);
+	else if (p->op == VIRTIO_VSOCK_OP_RST)
+		lost(g, c);
+	if (p->op != VIRTIO_VSOCK_OP_RST && c->to_send)
+		mark_ready(g, c);
+}
+
+/* The program reads until there is no more; an update where Linux sends it. */
+static void read_all(struct guest *g, struct gconn *c)
+{
+	uint64_t messages = 0;
+
+	while (c->unread) {
+		uint32_t n = min_u32(c->unread, READ_SIZE);
+		uint32_t news;
+
+		c->unread -= n;
+		c->fwd_cnt += n;
+		news = c->fwd_cnt - c->last_fwd_cnt;
+		c->in_message += n;
+		if (c->unread && GUEST_BUFFER - news >= UPDATE_BELOW)
+			continue;
+		if (machine_slot(&g->machine) && !c->owed) {
+			g->updates++;
+			emit(g, c, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0);
+		} else {
+			owe(g, c, OWES_UPDATE);
+		}
+	}
+	messages = c->in_message / g->plan->size;
+	c->in_message %= g->plan->size;
+	if (g->plan->echoes && messages) {
+		c->to_send += messages * g->plan->size;
+		mark_ready(g, c);
+	}
+}
+
+static void receive_all(struct guest *g)
+{
+	const uint8_t *payload;
+	struct packet p;
+	uint64_t bytes = 0, packets = 0;
+
+	do {
+		while ((payload = machine_receive(&g->machine, &p)) != NULL) {
+			handle(g, &p, payload);
+			bytes += p.len;
+			packets++;
+		}
+	} while (machine_received_all(&g->machine));
+	meter_add(&g->received, bytes, packets);
+	while (!list_empty(&g->touched)) {
+		struct gconn *c = list_first(&g->touched, struct gconn, touched);
+
+		list_remove(&c->touched);
+		read_all(g, c);
+	}
+}
+
+static void dial_all(struct guest *g)
+{
+	unsigned n = g->plan->conns;
+
+	g->dialed = need_zeroed(n, sizeof(*g->dialed));
+	for (unsigned i = 0; i < n; i++) {
+		struct gconn *c = &g->dialed[i];
+
+		c->port = FIRST_PORT + i;
+		c->peer_port = GUEST_PORT + i % GUEST_SEEDS;
+		c->stalled = i < g->plan->stalled && g->plan->host_sends;
+		c->out.seed = seed_to_host(g->seed, i);
+		c->in.seed = seed_to_guest(g->seed, i);
+		insert(g, c);
+		owe(g, c, OWES_REQUEST);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct guest *g = arg;
+	struct machine *m = &g->machine;
+
+	machine_start(m, g->path);
+	if (g->plan->dials)
+		dial_all(g);
+	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
+		bool worked = machine_reclaim(m);
+
+		if (ring_waiting(&m->rx)) {
+			receive_all(g);
+			worked = true;
+		}
+		if (!send_one(g) && !worked)
+			machine_wait(m);
+	}
+	return NULL;
+}
+
+void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
+		 uint32_t seed, const char *path)
+{
+	*g = (struct guest){ .plan = plan, .seed = seed, .path = path };
+	g->buckets = need_zeroed(GUEST_BUCKETS, sizeof(struct gconn *));
+	list_init(&g->ready);
+	list_init(&g->touched);
+	machine_init(&g->machine, cid, plan->shape);
+	need(!pthread_create(&g->thread, NULL, run, g), "pthread_create");
+}
+
+unsigned guest_open(const struct guest *g)
+{
+	return __atomic_load_n(&g->open, __ATOMIC_ACQUIRE);
+}
+
+void guest_stop(struct guest *g)
+{
+	__atomic_store_n(&g->stop, true, __ATOMIC_RELEASE);
+	machine_nudge(&g->machine);
+	pthread_join(g->thread, NULL);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A guest under load: stream sockets with the credit rules of Linux 6.12 and
+ * one program that does one thing on all of them. A thread of its own runs it;
+ * it works while it can and blocks for an interrupt when it cannot.
+ */
+#ifndef URING_VSOCK_BENCH_GUEST_H
+#define URING_VSOCK_BENCH_GUEST_H
+
+#include <pthread.h>
+
+#include "frontend/flow.h"
+#include "machine.h"
+#include "measure.h"
+
+#define GUEST_BUFFER 262144u
+#define GUEST_PORT 5000u /* where the guest listens */
+#define GUEST_SEEDS 256u
+#define GUEST_BUCKETS 16384u
+
+/* What guest and host, or the two ends of a socket pair, do. */
+struct plan {
+	bool guest_sends; /* all the time */
+	bool host_sends;
+	bool echoes;	  /* the guest sends back each message of SIZE */
+	bool dials;	  /* the guest connects to the host before it starts */
+	bool verify;	  /* contents are made and compared */
+	bool closes;	  /* a connection per message */
+	size_t size;	  /* of a write or message */
+	unsigned conns;	  /* of each VM */
+	unsigned vms;
+	unsigned stalled; /* the first so many connections: nobody reads */
+	enum machine_shape shape;
+};
+
+struct gconn {
+	struct gconn *next; /* in its bucket */
+	struct list ready;  /* may have something to send */
+	struct list touched;
+	uint32_t port;
+	uint32_t peer_port;
+	uint8_t owed; /* control packets, guest.c's bits */
+	bool open;
+	bool stalled; /* the program never reads */
+	uint32_t tx_cnt;
+	uint32_t peer_buf_alloc;
+	uint32_t peer_fwd_cnt;
+	uint32_t unread;
+	uint32_t fwd_cnt;
+	uint32_t last_fwd_cnt;
+	uint64_t in_message; /* bytes of an incomplete message received */
+	uint64_t to_send;    /* bytes the program wants to send */
+	struct source out;
+	struct sink in;
+};
+
+struct guest {
+	struct machine machine;
+	const struct plan *plan;
+	uint32_t seed; /* of its first connection */
+	struct gconn **buckets;
+	struct gconn *dialed;
+	struct list ready;
+	struct list touched;
+	unsigned open; /* read by other threads */
+	bool stop;     /* set by another thread, then machine_nudge() */
+	struct meter received;
+	struct meter sent;
+	uint64_t updates;
+	uint64_t resets;
+	pthread_t thread;
+	const char *path;
+};
+
+/* Starts a VM at the vhost-user socket PATH; its thread runs until told to
+ * stop, and fails loudly on what no correct device does. */
+void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
+		 uint32_t seed, const char *path);
+/* Connections that are open now. */
+unsigned guest_open(const struct guest *g);
+void guest_stop(struct guest *g);
+
+/* Seeds of the bytes of connection I towards the host and to the guest. */
+static inline uint32_t seed_to_host(uint32_t first, unsigned i)
+{
+	return 1 + first + i % GUEST_SEEDS;
+}
+
+static inline uint32_t seed_to_guest(uint32_t first, unsigned i)
+{
+	return 1000000 + first + i % GUEST_SEEDS;
+}
+
+#endif

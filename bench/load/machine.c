@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "machine.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define FEATURES                                                      \
+	(VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_EVENT_IDX |   \
+	 VU_F_INDIRECT)
+#define PROTOCOL_FEATURES (VU_P_MQ | VU_P_REPLY_ACK | VU_P_CONFIG)
+#define TABLE 4u /* entries of an indirect table */
+#define PAGE 4096u
+
+/* As the library's rings have calls of their own: both get the same. */
+static void share_calls(struct machine *m)
+{
+	m->call_fd = eventfd(0, EFD_CLOEXEC);
+	need(m->call_fd >= 0, "eventfd");
+	need(dup2(m->call_fd, m->rx.call_fd) >= 0 &&
+		     dup2(m->call_fd, m->tx.call_fd) >= 0,
+	     "dup2");
+}
+
+void machine_init(struct machine *m, uint64_t cid, enum machine_shape shape)
+{
+	size_t slot = PAGE + PACKET_PAYLOAD_MAX;
+
+	*m = (struct machine){ .cid = cid, .shape = shape };
+	ram_init(&m->ram, MACHINE_RING * (slot + PAGE) + (1u << 20), 1, 0);
+	ring_init(&m->rx, &m->ram, MACHINE_RING, true, 0);
+	ring_init(&m->tx, &m->ram, MACHINE_RING, true, TABLE);
+	share_calls(m);
+	m->rx_buffers = ram_alloc(&m->ram, MACHINE_RING * PAGE, PAGE);
+	for (unsigned i = 0; i < MACHINE_RING; i++) {
+		struct slot *s = &m->slots[i];
+
+		s->header = ram_alloc(&m->ram, 64, 64);
+		s->payload = ram_alloc(&m->ram, PACKET_PAYLOAD_MAX, PAGE);
+		s->next = m->free;
+		m->free = s;
+	}
+}
+
+static void expect_ok(uint64_t answer, const char *what)
+{
+	if (answer)
+		die("%s is refused", what);
+}
+
+static void start_ring(struct machine *m, unsigned i, struct ring *r)
+{
+	struct vhost *v = &m->vhost;
+	struct vu_addr addr = {
+		.index = i,
+		.desc = ram_user_addr(&m->ram, r->desc),
+		.avail = ram_user_addr(&m->ram, r->avail),
+		.used = ram_user_addr(&m->ram, r->used),
+	};
+
+	expect_ok(vhost_tell_state(v, VU_SET_VRING_NUM, i, r->size), "NUM");
+	expect_ok(vhost_tell_state(v, VU_SET_VRING_BASE, i, 0), "BASE");
+	expect_ok(vhost_tell(v, VU_SET_VRING_ADDR, &addr, sizeof(addr), NULL,
+			     0),
+		  "ADDR");
+	expect_ok(vhost_tell_fd(v, VU_SET_VRING_ERR, i, r->err_fd), "ERR");
+	expect_ok(vhost_tell_fd(v, VU_SET_VRING_CALL, i, r->call_fd), "CALL");
+	expect_ok(vhost_tell_fd(v, VU_SET_VRING_KICK, i, r->kick_fd), "KICK");
+}
+
+static void post_buffers(struct machine *m)
+{
+	if (m->rx_held)
+		return;
+	while (m->rx.free_count) {
+		/* Indexed by the descriptor that it will get. */
+		uint8_t *at = m->rx_buffers + (size_t)PAGE * m->rx.free_head;
+		struct ring_segment s = { at, MACHINE_RX_BYTES };
+
+		ring_add(&m->rx, &s, 0, 1, RING_DIRECT, at);
+		m->rx_posted++;
+	}
+	ring_kick(&m->rx);
+}
+
+void machine_start(struct machine *m, const char *path)
+{
+	struct vhost *v = &m->vhost;
+	struct vu_table table = { .count = 1 };
+	uint64_t features, protocol;
+
+	vhost_dial(v, path);
+	features = vhost_ask_u64(v, VU_GET_FEATURES) & FEATURES;
+	protocol = vhost_ask_u64(v, VU_GET_PROTOCOL_FEATURES) &
+		   PROTOCOL_FEATURES;
+	vhost_tell_u64(v, VU_SET_PROTOCOL_FEATURES, protocol);
+	v->reply_ack = protocol & VU_P_REPLY_ACK;
+	expect_ok(vhost_tell(v, VU_SET_OWNER, NULL, 0, NULL, 0), "SET_OWNER");
+	expect_ok(vhost_tell_u64(v, VU_SET_FEATURES, features),
+		  "SET_FEATURES");
+	table.regions[0] = ram_region(&m->ram, 0);
+	expect_ok(vhost_tell(v, VU_SET_MEM_TABLE, &table,
+			     8 + sizeof(struct vu_region), m->ram.fds, 1),
+		  "SET_MEM_TABLE");
+	start_ring(m, 0, &m->rx);
+	start_ring(m, 1, &m->tx);
+	expect_ok(vhost_tell_state(v, VU_SET_VRING_ENABLE, 0, 1), "ENABLE");
+	expect_ok(vhost_tell_state(v, VU_SET_VRING_ENABLE, 1, 1), "ENABLE");
+	post_buffers(m);
+}
+
+struct slot *machine_slot(const struct machine *m)
+{
+	return m->tx.free_count ? m->free : NULL;
+}
+
+void machine_send(struct machine *m, const struct packet *p)
+{
+	struct slot *s = m->free;
+	struct ring_segment segments[TABLE] = { { s->header, PACKET_HEADER } };
+	size_t piece = m->shape == SHAPE_LINEAR ? PACKET_PAYLOAD_MAX
+						: MACHINE_FRAGMENT;
+	unsigned n = 1;
+
+	packet_encode(p, s->header);
+	for (size_t at = 0; at < p->len; at += piece)
+		segments[n++] = (struct ring_segment){
+			s->payload + at, (uint32_t)min_size(piece, p->len - at)
+		};
+	if (!ring_add(&m->tx, segments, n, 0, RING_INDIRECT, s))
+		die("no room in the TX ring");
+	m->free = s->next;
+	m->sent++;
+	ring_kick(&m->tx);
+}
+
+bool machine_reclaim(struct machine *m)
+{
+	bool any = false;
+	struct slot *s;
+	uint32_t len;
+
+	if (!ring_waiting(&m->tx))
+		return false;
+	do {
+		while ((s = ring_take(&m->tx, &len)) != NULL) {
+			s->next = m->free;
+			m->free = s;
+			any = true;
+		}
+	} while (ring_calls_on(&m->tx));
+	return any;
+}
+
+const uint8_t *machine_receive(struct machine *m, struct packet *p)
+{
+	uint32_t len;
+	const uint8_t *at = ring_take(&m->rx, &len);
+
+	if (!at)
+		return NULL;
+	packet_decode(at, p);
+	if (len != PACKET_HEADER + p->len || len > MACHINE_RX_BYTES)
+		die("used length %u for a packet of %u", len, p->len);
+	m->rx_posted--;
+	m->received++;
+	return at + PACKET_HEADER;
+}
+
+bool machine_received_all(struct machine *m)
+{
+	bool more = ring_calls_on(&m->rx);
+
+	if (m->rx_posted < MACHINE_RING / 2)
+		post_buffers(m);
+	return more;
+}
+
+bool machine_pending(const struct machine *m)
+{
+	return ring_waiting(&m->rx) || ring_waiting(&m->tx);
+}
+
+void machine_wait(struct machine *m)
+{
+	uint64_t count;
+
+	need(read(m->call_fd, &count, sizeof(count)) == sizeof(count),
+	     "read of the call eventfd");
+	m->rx.calls += count;
+	m->wakeups++;
+}
+
+void machine_nudge(struct machine *m)
+{
+	uint64_t one = 1;
+
+	need(write(m->call_fd, &one, sizeof(one)) == sizeof(one), "nudge");
+}

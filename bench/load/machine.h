@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A virtual machine without a guest in it: memory, a vhost-user session and
+ * the rings as Linux 6.12's driver runs them under QEMU: 128 entries, EVENT_IDX
+ * and INDIRECT, receive buffers of 3,776 bytes in one descriptor that are
+ * refilled below half, a kick (if wanted) for each packet sent, both queues'
+ * interrupts asked for again whenever a queue has been emptied.
+ *
+ * One thread owns a machine and blocks in machine_wait().
+ */
+#ifndef URING_VSOCK_BENCH_MACHINE_H
+#define URING_VSOCK_BENCH_MACHINE_H
+
+#include "frontend/packet.h"
+#include "frontend/ring.h"
+#include "frontend/vhost.h"
+
+#define MACHINE_RING 128u
+#define MACHINE_RX_BYTES 3776u
+#define MACHINE_FRAGMENT 32768u
+
+enum machine_shape {
+	SHAPE_FRAGMENTS, /* payloads over 32 KiB in pieces, as since 6.12.117 */
+	SHAPE_LINEAR,	 /* one descriptor, as before */
+};
+
+/* Guest memory of one packet to be sent. */
+struct slot {
+	struct slot *next; /* free ones, last in first out as kernels do */
+	uint8_t *header;
+	uint8_t *payload; /* PACKET_PAYLOAD_MAX bytes */
+};
+
+struct machine {
+	uint64_t cid;
+	enum machine_shape shape;
+	struct ram ram;
+	struct vhost vhost;
+	struct ring rx;
+	struct ring tx;
+	int call_fd; /* both queues' interrupts, blocking */
+	struct slot slots[MACHINE_RING];
+	struct slot *free;
+	uint8_t *rx_buffers;
+	unsigned rx_posted;
+	bool rx_held; /* receive buffers are not refilled: a busy guest */
+	uint64_t wakeups;
+	uint64_t sent;
+	uint64_t received;
+};
+
+/* Memory and rings; nobody is connected to. */
+void machine_init(struct machine *m, uint64_t cid, enum machine_shape shape);
+/* Negotiates with the back end at PATH and starts the rings. */
+void machine_start(struct machine *m, const char *path);
+
+/* A free slot or NULL. It is used up by machine_send(). */
+struct slot *machine_slot(const struct machine *m);
+/* Sends P with P->len bytes of the slot's payload, and kicks if that is
+ * wanted. There is a free slot. */
+void machine_send(struct machine *m, const struct packet *p);
+
+/* Takes back what was sent. True if there was anything. */
+bool machine_reclaim(struct machine *m);
+
+/*
+ * The next packet received: its payload or NULL if there is none. It stays
+ * valid until machine_received_all(), which refills the ring and asks for
+ * interrupts again; that returns true if more has come meanwhile.
+ */
+const uint8_t *machine_receive(struct machine *m, struct packet *p);
+bool machine_received_all(struct machine *m);
+/* There is something to take, or to take back. */
+bool machine_pending(const struct machine *m);
+
+/* Blocks until an interrupt comes. */
+void machine_wait(struct machine *m);
+/* Ends its wait, from another thread. */
+void machine_nudge(struct machine *m);
+
+#endif

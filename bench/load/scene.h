@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Who takes part in a measurement: guests and host programs around a daemon,
+ * or two programs around plain socket pairs, which are the limit. One of each
+ * pair's ends does what the guest would do.
+ */
+#ifndef URING_VSOCK_BENCH_SCENE_H
+#define URING_VSOCK_BENCH_SCENE_H
+
+#include "guest.h"
+#include "host.h"
+
+#define SCENE_VMS_MAX 128u
+
+struct scene;
+
+struct scene_count {
+	uint64_t ns; /* when this was counted */
+	uint64_t bytes;
+	uint64_t messages;
+	uint64_t sent; /* packets, by guests */
+	uint64_t received;
+	uint64_t kicks;
+	uint64_t calls;
+	uint64_t wakeups; /* of guests */
+	uint64_t updates; /* of credit, by guests */
+};
+
+/* PATHS: a vhost-user socket and a hybrid socket for each VM. */
+struct scene *scene_of_vms(const struct plan *plan, char **paths,
+			   unsigned cid);
+struct scene *scene_of_pairs(const struct plan *plan);
+
+/* Opens all connections; false if that takes longer than TIMEOUT_MS. */
+bool scene_open(struct scene *s, unsigned timeout_ms);
+unsigned scene_open_count(const struct scene *s);
+/* The host's programs begin. */
+void scene_start(struct scene *s);
+
+struct scene_count scene_count(const struct scene *s);
+/* Latencies count from now on, or no longer. */
+void scene_record(struct scene *s, bool on);
+void scene_print_latency(const struct scene *s);
+
+#endif
