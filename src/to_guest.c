@@ -366,6 +366,9 @@ void to_guest_settle(struct guest *guest)
 	struct turn_buffer buffer;
 	struct packet packet;
 
+	/* Building an update counts as having told the guest. */
+	if (!guest->spares)
+		return;
 	build_filler(guest, &packet);
 	while (guest->spares) {
 		uint16_t head = guest->spare[--guest->spares];
