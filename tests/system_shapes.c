@@ -3,6 +3,8 @@
  * Packets cut into descriptors in every way that virtio allows, both ways,
  * contents compared; and rings of every size and kind of notification.
  */
+#include <stdio.h>
+
 #include "system.h"
 
 #define FEW 262144u
@@ -11,8 +13,15 @@
 static void check(struct scene *s, struct guest_config *c, size_t write,
 		  uint64_t length)
 {
+	const struct driver_config *d = &c->driver;
+	char context[128];
 	struct pair p;
 
+	snprintf(context, sizeof(context),
+		 "rx %u %s, tx %u %s, features %#llx, sends of %zu", d->rx_size,
+		 d->rx_shape.name, d->tx_size, d->tx_shape.name,
+		 (unsigned long long)d->features, write);
+	s->world.context = context;
 	guest_boot(&s->guest, c, &s->world, s->daemon.socket[0]);
 	pair_from_guest(s, &p);
 	p.guest->write_size = write;
@@ -21,6 +30,7 @@ static void check(struct scene *s, struct guest_config *c, size_t write,
 	pair_close(&p);
 	guest_free(&s->guest);
 	s->guest.world = NULL;
+	s->world.context = NULL;
 }
 
 static void begin(struct scene *s, int engine)

@@ -175,7 +175,8 @@ static bool room_for_data(struct driver *d)
 	if (!b)
 		return false;
 	if (c->tx_shape.mode != RING_DIRECT)
-		return tx->free_count >= 2;
+		return tx->free_count >=
+		       (c->tx_shape.mode == RING_MIXED ? 2 : 1);
 	return tx->free_count >= min_u32(b->segments_max, tx->size);
 }
 

@@ -81,7 +81,6 @@ static bool turn(struct world *w, int timeout_ms)
 		watch->ready(watch, events[i].events);
 	}
 	tick_all(w);
-	w->steps++;
 	return n > 0;
 }
 
@@ -96,7 +95,9 @@ void world_step(struct world *w, const char *awaited, const char *file,
 {
 	turn(w, WAIT_MS);
 	if (clock_ms() > w->until_ms)
-		die("%s:%d: never happens: %s", file, line, awaited);
+		die("%s:%d: never happens%s%s: %s", file, line,
+		    w->context ? " with " : "", w->context ? w->context : "",
+		    awaited);
 }
 
 void world_rest(struct world *w, unsigned ms)

@@ -28,7 +28,7 @@ struct world {
 	struct list tickers;
 	unsigned busy; /* users that cannot wait for events: never block */
 	uint64_t until_ms;
-	uint64_t steps;
+	const char *context; /* says which case hangs; may be NULL */
 };
 
 void world_init(struct world *w);
