@@ -20,8 +20,8 @@ static struct packet guest_packet(enum packet_op op, uint32_t arg)
 		.dst_cid = PACKET_HOST_CID,
 		.src_port = GUEST_PORT,
 		.dst_port = HOST_PORT,
-		.len = op == PACKET_RW ? arg : 0,
-		.flags = op == PACKET_SHUTDOWN ? arg : 0,
+		.len = op == PACKET_RW ? arg : 77, /* where it means nothing */
+		.flags = op == PACKET_SHUTDOWN ? arg : PACKET_NO_MORE,
 		.buf_alloc = guest_buffer,
 		.fwd_cnt = guest_consumed,
 	};

@@ -48,6 +48,18 @@ static const struct flow telling[] = {
 		T(DELIVERED, 32 * KIB, NONE),
 		T(SEND, 1, 0),
 		T(SILENT, 0, 0) } },
+	{ "RESPONSE tells it as well", FROM_GUEST, {
+		T(CONNECTED, 0, NONE),
+		T(IN_RW, 40 * KIB, DELIVER),
+		T(DELIVERED, 40 * KIB, NONE),
+		T(OUT, PACKET_RESPONSE, 0),
+		T(SILENT, 0, 0) } },
+	{ "nobody is told who is gone", OPENED, {
+		T(IN_RW, 40 * KIB, DELIVER),
+		T(IN_RST, 0, HANG_UP),
+		T(DELIVERED, 40 * KIB, NONE),
+		T(SILENT, 0, 0),
+		T(FINISHED, 0, true) } },
 	{ "nobody is told who sends no more", OPENED, {
 		T(IN_RW, 40 * KIB, DELIVER),
 		T(IN_SHUTDOWN, PACKET_NO_SEND, END_WRITES),
@@ -191,6 +203,14 @@ static const struct flow asking[] = {
 		T(DUE, CONN_NO_DEADLINE, 0),
 		T(OUT, PACKET_RST, 0),
 		T(SILENT, 0, 0) } },
+	{ "so does a farewell", OPENED, {
+		T(SEND, GUEST_BUF, 0),
+		T(STARVED, 0, 0),
+		T(OUT, PACKET_CREDIT_REQUEST, 0),
+		T(ENDED, true, HANG_UP),
+		T(OUT, PACKET_SHUTDOWN, PACKET_NO_MORE),
+		T(GUEST_CONSUMED, GUEST_BUF, 0),
+		T(IN_CREDIT_UPDATE, 0, NONE) } },
 	{ "old news is no news", OPENED, {
 		T(SEND, 1000, 0),
 		T(GUEST_CONSUMED, 1000, 0),
