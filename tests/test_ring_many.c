@@ -163,6 +163,18 @@ START_TEST(nobody_comes_after_unwatch)
 }
 END_TEST
 
+START_TEST(not_a_listener)
+{
+	if (!begin(_i))
+		return;
+	ck_assert_int_eq(ring_accept(ring, &eye.watch, 9999, eye_accepts),
+			 -EBADF);
+	ck_assert(!ring_watch_started(&eye.watch));
+	ck_assert_int_eq(eye.watch.fd, -1);
+	finish();
+}
+END_TEST
+
 static void stops(struct ring_watch *watch, int what)
 {
 	eye_accepts(watch, what);
@@ -254,6 +266,7 @@ int main(void)
 	tcase_add_loop_test(c, each_that_comes, 0, ENGINES);
 	tcase_add_loop_test(c, out_of_descriptors, 0, ENGINES);
 	tcase_add_loop_test(c, nobody_comes_after_unwatch, 0, ENGINES);
+	tcase_add_loop_test(c, not_a_listener, 0, ENGINES);
 	tcase_add_loop_test(c, stopped_by_its_first, 0, ENGINES);
 	tcase_add_loop_test(c, nobody_is_forgotten, 0, 3 * ENGINES);
 	suite_add_tcase(suite, c);

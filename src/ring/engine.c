@@ -68,12 +68,19 @@ void ring_watch_writable(struct ring *ring, struct ring_watch *watch)
 int ring_accept(struct ring *ring, struct ring_watch *watch, int fd,
 		ring_done *done)
 {
+	int err;
+
 	if (watch->readable_armed)
 		return 0;
 	watch->fd = fd;
 	watch->done = done;
 	watch->accepting = true;
-	return ring->engine->accept(ring, watch);
+	err = ring->engine->accept(ring, watch);
+	if (err) {
+		watch->fd = -1;
+		watch->done = NULL;
+	}
+	return err;
 }
 
 void ring_unwatch(struct ring *ring, struct ring_watch *watch)

@@ -12,6 +12,9 @@
 #include "base/fd.h"
 #include "ring/engine.h"
 
+/* Connections accepted by one report; others' events come in between. */
+#define ACCEPTS_MAX 64
+
 /* Reports fetched by one call. */
 #define EVENTS_MAX 256
 
@@ -78,7 +81,7 @@ static int epoll_start(struct ring *ring, struct ring_watch *watch)
 	return err;
 }
 
-/* A listening socket that waits would hang the thread in accept_all(). */
+/* A listening socket that waits would hang the thread in accept_some(). */
 static int epoll_accept(struct ring *ring, struct ring_watch *watch)
 {
 	int err = fd_nonblock(watch->fd);
@@ -111,11 +114,12 @@ static void epoll_unwatch(struct ring *ring, struct ring_watch *watch)
 	watch->writable_armed = false;
 }
 
-static void accept_all(struct ring *ring, struct ring_watch *watch)
+static void accept_some(struct ring *ring, struct ring_watch *watch)
 {
+	unsigned n = ACCEPTS_MAX;
 	int fd, err;
 
-	while (watch->done) {
+	while (watch->done && n--) {
 		fd = accept4(watch->fd, NULL, NULL,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		err = fd < 0 ? -errno : 0;
@@ -131,6 +135,9 @@ static void accept_all(struct ring *ring, struct ring_watch *watch)
 		}
 		watch->done(watch, fd);
 	}
+	/* Looks again, and reports if there are more. */
+	if (watch->done)
+		control(ring, EPOLL_CTL_MOD, watch);
 }
 
 static void report(struct ring *ring, const struct epoll_event *event)
@@ -140,7 +147,7 @@ static void report(struct ring *ring, const struct epoll_event *event)
 	if (!watch) /* stopped since the event was fetched */
 		return;
 	if (watch->accepting) {
-		accept_all(ring, watch);
+		accept_some(ring, watch);
 		return;
 	}
 	if ((event->events & EPOLLOUT) && watch->writable_armed) {

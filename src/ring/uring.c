@@ -298,7 +298,9 @@ static void use_file(struct uring *u, struct io_uring_sqe *sqe,
 	int slot;
 
 	if (watch->slot < 0) {
-		if (++watch->uses != FILE_USES_MIN || !u->nfree)
+		if (watch->uses < FILE_USES_MIN)
+			watch->uses++;
+		if (watch->uses < FILE_USES_MIN || !u->nfree)
 			return;
 		slot = u->free_files[u->nfree - 1];
 		if (io_uring_register_files_update(&u->ur, (unsigned)slot,
