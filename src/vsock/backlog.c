@@ -44,6 +44,9 @@ static int reserve(struct backlog *b, uint32_t len)
 		b->end = held;
 		return 0;
 	}
+	/* Or it would be copied again for every few bytes. */
+	if (held > size / 2)
+		size *= 2;
 	while (size - held < len)
 		size *= 2;
 	bytes = malloc(size);
