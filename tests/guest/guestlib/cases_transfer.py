@@ -3,6 +3,7 @@
 
 from guestlib.program import Failed, all_succeed
 from guestlib.registry import case
+from guestlib.session import same_bytes
 
 MIB = 1 << 20
 
@@ -72,6 +73,31 @@ def half_close_host(session):
     _half_close(session, "host", "host")
 
 
+def _until_stuck(sender):
+    """Waits until a sender makes no progress; the bytes it has sent."""
+    before = 0
+    while True:
+        sent = int(sender.expect("progress").split()[1])
+        if sent > 0 and sent == before:
+            return sent
+        before = sent
+
+
+@case("half-close by the host, which then reads late", every_engine=True)
+def half_close_late_reader(session):
+    for opener in ("guest", "host"):
+        host, guest = session.pair(
+            opener,
+            f"--send 1000 --half-close --receive {4 * MIB} --expect-eof "
+            "--wait-at 0",
+            f"--receive 1000 --expect-eof --reply --send {4 * MIB} "
+            "--progress")
+        host.expect("waiting")
+        _until_stuck(guest)
+        host.write(b"go\n")
+        same_bytes(host, guest)
+
+
 def _waiting_guest(session, options):
     """A guest peer that listens, and reads once /tmp/go is written to."""
     port = session.port()
@@ -100,16 +126,6 @@ def unread_host_closes(session):
     host.succeed()
     session.guest("echo go >/tmp/go").succeed()
     guest.succeed()
-
-
-def _until_stuck(sender):
-    """Waits until a sender makes no progress; the bytes it has sent."""
-    before = 0
-    while True:
-        sent = int(sender.expect("progress").split()[1])
-        if sent > 0 and sent == before:
-            return sent
-        before = sent
 
 
 @case("small messages to a guest that does not read")

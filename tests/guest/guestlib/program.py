@@ -8,7 +8,7 @@ import threading
 import time
 
 # Only to notice a hang: emulated processors on a busy machine are slow.
-PATIENCE = 180
+PATIENCE = 90
 
 
 class Failed(Exception):
