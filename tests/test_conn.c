@@ -268,6 +268,7 @@ int main(void)
 	Suite *suite = suite_create("conn");
 	TCase *c = tcase_create("conn");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, begin, 0, ARRAY_SIZE(begins));
 	tcase_add_loop_test(c, end, 0, ARRAY_SIZE(ends));
 	suite_add_tcase(suite, c);

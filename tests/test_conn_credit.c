@@ -299,6 +299,7 @@ int main(void)
 	Suite *suite = suite_create("conn_credit");
 	TCase *c = tcase_create("conn_credit");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, tells, 0, ARRAY_SIZE(telling));
 	tcase_add_loop_test(c, asks, 0, ARRAY_SIZE(asking));
 	tcase_add_test(c, small_packets_do_not_stall);

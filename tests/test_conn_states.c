@@ -316,6 +316,7 @@ int main(void)
 	Suite *suite = suite_create("conn_states");
 	TCase *c = tcase_create("conn_states");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, packets, 0, STARTS);
 	tcase_add_loop_test(c, other_facts, 0, STARTS);
 	tcase_add_loop_test(c, fresh_ones, 0, STARTS);

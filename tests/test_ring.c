@@ -145,6 +145,31 @@ START_TEST(writable_at_once)
 }
 END_TEST
 
+START_TEST(readable_while_not_writable)
+{
+	if (!begin(_i))
+		return;
+	fill(pair[0]);
+	eye_open(&eye, pair[0]);
+	ring_watch_writable(ring, &eye.watch);
+	settle();
+	for (unsigned i = 0; i < 3; i++) {
+		eye.reports = 0;
+		put(pair[1], "a", 1);
+		wait_reports(&eye, 1);
+		ck_assert(eye.last & POLLIN);
+		settle();
+		/* Told once, though it is still there. */
+		eye.reports = 0;
+		ck_assert_uint_eq(ring_wait(ring, 20), 0);
+	}
+	ck_assert(!(eye.all & POLLOUT));
+	ck_assert_int_gt(drain(pair[1]), 0);
+	wait_bits(&eye, POLLOUT);
+	finish();
+}
+END_TEST
+
 START_TEST(writable_because_nobody_reads)
 {
 	if (!begin(_i))
@@ -226,6 +251,24 @@ START_TEST(a_look_ahead)
 }
 END_TEST
 
+START_TEST(closes_what_it_opened)
+{
+	int before = dup(0), after;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (!begin(_i))
+			return;
+		eye_open(&eye, pair[0]);
+		settle();
+		finish();
+	}
+	after = dup(0);
+	ck_assert_int_eq(after, before + 1); /* the lowest that is free */
+	fd_close(&before);
+	fd_close(&after);
+}
+END_TEST
+
 START_TEST(not_a_descriptor)
 {
 	if (!begin(_i))
@@ -253,10 +296,12 @@ int main(void)
 	tcase_add_loop_test(c, end_of_stream, 0, ENGINES);
 	tcase_add_loop_test(c, writable_again, 0, ENGINES);
 	tcase_add_loop_test(c, writable_at_once, 0, ENGINES);
+	tcase_add_loop_test(c, readable_while_not_writable, 0, ENGINES);
 	tcase_add_loop_test(c, writable_because_nobody_reads, 0, ENGINES);
 	tcase_add_loop_test(c, eventfd_that_nobody_reads, 0, ENGINES);
 	tcase_add_loop_test(c, time_outs, 0, ENGINES);
 	tcase_add_loop_test(c, a_look_ahead, 0, ENGINES);
+	tcase_add_loop_test(c, closes_what_it_opened, 0, ENGINES);
 	tcase_add_loop_test(c, not_a_descriptor, 0, ENGINES);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);

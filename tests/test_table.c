@@ -78,7 +78,7 @@ START_TEST(random_walk)
 	for (unsigned i = 0; i < CONNS; i++)
 		fresh(i, 1024 + i % 64, 5000 + i / 64);
 	compare();
-	for (unsigned round = 0; round < 12; round++) {
+	for (unsigned round = 0; round < 6; round++) {
 		unsigned bias = round % 3; /* fill, mix, empty */
 
 		for (unsigned step = 0; step < 6000; step++) {
@@ -310,7 +310,7 @@ int main(void)
 	Suite *suite = suite_create("table");
 	TCase *c = tcase_create("table");
 
-	tcase_set_timeout(c, 60);
+	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, random_walk);
 	tcase_add_test(c, an_empty_one);
