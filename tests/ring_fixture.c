@@ -150,6 +150,15 @@ int drain(int fd)
 	return all;
 }
 
+void fill(int fd)
+{
+	static const char bytes[65536];
+
+	while (write(fd, bytes, sizeof(bytes)) > 0)
+		continue;
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
 void raise_descriptor_limit(unsigned wanted)
 {
 	struct rlimit limit;

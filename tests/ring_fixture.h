@@ -54,6 +54,8 @@ void make_pair(int fds[2]);
 void put(int fd, const void *bytes, unsigned n);
 /* Reads until EAGAIN; returns the bytes, or -1 at the end of the stream. */
 int drain(int fd);
+/* Writes until EAGAIN. */
+void fill(int fd);
 void raise_descriptor_limit(unsigned wanted);
 
 #endif

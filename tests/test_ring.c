@@ -95,16 +95,6 @@ START_TEST(end_of_stream)
 }
 END_TEST
 
-/* Takes what fits into the socket. */
-static void fill(int fd)
-{
-	static const char bytes[65536];
-
-	while (write(fd, bytes, sizeof(bytes)) > 0)
-		continue;
-	ck_assert_int_eq(errno, EAGAIN);
-}
-
 START_TEST(writable_again)
 {
 	if (!begin(_i))

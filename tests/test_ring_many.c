@@ -163,6 +163,24 @@ START_TEST(nobody_comes_after_unwatch)
 }
 END_TEST
 
+START_TEST(started_again)
+{
+	int fd;
+
+	if (!begin(_i))
+		return;
+	for (unsigned i = 1; i <= 3; i++) {
+		start_accepting();
+		settle();
+		fd = dial();
+		wait_accepted(&eye, i);
+		eye_close(&eye);
+		fd_close(&fd);
+	}
+	finish();
+}
+END_TEST
+
 START_TEST(not_a_listener)
 {
 	if (!begin(_i))
@@ -266,6 +284,7 @@ int main(void)
 	tcase_add_loop_test(c, each_that_comes, 0, ENGINES);
 	tcase_add_loop_test(c, out_of_descriptors, 0, ENGINES);
 	tcase_add_loop_test(c, nobody_comes_after_unwatch, 0, ENGINES);
+	tcase_add_loop_test(c, started_again, 0, ENGINES);
 	tcase_add_loop_test(c, not_a_listener, 0, ENGINES);
 	tcase_add_loop_test(c, stopped_by_its_first, 0, ENGINES);
 	tcase_add_loop_test(c, nobody_is_forgotten, 0, 3 * ENGINES);

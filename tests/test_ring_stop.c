@@ -123,6 +123,27 @@ START_TEST(started_again_at_once)
 }
 END_TEST
 
+/* Interest in room ends with the watch. */
+START_TEST(started_again_without_room)
+{
+	if (!begin(_i))
+		return;
+	fill(pair[0]);
+	eye_open(&eye, pair[0]);
+	ring_watch_writable(ring, &eye.watch);
+	settle();
+	eye_close(&eye);
+	ck_assert_int_eq(ring_watch(ring, &eye.watch, pair[0], eye_sees), 0);
+	settle();
+	ck_assert_int_gt(drain(pair[1]), 0);
+	settle();
+	ck_assert(!(eye.all & POLLOUT));
+	ring_watch_writable(ring, &eye.watch);
+	wait_bits(&eye, POLLOUT);
+	finish();
+}
+END_TEST
+
 /* More often than any queue of the engine holds requests, without a wait. */
 START_TEST(started_again_and_again)
 {
@@ -191,6 +212,7 @@ int main(void)
 	tcase_add_loop_test(c, unwatched_before_it_began, 0, ENGINES);
 	tcase_add_loop_test(c, freed_between_look_and_report, 0, ENGINES);
 	tcase_add_loop_test(c, started_again_at_once, 0, ENGINES);
+	tcase_add_loop_test(c, started_again_without_room, 0, ENGINES);
 	tcase_add_loop_test(c, started_again_and_again, 0, ENGINES);
 	tcase_add_loop_test(c, stopped_by_a_report, 0, ENGINES);
 	suite_add_tcase(suite, c);
