@@ -126,7 +126,7 @@ static int consume(int fd, size_t len)
 	return n == (ssize_t)len ? 0 : -EPROTO;
 }
 
-/* 0: joined, or more of the line is awaited. */
+/* 0: joined, or more of the line is awaited. -EPROTO: not a CONNECT line. */
 static int read_line(struct link *link)
 {
 	char line[HANDSHAKE_LINE_MAX];
@@ -150,6 +150,17 @@ static int read_line(struct link *link)
 	return connect_guest(link, port);
 }
 
+static const char *describe_refusal(int err)
+{
+	if (err == -EPROTO)
+		return "its first line is not \"CONNECT <port>\"";
+	if (err == -ECONNRESET)
+		return "it left without asking for a port";
+	if (err == -ENOTCONN)
+		return "no guest is running";
+	return strerror(-err);
+}
+
 void listener_serve(struct guest *guest)
 {
 	struct link *link;
@@ -161,10 +172,12 @@ void listener_serve(struct guest *guest)
 		err = read_line(link);
 		if (!err)
 			continue;
-		guest_log_limited(guest, limit_host, LOG_LEVEL_INFO,
-				  "%s: a host program's connection refused: "
-				  "%s",
-				  guest->config->uds_path, strerror(-err));
+		guest_log_limited(
+			guest, limit_host,
+			err == -ECONNRESET ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+			"%s: a host program's connection refused: "
+			"%s",
+			guest->config->uds_path, describe_refusal(err));
 		link_kill(link);
 	}
 }
@@ -177,24 +190,27 @@ void listener_expire(struct loop *loop, uint64_t now_ms)
 		link_kill(container_of(timer, struct link, timer));
 }
 
+static void resume(struct listener *listener)
+{
+	struct loop *loop = listener->guest->loop;
+
+	if (ring_accept(loop->ring, &listener->watch, listener->fd, on_accept) <
+	    0)
+		timer_arm(&loop->resuming, &listener->timer, clock_ms());
+}
+
 void listener_resume(struct listener *listener)
 {
 	if (!timer_armed(&listener->timer))
 		return;
 	timer_disarm(&listener->timer);
-	ring_accept(listener->guest->loop->ring, &listener->watch, listener->fd,
-		    on_accept);
+	resume(listener);
 }
 
 void listener_resume_due(struct loop *loop, uint64_t now_ms)
 {
 	struct timer *timer;
 
-	while ((timer = timer_take_due(&loop->resuming, now_ms))) {
-		struct listener *listener =
-			container_of(timer, struct listener, timer);
-
-		ring_accept(loop->ring, &listener->watch, listener->fd,
-			    on_accept);
-	}
+	while ((timer = timer_take_due(&loop->resuming, now_ms)))
+		resume(container_of(timer, struct listener, timer));
 }

@@ -197,7 +197,8 @@ static struct io_uring_sqe *take_sqe(struct uring *u)
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ur);
 
 	while (!sqe) {
-		io_uring_submit(&u->ur);
+		/* Also moves overflown completions, which may block it. */
+		io_uring_submit_and_get_events(&u->ur);
 		sqe = io_uring_get_sqe(&u->ur);
 	}
 	return sqe;
@@ -225,7 +226,13 @@ static void uring_watch_writable(struct ring *ring, struct ring_watch *watch)
 {
 	struct io_uring_sqe *sqe = take_sqe(uring_of(ring));
 
-	io_uring_prep_poll_add(sqe, watch->fd, POLLOUT);
+	/*
+	 * The kernel adds POLLRDHUP to what is asked for. Once the peer has
+	 * shut its sending half that is always set, so a single shot would
+	 * complete at once; a multishot reports it once and goes on to wait
+	 * for the edge.
+	 */
+	io_uring_prep_poll_multishot(sqe, watch->fd, POLLOUT);
 	seal(sqe, watch, TAG_WRITABLE);
 	watch->writable_armed = true;
 	watch->in_flight++;
@@ -341,12 +348,27 @@ static void on_readable(struct ring *ring, struct ring_watch *watch, int res,
 	watch->done(watch, res < 0 ? POLLERR : res);
 }
 
-static void on_writable(struct ring_watch *watch, int res)
+static void on_writable(struct ring *ring, struct ring_watch *watch, int res,
+			bool more)
 {
-	if (cancelled(watch, res))
+	if (!more && cancelled(watch, res))
 		return;
-	watch->in_flight--;
-	watch->writable_armed = false;
+	if (!watch->done)
+		return;
+	if (!more) {
+		watch->in_flight--;
+		watch->writable_armed = false;
+	}
+	if (res >= 0 && !(res & (POLLOUT | POLLERR | POLLHUP))) {
+		if (!more)
+			uring_watch_writable(ring, watch);
+		return;
+	}
+	/* One report was asked for. */
+	if (more && watch->writable_armed) {
+		cancel(uring_of(ring), watch, TAG_WRITABLE);
+		watch->writable_armed = false;
+	}
 	watch->done(watch, res < 0 ? POLLERR : res);
 }
 
@@ -393,7 +415,7 @@ static bool complete(struct uring *u, uint64_t data, int res, bool more)
 		on_readable(&u->base, object, res, more);
 		return true;
 	case TAG_WRITABLE:
-		on_writable(object, res);
+		on_writable(&u->base, object, res, more);
 		return true;
 	case TAG_ACCEPT:
 		on_accept(u, object, res, more);
