@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Hypervisors and daemons that die or stop while bytes move; idling ones. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "system.h"
+
+#define KILLS 100
+#define PAIRS 4
+#define STOP_MS 1000 /* from SIGTERM to the exit, under full load */
+
+/* Endless flows both ways on connections of both origins. */
+static void load(struct scene *s, struct pair *p, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (i % 2)
+			pair_from_guest(s, &p[i]);
+		else
+			pair_from_host(s, &p[i]);
+		pair_begin_to_host(&p[i], 1ull << 40);
+		pair_begin_to_guest(&p[i], 1ull << 40);
+		gsock_read_all(p[i].guest);
+	}
+}
+
+static uint64_t moved(const struct pair *p, unsigned n)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += p[i].host.in.got + p[i].guest->in.got;
+	return sum;
+}
+
+START_TEST(hypervisor_killed_a_hundred_times_under_load)
+{
+	struct daemon_usage before;
+	struct pair p[PAIRS];
+	struct scene s;
+
+	scene_open(&s, _i);
+	scene_check_works(&s);
+	before = daemon_usage(&s.daemon);
+	for (unsigned k = 0; k < KILLS; k++) {
+		load(&s, p, PAIRS);
+		drive_until(&s.world, moved(p, PAIRS) >= k * 20000);
+		guest_kill(&s.guest);
+		for (unsigned i = 0; i < PAIRS; i++) {
+			drive_until(&s.world, host_over(&p[i].host));
+			host_close(&p[i].host);
+		}
+		guest_revive(&s.guest, s.daemon.socket[0]);
+	}
+	scene_check_works(&s);
+	drive_until(&s.world, daemon_fds(&s.daemon) == before.fds);
+#ifndef DEBUG_ASSERTIONS
+	ck_assert_uint_le(daemon_usage(&s.daemon).anonymous_kib,
+			  before.anonymous_kib + 4096);
+#endif
+	scene_close(&s);
+}
+END_TEST
+
+/* A new hypervisor dials before the daemon can have seen the old one go. */
+START_TEST(the_next_hypervisor_is_served_at_once)
+{
+	struct scene s;
+
+	scene_open(&s, _i);
+	for (unsigned k = 0; k < 200; k++) {
+		guest_kill(&s.guest);
+		guest_revive(&s.guest, s.daemon.socket[0]);
+	}
+	scene_check_works(&s);
+	scene_close(&s);
+}
+END_TEST
+
+START_TEST(guest_reboots_a_hundred_times_under_load)
+{
+	struct pair p[PAIRS];
+	struct scene s;
+	unsigned fds;
+
+	scene_open(&s, _i);
+	fds = daemon_fds(&s.daemon);
+	for (unsigned k = 0; k < KILLS; k++) {
+		load(&s, p, PAIRS);
+		drive_until(&s.world, moved(p, PAIRS) >= k * 20000);
+		guest_reboot(&s.guest);
+		for (unsigned i = 0; i < PAIRS; i++) {
+			drive_until(&s.world, host_over(&p[i].host));
+			host_close(&p[i].host);
+		}
+	}
+	scene_check_works(&s);
+	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
+	scene_close(&s);
+}
+END_TEST
+
+/* What was used is complete, what was not is untouched. */
+static void expect_consistent(struct ring *r)
+{
+	uint32_t len;
+
+	while (ring_take(r, &len))
+		;
+	ck_assert_uint_eq(r->last_used, le16toh(r->used->idx));
+}
+
+static void stop_under_load(int engine, int signal)
+{
+	struct pair p[PAIRS];
+	struct scene s;
+	uint64_t start;
+
+	scene_open(&s, engine);
+	load(&s, p, PAIRS);
+	drive_until(&s.world, moved(p, PAIRS) > 4 * MIB);
+	start = clock_ms();
+	kill(s.daemon.pid, signal);
+	daemon_expect_exit(&s.daemon);
+	ck_assert_uint_lt(clock_ms() - start, STOP_MS);
+	for (unsigned i = 0; i < PAIRS; i++) {
+		drive_until(&s.world, host_over(&p[i].host));
+		host_close(&p[i].host);
+	}
+	driver_halt(&s.guest.sockets.driver);
+	expect_consistent(&s.guest.sockets.driver.rings[DRIVER_RX]);
+	expect_consistent(&s.guest.sockets.driver.rings[DRIVER_TX]);
+	vhost_await_hang_up(&s.guest.vhost);
+	scene_close(&s);
+}
+
+START_TEST(sigterm_under_load_exits_cleanly)
+{
+	for (unsigned i = 0; i < 10; i++)
+		stop_under_load(_i, i % 2 ? SIGINT : SIGTERM);
+}
+END_TEST
+
+START_TEST(sigterm_without_a_guest_exits_cleanly)
+{
+	struct scene s;
+
+	scene_daemon(&s, _i, NULL);
+	scene_close(&s);
+}
+END_TEST
+
+/* Sixteen machines in one daemon, each with its own bytes. */
+START_TEST(machines_do_not_mix)
+{
+	enum { VMS = 16 };
+	static struct guest guests[VMS];
+	static struct pair p[VMS];
+	struct daemon_config d = { .vms = VMS };
+	struct scene s;
+
+	scene_daemon(&s, _i, &d);
+	for (unsigned i = 0; i < VMS; i++) {
+		struct guest_config c = guest_defaults(DAEMON_CID + i);
+
+		guest_boot(&guests[i], &c, &s.world, s.daemon.socket[i]);
+		pair_open_from_guest(&p[i], &guests[i], s.daemon.uds[i]);
+		sink_expect(&p[i].host.in, 1 + i);
+		sink_expect(&p[i].guest->in, 101 + i);
+		gsock_read_all(p[i].guest);
+		gsock_send(p[i].guest, 1 + i, 4 * MIB);
+		host_send(&p[i].host, 101 + i, 4 * MIB);
+	}
+	for (unsigned i = 0; i < VMS; i++)
+		drive_until(&s.world, p[i].host.in.got == 4 * MIB &&
+					      p[i].guest->in.got == 4 * MIB);
+	/* one goes, the others stay */
+	guest_kill(&guests[3]);
+	drive_until(&s.world, host_over(&p[3].host));
+	for (unsigned i = 0; i < VMS; i++) {
+		if (i != 3)
+			guest_check_works(&guests[i], s.daemon.uds[i]);
+		guest_free(&guests[i]);
+	}
+	scene_close(&s);
+}
+END_TEST
+
+static void expect_asleep(struct scene *s)
+{
+	struct daemon_usage before, after;
+
+	world_rest(&s->world, 300);
+	before = daemon_usage(&s->daemon);
+	world_rest(&s->world, 2000);
+	after = daemon_usage(&s->daemon);
+	ck_assert_uint_eq(after.wakeups - before.wakeups, 0);
+	ck_assert_uint_eq(after.cpu_ticks - before.cpu_ticks, 0);
+}
+
+START_TEST(an_idle_daemon_sleeps)
+{
+	struct pair p[8];
+	struct scene s;
+
+	scene_daemon(&s, _i, NULL);
+	expect_asleep(&s);
+	scene_close(&s);
+	scene_open(&s, _i);
+	expect_asleep(&s);
+	for (unsigned i = 0; i < ARRAY_SIZE(p); i++) {
+		pair_from_guest(&s, &p[i]);
+		pair_both_ways(&p[i], MIB);
+	}
+	expect_asleep(&s);
+	scene_close(&s);
+}
+END_TEST
+
+/* Nor does it wake up for those of whom nothing is expected. */
+START_TEST(half_closed_and_paused_daemons_sleep)
+{
+	struct pair p[3];
+	struct scene s;
+
+	scene_open(&s, _i);
+	for (unsigned i = 0; i < ARRAY_SIZE(p); i++) {
+		pair_from_guest(&s, &p[i]);
+		pair_both_ways(&p[i], 10000);
+	}
+	host_shutdown(&p[0].host);
+	drive_until(&s.world, gsock_eof(p[0].guest));
+	gsock_shutdown(p[1].guest, SHUT_SEND);
+	drive_until(&s.world, p[1].host.eof);
+	gsock_shutdown(p[2].guest, SHUT_RCV);
+	drive_until(&s.world, driver_tx_idle(&s.guest.sockets.driver));
+	expect_asleep(&s);
+	guest_pause(&s.guest);
+	expect_asleep(&s);
+	guest_start(&s.guest);
+	pair_to_host(&p[0], MIB);
+	pair_to_guest(&p[1], MIB);
+	scene_close(&s);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		hypervisor_killed_a_hundred_times_under_load,
+		the_next_hypervisor_is_served_at_once,
+		guest_reboots_a_hundred_times_under_load,
+		sigterm_under_load_exits_cleanly,
+		sigterm_without_a_guest_exits_cleanly,
+		machines_do_not_mix,
+		an_idle_daemon_sleeps,
+		half_closed_and_paused_daemons_sleep,
+	};
+
+	return run_tests("system_lifecycle", tests, ARRAY_SIZE(tests));
+}
