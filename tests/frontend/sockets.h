@@ -77,6 +77,7 @@ struct sockets {
 	uint32_t next_port;
 	unsigned count;
 	uint32_t buf_alloc; /* of new sockets */
+	bool deaf;	    /* what comes is neither judged nor answered */
 	bool silent;	    /* CREDIT_UPDATE only when asked (Windows) */
 	uint64_t strays;    /* RW for no socket */
 	uint64_t resets;    /* RST for no socket */

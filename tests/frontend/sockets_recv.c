@@ -227,9 +227,12 @@ void sockets_received(struct driver *d, const struct packet *p,
 		      const struct buffer *buffer)
 {
 	struct sockets *s = container_of(d, struct sockets, driver);
-	struct gsock *g = sockets_find(s, p->dst_port, p->src_port);
+	struct gsock *g;
 
+	if (s->deaf)
+		return;
 	check_packet(s, p);
+	g = sockets_find(s, p->dst_port, p->src_port);
 	if (!g)
 		g = sockets_find_listener(s, p->dst_port);
 	if (!g || g->done) {
