@@ -83,16 +83,23 @@ static void add_arg(struct argv *argv, const char *arg)
 	need(argv->args[argv->count++] != NULL, "strdup");
 }
 
-static void make_argv(const struct daemon *d,
-		      const struct daemon_config *config, struct argv *argv)
+static void add_classic(const struct daemon *d, struct argv *argv)
+{
+	char cid[32];
+
+	snprintf(cid, sizeof(cid), "--guest-cid=%u", DAEMON_CID);
+	add_arg(argv, cid);
+	add_arg(argv, "--socket");
+	add_arg(argv, d->socket[0]);
+	add_arg(argv, "--uds-path");
+	add_arg(argv, d->uds[0]);
+}
+
+static void add_vms(const struct daemon *d, const struct daemon_config *config,
+		    struct argv *argv)
 {
 	char vm[512];
 
-	add_arg(argv, program_of(config));
-	if (config->engine && d->ours) {
-		add_arg(argv, "--engine");
-		add_arg(argv, config->engine);
-	}
 	for (unsigned i = 0; i < d->vms; i++) {
 		snprintf(vm, sizeof(vm), "guest-cid=%u,socket=%s,uds-path=%s%s",
 			 DAEMON_CID + i, d->socket[i], d->uds[i],
@@ -100,6 +107,20 @@ static void make_argv(const struct daemon *d,
 		add_arg(argv, "--vm");
 		add_arg(argv, vm);
 	}
+}
+
+static void make_argv(const struct daemon *d,
+		      const struct daemon_config *config, struct argv *argv)
+{
+	add_arg(argv, program_of(config));
+	if (config->engine && d->ours) {
+		add_arg(argv, "--engine");
+		add_arg(argv, config->engine);
+	}
+	if (config->classic)
+		add_classic(d, argv);
+	else
+		add_vms(d, config, argv);
 	for (unsigned i = 0; i < DAEMON_ARGS_MAX && config->args[i]; i++)
 		add_arg(argv, config->args[i]);
 }

@@ -21,6 +21,7 @@ struct daemon_config {
 	const char *program; /* NULL: see above */
 	const char *engine;  /* NULL: no --engine */
 	unsigned vms;	     /* 0: one */
+	bool classic;	     /* --guest-cid, --socket, --uds-path; one VM */
 	const char *vm_keys; /* appended to each --vm, begins with a comma */
 	const char *args[DAEMON_ARGS_MAX]; /* more of them */
 	unsigned nofile; /* RLIMIT_NOFILE, soft and hard; 0: as it is */
