@@ -153,7 +153,7 @@ static void spoil(struct vu_region r[2], unsigned how)
 START_TEST(bad_tables_are_refused_and_the_old_one_stays)
 {
 	struct scene s;
-	struct vu_region r[2];
+	struct vu_region r[8] = { 0 };
 	unsigned fds;
 
 	open_with_regions(&s, _i, 2, 0);

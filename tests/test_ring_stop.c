@@ -68,10 +68,11 @@ END_TEST
  */
 START_TEST(freed_between_look_and_report)
 {
-	struct eye *gone = malloc(sizeof(*gone));
+	struct eye *gone;
 
 	if (!begin(_i))
 		return;
+	gone = malloc(sizeof(*gone));
 	ck_assert_ptr_nonnull(gone);
 	eye_open(&eye, pair[1]);
 	eye_open(gone, pair[0]);
@@ -177,7 +178,7 @@ static void stops_victim(struct ring_watch *watch, int what)
 
 START_TEST(stopped_by_a_report)
 {
-	struct eye other;
+	struct eye other = { 0 };
 
 	if (!begin(_i))
 		return;
