@@ -242,6 +242,7 @@ START_TEST(what_is_illegal_while_the_guest_is_asked_gets_rst)
 		struct host_conn c;
 		struct gsock *g;
 		uint32_t host_port;
+		uint64_t start;
 
 		/* the listener stays mute: only the REQUEST is looked at */
 		trap->mute = true;
@@ -250,8 +251,11 @@ START_TEST(what_is_illegal_while_the_guest_is_asked_gets_rst)
 		ck_assert_uint_eq(trap->last.op, VIRTIO_VSOCK_OP_REQUEST);
 		host_port = trap->last.src_port;
 		g = gsock_raw(&s.guest.sockets, 1024, host_port);
+		start = clock_ms();
 		send_op(&s, g, ops[i]);
 		drive_until(&s.world, host_over(&c));
+		/* not by the deadline of 2 s */
+		ck_assert_uint_lt(clock_ms() - start, 1000);
 		ck_assert_uint_eq(c.line_length, 0);
 		drive_until(&s.world, g->packets);
 		ck_assert_uint_eq(g->last.op, VIRTIO_VSOCK_OP_RST);

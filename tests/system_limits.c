@@ -109,17 +109,6 @@ static void close_many(struct scene *s, struct pair *p, unsigned n)
 	drive_until(&s->world, s->guest.sockets.count == 0);
 }
 
-/* With sanitizers memory is used, and kept, differently. */
-static void expect_memory(uint64_t now_kib, uint64_t limit_kib)
-{
-#ifdef DEBUG_ASSERTIONS
-	(void)now_kib;
-	(void)limit_kib;
-#else
-	ck_assert_uint_le(now_kib, limit_kib);
-#endif
-}
-
 START_TEST(ten_thousand_connections_move_bytes_and_leave_nothing)
 {
 	unsigned n = how_many();

@@ -237,6 +237,32 @@ START_TEST(a_guest_that_takes_no_packets_can_still_send)
 }
 END_TEST
 
+/* New buffers are the guest's only words: nothing is read, nothing sent. */
+START_TEST(buffers_that_come_later_are_found)
+{
+	static const uint64_t features[] = { 0, VU_F_EVENT_IDX };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
+		struct guest_config c = guest_defaults(DAEMON_CID);
+		struct scene s;
+		struct pair p;
+
+		c.driver.rx_size = 4;
+		c.driver.features = features[i];
+		c.driver.tx_shape.mode = RING_DIRECT;
+		scene_open_with(&s, _i, &c);
+		pair_from_guest(&s, &p);
+		for (uint64_t sum = 50000; sum <= 200000; sum += 50000) {
+			pair_begin_to_guest(&p, 50000);
+			drive_until(&s.world, p.guest->rx_total == sum);
+		}
+		gsock_read_all(p.guest);
+		pair_close(&p);
+		scene_close(&s);
+	}
+}
+END_TEST
+
 /* Replies pile up on both sides; neither waits for the other for ever. */
 START_TEST(owed_replies_do_not_lock_both_sides_up)
 {
@@ -277,6 +303,7 @@ int main(void)
 		a_backlog_that_gets_room_in_time_is_used,
 		a_server_that_never_accepts_stops_nobody,
 		a_guest_that_takes_no_packets_can_still_send,
+		buffers_that_come_later_are_found,
 		owed_replies_do_not_lock_both_sides_up,
 	};
 

@@ -66,11 +66,12 @@ START_TEST(connections_do_not_mix)
 		p[i].guest->write_size = 65536 >> 2 * i;
 		p[i].host.write_size = 4 << 2 * i;
 		gsock_send(p[i].guest, 1 + i, MIB >> i);
-		host_send(&p[i].host, 101 + i, 65536u << i);
+		host_send(&p[i].host, 101 + i, 65536ull << i);
 	}
 	for (unsigned i = 0; i < PAIRS; i++) {
-		drive_until(&s.world, p[i].host.in.got == MIB >> i &&
-					      p[i].guest->in.got == 65536 << i);
+		drive_until(&s.world,
+			    p[i].host.in.got == MIB >> i &&
+				    p[i].guest->in.got == 65536ull << i);
 		pair_close(&p[i]);
 	}
 	scene_close(&s);

@@ -20,7 +20,9 @@
 #include "base/clock.h"
 #include "base/list.h"
 
+#ifndef HANG_MS
 #define HANG_MS 20000
+#endif
 
 /*
  * Reports and does not return. The program that links this library defines
