@@ -4,14 +4,20 @@
 import statistics
 
 
-def derive(result):
+def derive(case, result):
     """Figures that follow from what bench-load counted."""
     if "error" in result or not result.get("secs"):
         return result
+    if case.conns and result.get("open_secs"):
+        result["open_per_sec"] = case.conns / result["open_secs"]
+        result["bytes_per_conn"] = result["anonymous"] / case.conns
+        result["sleeps_per_sec"] = result["sleeps"] / result["secs"]
     gigabytes = result["bytes"] / 1e9
     result["per_sec"] = result["messages"] / result["secs"]
     if gigabytes:
         result["cpu_per_GB"] = result["cpu_secs"] / gigabytes
+        result["all_cpu_per_GB"] = (result["cpu_secs"]
+                                    + result["load_cpu_secs"]) / gigabytes
         for count in ("kicks", "calls", "wakeups", "packets_sent",
                       "packets_received", "updates"):
             if count in result:
@@ -71,8 +77,21 @@ def cell(results, case):
     return f"{text} ({why} at times)" if why else text
 
 
+def best(results, case):
+    """What the machine gave when it was least disturbed."""
+    found = values(results, case.metric)
+    if not found:
+        return None
+    return min(found) if case.less_is_better else max(found)
+
+
 def ratio(of, to, case):
     a, b = median(of, case.metric), median(to, case.metric)
+    return a / b if a and b else None
+
+
+def best_ratio(of, to, case):
+    a, b = best(of, case), best(to, case)
     return a / b if a and b else None
 
 
@@ -91,32 +110,81 @@ def main_table(cases, names, results):
     """Each case's figure for each contestant, and ours against the others."""
     ours = names[0]
     others = [n for n in names[1:]]
-    rows = [["case", "unit", *names, *(f"{ours} : {n}" for n in others)]]
+    rows = [["case", "unit", *names,
+             *(f"{ours} : {n} (best)" for n in others)]]
     for case in cases:
         of = results[case.name]
         row = [case.title, case.unit]
         row += [cell(of.get(n, []), case) for n in names]
-        row += [number(ratio(of.get(ours, []), of.get(n, []), case))
-                for n in others]
+        for n in others:
+            pair = of.get(ours, []), of.get(n, []), case
+            row.append(f"{number(ratio(*pair))} ({number(best_ratio(*pair))})")
         rows.append(row)
     return table(rows)
 
 
-DETAILS = [("cpu_per_GB", "CPU s/GB"), ("cpu_us_per_message", "CPU us/msg"),
+DETAILS = [("cpu_per_GB", "CPU s/GB"), ("all_cpu_per_GB", "all CPU s/GB"),
+           ("cpu_us_per_message", "CPU us/msg"),
            ("per_sec", "msg/s"), ("p50_us", "p50 us"), ("p90_us", "p90 us"),
            ("p99_us", "p99 us"), ("p999_us", "p99.9 us"),
            ("kicks_per_MB", "kicks/MB"), ("calls_per_MB", "calls/MB"),
            ("wakeups_per_MB", "guest wakes/MB"),
            ("packets_sent_per_MB", "TX pkt/MB"),
            ("packets_received_per_MB", "RX pkt/MB"),
-           ("updates_per_MB", "guest updates/MB")]
+           ("updates_per_MB", "guest updates/MB"),
+           ("bytes_per_conn", "B/conn"), ("sleeps_per_sec", "sleeps/s")]
 
 
 def detail_table(cases, names, results):
-    rows = [["case", "contestant", *(title for _, title in DETAILS)]]
+    """All other figures; what a case does not have is left out."""
+    blocks = []
     for case in cases:
-        for name in names:
-            found = results[case.name].get(name, [])
-            rows.append([case.name, name,
-                         *(number(median(found, key)) for key, _ in DETAILS)])
-    return table(rows)
+        found = {n: results[case.name].get(n, []) for n in names}
+        columns = [(k, t) for k, t in DETAILS
+                   if any(median(found[n], k) for n in names)]
+        rows = [["", *(t for _, t in columns)]]
+        rows += [[n, *(number(median(found[n], k)) for k, _ in columns)]
+                 for n in names]
+        blocks.append(f"### {case.title} (`{case.name}`)\n\n{table(rows)}")
+    return "\n\n".join(blocks)
+
+
+def base_table(cases, names, results):
+    """How cases keep up with the simpler ones they derive from."""
+    by_name = {c.name: c for c in cases}
+    rows = [["case", "against", *names]]
+    for case in cases:
+        if case.base not in by_name:
+            continue
+        base = by_name[case.base]
+        rows.append([case.title, base.title,
+                     *(number(ratio(results[case.name].get(n, []),
+                                    results[base.name].get(n, []), case))
+                       for n in names)])
+    return table(rows) if len(rows) > 1 else ""
+
+
+def check_table(cases, names, checks):
+    """Which contestants delivered the right bytes."""
+    rows = [["case", *names]]
+    for case in cases:
+        if case.name in checks:
+            rows.append([case.title,
+                         *(checks[case.name].get(n, "-") for n in names)])
+    return table(rows) if len(rows) > 1 else ""
+
+
+def compare_table(cases, names, results, old):
+    """This run's medians against an earlier one's, new : old."""
+    rows = [["case", "figure", *names]]
+    for case in cases:
+        before = old.get(case.name, {})
+        for key in (case.metric, "cpu_per_GB", "all_cpu_per_GB"):
+            cells = []
+            for name in names:
+                a = median(results[case.name].get(name, []), key)
+                b = median(before.get(name, []), key)
+                cells.append(number(a / b) if a and b else "-")
+            if set(cells) != {"-"}:
+                rows.append([case.title, key, *cells])
+    return table(rows) if len(rows) > 1 else ""

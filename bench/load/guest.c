@@ -111,7 +111,8 @@ static void fill(struct gconn *c, uint8_t *payload, uint32_t len)
 /* One write of the program, or what the credit allows of it. */
 static void send_data(struct guest *g, struct gconn *c)
 {
-	size_t left_in_write = (c->to_send - 1) % g->plan->size + 1;
+	size_t write_size = c->message ? c->message : g->plan->size;
+	size_t left_in_write = (c->to_send - 1) % write_size + 1;
 	uint32_t len = (uint32_t)min_size(PACKET_PAYLOAD_MAX,
 					  min_size(room(c), left_in_write));
 
@@ -180,6 +181,7 @@ static void accept_request(struct guest *g, const struct packet *p)
 	c->peer_buf_alloc = p->buf_alloc;
 	c->peer_fwd_cnt = p->fwd_cnt;
 	c->open = true;
+	c->message = (uint32_t)g->plan->size;
 	insert(g, c);
 	__atomic_store_n(&g->open, g->open + 1, __ATOMIC_RELEASE);
 	owe(g, c, OWES_RESPONSE);
@@ -188,7 +190,7 @@ static void accept_request(struct guest *g, const struct packet *p)
 static void established(struct guest *g, struct gconn *c)
 {
 	c->open = true;
-	if (g->plan->guest_sends)
+	if (c->greedy)
 		c->to_send = PLENTY;
 	mark_ready(g, c);
 	__atomic_store_n(&g->open, g->open + 1, __ATOMIC_RELEASE);
@@ -208,7 +210,7 @@ static void take_data(struct guest *g, struct gconn *c, const struct packet *p,
 
 static void lost(struct guest *g, struct gconn *c)
 {
-	if (!g->plan->closes && !__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE))
+	if (!g->plan->dialers)
 		die("the device reset a connection");
 	g->resets++;
 	forget(g, c);
@@ -245,7 +247,7 @@ static void handle(struct guest *g, const struct packet *p,
 /* The program reads until there is no more; an update where Linux sends it. */
 static void read_all(struct guest *g, struct gconn *c)
 {
-	uint64_t messages = 0;
+	uint64_t messages;
 
 	while (c->unread) {
 		uint32_t n = min_u32(c->unread, READ_SIZE);
@@ -264,12 +266,13 @@ static void read_all(struct guest *g, struct gconn *c)
 			owe(g, c, OWES_UPDATE);
 		}
 	}
-	messages = c->in_message / g->plan->size;
-	c->in_message %= g->plan->size;
-	if (g->plan->echoes && messages) {
-		c->to_send += messages * g->plan->size;
+	if (!c->message)
+		return;
+	messages = c->in_message / c->message;
+	c->in_message %= c->message;
+	c->to_send += messages * c->message;
+	if (messages)
 		mark_ready(g, c);
-	}
 }
 
 static void receive_all(struct guest *g)
@@ -294,17 +297,30 @@ static void receive_all(struct guest *g)
 	}
 }
 
+/* What the program does with connection I. */
+static void assign(const struct plan *plan, struct gconn *c, unsigned i)
+{
+	bool active = !plan->active || i < plan->active;
+
+	c->stalled = i < plan->stalled && plan->host_sends;
+	c->greedy = plan->guest_sends && i >= plan->light && active;
+	if (i < plan->light)
+		c->message = LIGHT_SIZE;
+	else if (plan->echoes)
+		c->message = (uint32_t)plan->size;
+}
+
 static void dial_all(struct guest *g)
 {
 	unsigned n = g->plan->conns;
 
-	g->dialed = need_zeroed(n, sizeof(*g->dialed));
+	g->dialed = need_zeroed(n + 1, sizeof(*g->dialed));
 	for (unsigned i = 0; i < n; i++) {
 		struct gconn *c = &g->dialed[i];
 
+		assign(g->plan, c, i);
 		c->port = FIRST_PORT + i;
 		c->peer_port = GUEST_PORT + i % GUEST_SEEDS;
-		c->stalled = i < g->plan->stalled && g->plan->host_sends;
 		c->out.seed = seed_to_host(g->seed, i);
 		c->in.seed = seed_to_guest(g->seed, i);
 		insert(g, c);
@@ -318,9 +334,9 @@ static void *run(void *arg)
 	struct machine *m = &g->machine;
 
 	machine_start(m, g->path);
-	if (g->plan->dials)
-		dial_all(g);
-	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
+	__atomic_store_n(&g->started, true, __ATOMIC_RELEASE);
+	dial_all(g);
+	for (;;) {
 		bool worked = machine_reclaim(m);
 
 		if (ring_waiting(&m->rx)) {
@@ -344,14 +360,12 @@ void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
 	need(!pthread_create(&g->thread, NULL, run, g), "pthread_create");
 }
 
+bool guest_started(const struct guest *g)
+{
+	return __atomic_load_n(&g->started, __ATOMIC_ACQUIRE);
+}
+
 unsigned guest_open(const struct guest *g)
 {
 	return __atomic_load_n(&g->open, __ATOMIC_ACQUIRE);
-}
-
-void guest_stop(struct guest *g)
-{
-	__atomic_store_n(&g->stop, true, __ATOMIC_RELEASE);
-	machine_nudge(&g->machine);
-	pthread_join(g->thread, NULL);
 }

@@ -22,16 +22,20 @@
 struct plan {
 	bool guest_sends; /* all the time */
 	bool host_sends;
-	bool echoes;	  /* the guest sends back each message of SIZE */
-	bool dials;	  /* the guest connects to the host before it starts */
-	bool verify;	  /* contents are made and compared */
-	bool closes;	  /* a connection per message */
-	size_t size;	  /* of a write or message */
-	unsigned conns;	  /* of each VM */
+	bool echoes;	 /* the guest sends back each message of SIZE */
+	bool verify;	 /* contents are made and compared */
+	size_t size;	 /* of a write or message */
+	unsigned conns;	 /* of each VM, made by the guest */
+	unsigned active; /* the first so many are used; 0: all */
 	unsigned vms;
-	unsigned stalled; /* the first so many connections: nobody reads */
+	unsigned stalled; /* nobody reads the first so many connections */
+	unsigned light;	  /* the first so many only carry round trips */
+	unsigned dialers; /* host programs that connect for each message */
 	enum machine_shape shape;
 };
+
+#define PLAN_DIALERS_MAX 64u
+#define LIGHT_SIZE 64u /* of a light connection's messages */
 
 struct gconn {
 	struct gconn *next; /* in its bucket */
@@ -41,7 +45,9 @@ struct gconn {
 	uint32_t peer_port;
 	uint8_t owed; /* control packets, guest.c's bits */
 	bool open;
-	bool stalled; /* the program never reads */
+	bool stalled;	   /* the program never reads */
+	bool greedy;	   /* it always has something to send */
+	uint32_t message;  /* to be sent back when complete; 0: not */
 	uint32_t tx_cnt;
 	uint32_t peer_buf_alloc;
 	uint32_t peer_fwd_cnt;
@@ -62,8 +68,8 @@ struct guest {
 	struct gconn *dialed;
 	struct list ready;
 	struct list touched;
-	unsigned open; /* read by other threads */
-	bool stop;     /* set by another thread, then machine_nudge() */
+	bool started;  /* the rings run; this and the next for any thread */
+	unsigned open; /* connections */
 	struct meter received;
 	struct meter sent;
 	uint64_t updates;
@@ -72,13 +78,14 @@ struct guest {
 	const char *path;
 };
 
-/* Starts a VM at the vhost-user socket PATH; its thread runs until told to
- * stop, and fails loudly on what no correct device does. */
+/* Starts a VM at the vhost-user socket PATH. Its thread runs until the process
+ * ends, and ends it on what no correct device does. */
 void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
 		 uint32_t seed, const char *path);
+/* The device is set up. */
+bool guest_started(const struct guest *g);
 /* Connections that are open now. */
 unsigned guest_open(const struct guest *g);
-void guest_stop(struct guest *g);
 
 /* Seeds of the bytes of connection I towards the host and to the guest. */
 static inline uint32_t seed_to_host(uint32_t first, unsigned i)

@@ -38,12 +38,12 @@ struct machine {
 	struct vhost vhost;
 	struct ring rx;
 	struct ring tx;
-	int call_fd; /* both queues' interrupts, blocking */
+	int call_fd; /* both queues' interrupts */
+	int epoll;   /* in which their edges arrive, unread as in a guest */
 	struct slot slots[MACHINE_RING];
 	struct slot *free;
 	uint8_t *rx_buffers;
 	unsigned rx_posted;
-	bool rx_held; /* receive buffers are not refilled: a busy guest */
 	uint64_t wakeups;
 	uint64_t sent;
 	uint64_t received;
@@ -70,12 +70,10 @@ bool machine_reclaim(struct machine *m);
  */
 const uint8_t *machine_receive(struct machine *m, struct packet *p);
 bool machine_received_all(struct machine *m);
-/* There is something to take, or to take back. */
-bool machine_pending(const struct machine *m);
 
 /* Blocks until an interrupt comes. */
 void machine_wait(struct machine *m);
-/* Ends its wait, from another thread. */
-void machine_nudge(struct machine *m);
+/* Interrupts so far. Any thread may ask. */
+uint64_t machine_interrupts(const struct machine *m);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "scene.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +33,26 @@ struct scene {
 	struct end *far_ends; /* of pairs */
 	struct worker *workers;
 	unsigned nworkers;
-	struct worker *bytes_from[2]; /* whose meter counts, or NULL */
+	const struct meter *meters[2 + PLAN_DIALERS_MAX]; /* that count */
+	unsigned nmeters;
+	const struct latency *latencies[PLAN_DIALERS_MAX];
+	unsigned nlatencies;
+	struct dialer *dialers;
+	unsigned ndialers;
+	uint64_t started_ns;
 };
 
 static unsigned total(const struct plan *plan)
 {
 	return plan->vms * plan->conns;
+}
+
+static void *aligned(size_t size)
+{
+	void *at = aligned_alloc(64, size);
+
+	need(at != NULL, "aligned_alloc");
+	return at;
 }
 
 static struct scene *scene_new(const struct plan *plan)
@@ -49,9 +62,10 @@ static struct scene *scene_new(const struct plan *plan)
 	size_t n = 1;
 
 	s->plan = plan;
-	s->ends = need_zeroed(total(plan), sizeof(struct end));
-	s->workers = aligned_alloc(64, WORKERS * sizeof(struct worker));
-	need(s->workers != NULL, "aligned_alloc");
+	s->started_ns = clock_ns();
+	s->ends = need_zeroed(total(plan) + 1, sizeof(struct end));
+	s->workers = aligned(WORKERS * sizeof(struct worker));
+	s->dialers = aligned(PLAN_DIALERS_MAX * sizeof(struct dialer));
 	/* The flows' common block is made now, by one thread. */
 	source_more(&warm, 1, 1);
 	source_peek(&warm, 1, &n);
@@ -109,8 +123,7 @@ struct scene *scene_of_vms(const struct plan *plan, char **paths,
 
 	s->paths = paths;
 	listen_all(s);
-	s->guests = aligned_alloc(64, plan->vms * sizeof(struct guest));
-	need(s->guests != NULL, "aligned_alloc");
+	s->guests = aligned(plan->vms * sizeof(struct guest));
 	for (unsigned i = 0; i < plan->vms; i++)
 		guest_start(&s->guests[i], plan, cid + i, i * GUEST_SEEDS,
 			    paths[2 * i]);
@@ -149,11 +162,19 @@ unsigned scene_open_count(const struct scene *s)
 	return s->guests ? min_u32(s->opened, open_in_guests(s)) : s->opened;
 }
 
-bool scene_open(struct scene *s, unsigned timeout_ms)
+static bool all_open(const struct scene *s)
+{
+	for (unsigned i = 0; s->guests && i < s->plan->vms; i++)
+		if (!guest_started(&s->guests[i]))
+			return false;
+	return scene_open_count(s) == total(s->plan);
+}
+
+bool scene_open(struct scene *s, unsigned timeout_ms, uint64_t *took_ns)
 {
 	uint64_t until = clock_ms() + timeout_ms;
 
-	while (s->guests && scene_open_count(s) < total(s->plan)) {
+	while (!all_open(s)) {
 		struct epoll_event events[64];
 		int n = epoll_wait(s->epoll, events, 64, 1);
 
@@ -162,16 +183,57 @@ bool scene_open(struct scene *s, unsigned timeout_ms)
 		if (clock_ms() > until)
 			return false;
 	}
+	*took_ns = clock_ns() - s->started_ns;
 	return true;
 }
 
-static struct worker *add_worker(struct scene *s, enum job job,
-				 const struct end *ends)
+static void count_meter(struct scene *s, const struct meter *m)
 {
-	struct worker *w = &s->workers[s->nworkers++];
+	s->meters[s->nmeters++] = m;
+}
 
-	worker_start(w, job, ends, total(s->plan), s->plan->size);
+static void count_latency(struct scene *s, const struct latency *l)
+{
+	s->latencies[s->nlatencies++] = l;
+}
+
+/* A worker on connections FROM to TO of ENDS, unless there are none. */
+static struct worker *add_worker(struct scene *s, enum job job,
+				 const struct end *ends, unsigned from,
+				 unsigned to, size_t size)
+{
+	struct worker *w = &s->workers[s->nworkers];
+
+	if (from >= to)
+		return NULL;
+	s->nworkers++;
+	worker_start(w, job, ends + from, to - from, size);
+	if (job == JOB_READ || job == JOB_ASK)
+		count_meter(s, &w->meter);
+	if (job == JOB_ASK)
+		count_latency(s, &w->latency);
 	return w;
+}
+
+static void start_dialers(struct scene *s)
+{
+	for (unsigned i = 0; i < s->plan->dialers; i++) {
+		struct dialer *d = &s->dialers[s->ndialers++];
+
+		dialer_start(d, s->paths[2 * (i % s->plan->vms) + 1],
+			     GUEST_PORT, s->plan->size);
+		count_meter(s, &d->meter);
+		count_latency(s, &d->latency);
+	}
+}
+
+static void start_light(struct scene *s)
+{
+	unsigned light = s->plan->light;
+
+	if (s->far_ends)
+		add_worker(s, JOB_ANSWER, s->far_ends, 0, light, LIGHT_SIZE);
+	add_worker(s, JOB_ASK, s->ends, 0, light, LIGHT_SIZE);
 }
 
 /* What arrives at the host is counted there, and what does at the guest is
@@ -179,22 +241,28 @@ static struct worker *add_worker(struct scene *s, enum job job,
 void scene_start(struct scene *s)
 {
 	const struct plan *plan = s->plan;
+	unsigned first = plan->light;
+	unsigned reads = plan->stalled > first ? plan->stalled : first;
+	unsigned n = plan->active ? plan->active : total(plan);
 
 	if (plan->guest_sends) {
-		s->bytes_from[0] = add_worker(s, JOB_READ, s->ends);
+		add_worker(s, JOB_READ, s->ends, reads, n, plan->size);
 		if (s->far_ends)
-			add_worker(s, JOB_WRITE, s->far_ends);
+			add_worker(s, JOB_WRITE, s->far_ends, first, n,
+				   plan->size);
 	}
 	if (plan->host_sends) {
 		if (s->far_ends)
-			s->bytes_from[1] = add_worker(s, JOB_READ, s->far_ends);
-		add_worker(s, JOB_WRITE, s->ends);
+			add_worker(s, JOB_READ, s->far_ends, reads, n,
+				   plan->size);
+		add_worker(s, JOB_WRITE, s->ends, first, n, plan->size);
 	}
-	if (plan->echoes) {
-		if (s->far_ends)
-			add_worker(s, JOB_ANSWER, s->far_ends);
-		s->bytes_from[0] = add_worker(s, JOB_ASK, s->ends);
-	}
+	if (plan->echoes && s->far_ends)
+		add_worker(s, JOB_ANSWER, s->far_ends, first, n, plan->size);
+	if (plan->echoes && !plan->dialers)
+		add_worker(s, JOB_ASK, s->ends, first, n, plan->size);
+	start_dialers(s);
+	start_light(s);
 }
 
 static void count_guest(const struct guest *g, bool bytes,
@@ -208,7 +276,7 @@ static void count_guest(const struct guest *g, bool bytes,
 	c->sent += m->sent;
 	c->received += m->received;
 	c->kicks += m->rx.kicks + m->tx.kicks;
-	c->calls += m->rx.calls;
+	c->calls += machine_interrupts(m);
 	c->wakeups += m->wakeups;
 	c->updates += g->updates;
 }
@@ -217,12 +285,9 @@ struct scene_count scene_count(const struct scene *s)
 {
 	struct scene_count c = { .ns = clock_ns() };
 
-	for (unsigned i = 0; i < 2; i++) {
-		struct meter m;
+	for (unsigned i = 0; i < s->nmeters; i++) {
+		struct meter m = meter_read(s->meters[i]);
 
-		if (!s->bytes_from[i])
-			continue;
-		m = meter_read(&s->bytes_from[i]->meter);
 		c.bytes += m.bytes;
 		c.messages += m.messages;
 	}
@@ -236,6 +301,9 @@ void scene_record(struct scene *s, bool on)
 	for (unsigned i = 0; i < s->nworkers; i++)
 		__atomic_store_n(&s->workers[i].recording, on,
 				 __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < s->ndialers; i++)
+		__atomic_store_n(&s->dialers[i].recording, on,
+				 __ATOMIC_RELAXED);
 }
 
 void scene_print_latency(const struct scene *s)
@@ -247,12 +315,13 @@ void scene_print_latency(const struct scene *s)
 		{ "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 },
 		{ "p999", 0.999 },
 	};
-	const struct latency *l;
+	struct latency all = { 0 };
 
-	if (!s->plan->echoes)
+	for (unsigned i = 0; i < s->nlatencies; i++)
+		latency_merge(&all, s->latencies[i]);
+	if (!all.count)
 		return;
-	l = &s->bytes_from[0]->latency;
 	for (unsigned i = 0; i < ARRAY_SIZE(points); i++)
 		printf("\"%s_us\": %.2f, ", points[i].name,
-		       latency_at(l, points[i].share) / 1000);
+		       latency_at(&all, points[i].share) / 1000);
 }

@@ -7,10 +7,9 @@
 #ifndef URING_VSOCK_BENCH_SCENE_H
 #define URING_VSOCK_BENCH_SCENE_H
 
+#include "dialer.h"
 #include "guest.h"
 #include "host.h"
-
-#define SCENE_VMS_MAX 128u
 
 struct scene;
 
@@ -31,8 +30,9 @@ struct scene *scene_of_vms(const struct plan *plan, char **paths,
 			   unsigned cid);
 struct scene *scene_of_pairs(const struct plan *plan);
 
-/* Opens all connections; false if that takes longer than TIMEOUT_MS. */
-bool scene_open(struct scene *s, unsigned timeout_ms);
+/* Opens all connections; false if that takes longer than TIMEOUT_MS. *TOOK_NS
+ * is the time since the guests started. */
+bool scene_open(struct scene *s, unsigned timeout_ms, uint64_t *took_ns);
 unsigned scene_open_count(const struct scene *s);
 /* The host's programs begin. */
 void scene_start(struct scene *s);

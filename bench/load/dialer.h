@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Host programs that live for one message: connect to the hybrid socket, ask
+ * for a port, send a message, wait for as much, close. Each dialer is a thread
+ * that does this one after the other.
+ */
+#ifndef URING_VSOCK_BENCH_DIALER_H
+#define URING_VSOCK_BENCH_DIALER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "measure.h"
+
+struct dialer {
+	const char *path; /* the hybrid socket */
+	unsigned port;
+	size_t size;
+	struct meter meter;
+	struct latency latency; /* from connect to close */
+	bool recording;
+	pthread_t thread;
+};
+
+/* Runs until the process ends. */
+void dialer_start(struct dialer *d, const char *path, unsigned port,
+		  size_t size);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void usage(FILE *to)
+{
+	fputs("usage: bench-load [OPTIONS] [SOCKET UDS-PATH]...\n"
+	      "  a pair of paths for each VM; none: plain socket pairs\n"
+	      "  --flow to-host|to-guest|both|rr|crr|idle   (to-host)\n"
+	      "  --size BYTES    of a write or message (65536)\n"
+	      "  --conns N       for each VM (1); with crr: programs that\n"
+	      "                  connect, one after the other (1)\n"
+	      "  --vms N         with socket pairs only (1)\n"
+	      "  --active N      only the first N connections are used\n"
+	      "  --stalled N     nobody reads the first N connections\n"
+	      "  --light N       the first N only carry round trips of 64 B,\n"
+	      "                  and only their latencies are reported\n"
+	      "  --linear        64 KiB in one descriptor\n"
+	      "  --verify        make and compare contents\n"
+	      "  --secs S        measured time (0.5)\n"
+	      "  --pid PID       of the daemon, for its processor time\n"
+	      "  --cid N         of the first VM (3)\n",
+	      to);
+}
+
+static void set_flow(struct plan *plan, const char *flow)
+{
+	bool both = !strcmp(flow, "both"), crr = !strcmp(flow, "crr");
+
+	plan->guest_sends = both || !strcmp(flow, "to-host");
+	plan->host_sends = both || !strcmp(flow, "to-guest");
+	plan->echoes = crr || !strcmp(flow, "rr");
+	plan->dialers = crr;
+	if (!plan->guest_sends && !plan->host_sends && !plan->echoes &&
+	    strcmp(flow, "idle") != 0) {
+		usage(stderr);
+		exit(2);
+	}
+}
+
+static unsigned number(const char *text)
+{
+	return (unsigned)strtoul(text, NULL, 0);
+}
+
+static void set_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'f':
+		set_flow(&o->plan, optarg);
+		return;
+	case 's':
+		o->plan.size = number(optarg);
+		return;
+	case 'n':
+		o->plan.conns = number(optarg);
+		return;
+	case 'a':
+		o->plan.active = number(optarg);
+		return;
+	case 'b':
+		o->plan.stalled = number(optarg);
+		return;
+	case 'i':
+		o->plan.light = number(optarg);
+		return;
+	case 'm':
+		o->plan.vms = number(optarg);
+		return;
+	case 'l':
+		o->plan.shape = SHAPE_LINEAR;
+		return;
+	case 'v':
+		o->plan.verify = true;
+		return;
+	case 't':
+		o->secs = strtod(optarg, NULL);
+		return;
+	case 'p':
+		o->pid = (pid_t)number(optarg);
+		return;
+	case 'c':
+		o->cid = number(optarg);
+		return;
+	default:
+		if (c != 'h')
+			exit(2);
+		usage(stdout);
+		exit(0);
+	}
+}
+
+static const struct option long_options[] = {
+	{ "flow", required_argument, NULL, 'f' },
+	{ "size", required_argument, NULL, 's' },
+	{ "conns", required_argument, NULL, 'n' },
+	{ "active", required_argument, NULL, 'a' },
+	{ "stalled", required_argument, NULL, 'b' },
+	{ "light", required_argument, NULL, 'i' },
+	{ "vms", required_argument, NULL, 'm' },
+	{ "linear", no_argument, NULL, 'l' },
+	{ "verify", no_argument, NULL, 'v' },
+	{ "secs", required_argument, NULL, 't' },
+	{ "pid", required_argument, NULL, 'p' },
+	{ "cid", required_argument, NULL, 'c' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+void options_parse(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	*o = (struct options){
+		.plan = { .size = 65536, .conns = 1, .vms = 1 },
+		.secs = 0.5,
+		.cid = 3,
+	};
+	set_flow(&o->plan, "to-host");
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+		set_option(o, c);
+	if (optind < argc) {
+		o->paths = argv + optind;
+		o->plan.vms = (unsigned)(argc - optind) / 2;
+	}
+	if (o->plan.dialers) {
+		o->plan.dialers = min_u32(o->plan.conns, PLAN_DIALERS_MAX);
+		o->plan.conns = 0;
+	}
+	if (!o->plan.size || !o->plan.vms) {
+		usage(stderr);
+		exit(2);
+	}
+}
