@@ -65,6 +65,8 @@ struct guest {
 
 	struct list active; /* on the loop's list while it has work */
 	struct list awake;  /* on the service's while kicks are suppressed */
+	uint32_t last_turn; /* that it had a part in */
+	uint8_t tx_turns;   /* that taken TX chains wait to be published */
 	struct log_limit limit_guest; /* what the guest can cause */
 	struct log_limit limit_host;  /* what host programs can cause */
 };

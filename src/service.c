@@ -42,6 +42,11 @@
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
 
+/* Sent packets go back to a busy guest when they are this share of its ring,
+ * or after so many turns. */
+#define TX_RETURN_SHARE 8
+#define TX_RETURN_TURNS 8
+
 struct service {
 	const struct config *config;
 	struct loop loop;
@@ -49,6 +54,7 @@ struct service {
 	unsigned nvms;	       /* opened */
 	struct guest **served; /* in this turn, room for all */
 	unsigned nserved;
+	uint32_t turns;	   /* so far, modulo 2^32 */
 	struct list awake; /* guests whose kicks are suppressed */
 	struct ring_watch signals;
 	int signal_fd;
@@ -237,15 +243,44 @@ static void collect(struct service *s, struct guest *guest)
 		guest_wake(guest);
 }
 
+static void publish(struct guest_queue *q)
+{
+	if (q->vq.live && virtq_publish(&q->vq))
+		queue_call(q);
+}
+
+/*
+ * Received packets are for the guest to see at once. Sent ones it only wants
+ * back, and each call for that costs it an interrupt: they wait for more of
+ * them, but no longer than the guest stays busy, nor many turns.
+ */
 static void notify(struct guest *guest)
 {
-	unsigned i;
+	struct guest_queue *tx = &guest->queue[GUEST_TX];
+	uint16_t waiting = virtq_unpublished(&tx->vq);
 
-	for (i = GUEST_RX; i <= GUEST_TX; i++) {
-		struct guest_queue *q = &guest->queue[i];
+	publish(&guest->queue[GUEST_RX]);
+	if (!waiting)
+		return;
+	if (waiting < tx->setup.size / TX_RETURN_SHARE &&
+	    guest->tx_turns++ < TX_RETURN_TURNS)
+		return;
+	guest->tx_turns = 0;
+	publish(tx);
+}
 
-		if (q->vq.live && virtq_publish(&q->vq))
-			queue_call(q);
+/* Guests whose sent packets wait, and who had no part in this turn. */
+static void notify_others(struct service *s)
+{
+	struct list *at;
+
+	for (at = s->awake.next; at != &s->awake; at = at->next) {
+		struct guest *guest = container_of(at, struct guest, awake);
+
+		if (guest->tx_turns && guest->last_turn != s->turns) {
+			guest->tx_turns = 0;
+			publish(&guest->queue[GUEST_TX]);
+		}
 	}
 }
 
@@ -276,6 +311,7 @@ static void collect_all(struct service *s)
 		guest = list_first(&todo, struct guest, active);
 		list_remove(&guest->active);
 		s->served[s->nserved++] = guest;
+		guest->last_turn = s->turns;
 		collect(s, guest);
 	}
 	while (!list_empty(&s->loop.active)) {
@@ -291,6 +327,7 @@ static void run_turn(struct service *s)
 	unsigned i;
 
 	s->nserved = 0;
+	s->turns++;
 	collect_all(s);
 	from_guest_submit(s->loop.ring, &s->turn);
 	ring_run(s->loop.ring);
@@ -298,6 +335,7 @@ static void run_turn(struct service *s)
 	to_guest_finish(&s->turn);
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);
+	notify_others(s);
 	link_sweep(&s->loop);
 	resume_all(s);
 }
@@ -366,6 +404,8 @@ static void fall_asleep(struct guest *guest)
 	struct guest_queue *tx = &guest->queue[GUEST_TX];
 	struct guest_queue *rx = &guest->queue[GUEST_RX];
 
+	guest->tx_turns = 0;
+	publish(tx);
 	if (!(tx->polled && tx->vq.live) && !(rx->polled && rx->vq.live))
 		list_remove(&guest->awake);
 	if (awaits_packets(guest) && virtq_kicks_on(&tx->vq))

@@ -92,6 +92,12 @@ void virtq_untake(struct virtq *q, uint16_t n);
 /* Stages a taken chain's return with LEN bytes written to it. Any order. */
 void virtq_give(struct virtq *q, uint16_t head, uint32_t len);
 
+/* Returns that are staged and not published. */
+static inline uint16_t virtq_unpublished(const struct virtq *q)
+{
+	return (uint16_t)(q->next_used - q->published);
+}
+
 /*
  * Shows the guest what was given since the last call. True: it wants to be
  * called (EVENT_IDX, flags, NOTIFY_ON_EMPTY; 2.7.7). Nothing staged: false.
