@@ -50,6 +50,7 @@ wrong() {
 }
 
 start_server() {
+	: >server.out
 	"$program" --listen "$@" >server.out 2>server.err &
 	server=$!
 	tries=0

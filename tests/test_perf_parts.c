@@ -198,7 +198,7 @@ START_TEST(wrong_plan_is_refused_by_the_server_too)
 {
 	struct perf_message m = { .kind = PERF_TEST };
 	struct perf_message got;
-	struct perf_why why;
+	struct perf_why why = { "" };
 
 	m.body.plan = wrong_plans[_i];
 	ck_assert_ptr_nonnull(perf_plan_check(&m.body.plan));
@@ -211,7 +211,7 @@ START_TEST(plan_arrives)
 {
 	struct perf_message m = { .kind = PERF_TEST };
 	struct perf_message got;
-	struct perf_why why;
+	struct perf_why why = { "" };
 
 	m.body.plan = (struct perf_plan){
 		.mode = PERF_STREAM,
@@ -245,7 +245,7 @@ START_TEST(report_arrives_printable)
 		.body.report = { 1ull << 40, 77, PERF_CAUSE, { "a\033[2Jb" } },
 	};
 	struct perf_message got;
-	struct perf_why why;
+	struct perf_why why = { "" };
 
 	ck_assert_int_eq(send_and_get(&m, &got, &why), 0);
 	ck_assert_uint_eq(got.body.report.sent, 1ull << 40);
@@ -264,7 +264,7 @@ static const struct {
 	{ 0, 'x', "not uring-vsock-perf" },
 	{ 4, PERF_VERSION + 1, "version 2 of the protocol" },
 	{ 6, 0, "no message 0" },
-	{ 6, 7, "no message 7" },
+	{ 6, 8, "no message 8" },
 	{ 8, 1, "has 1 bytes, not 0" },
 	{ 11, 0xff, "bytes, not 0" },
 };
@@ -274,7 +274,7 @@ START_TEST(wrong_head_is_refused)
 	const struct perf_message m = { .kind = PERF_READY };
 	uint8_t bytes[PERF_HEAD + PERF_BODY_MAX];
 	struct perf_message got;
-	struct perf_why why;
+	struct perf_why why = { "" };
 
 	ck_assert_uint_eq(perf_wire_put(&m, bytes), PERF_HEAD);
 	ck_assert_int_eq(perf_wire_head(bytes, &got, &why), 0);

@@ -129,7 +129,7 @@ static void end_test(struct server *server, const struct perf_print *print,
 		eventfd_signal(server->end);
 }
 
-/* From READY to the end; the run is on the list. */
+/* From ACCEPTED to the end; the run is on the list. */
 static void serve_run(struct server *server, struct perf_run *run, int control,
 		      struct perf_print *print)
 {
@@ -138,7 +138,8 @@ static void serve_run(struct server *server, struct perf_run *run, int control,
 
 	if (perf_say_kind(control, PERF_ACCEPTED) == 0 &&
 	    perf_watch_gather(run, control) == 0 &&
-	    perf_say_kind(control, PERF_READY) == 0)
+	    perf_say_kind(control, PERF_READY) == 0 &&
+	    perf_hear_kind(control, PERF_START, &why) == 0)
 		perf_print_start(print, &run->plan,
 				 server->options->address.text);
 	else

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Each end reports when its own part is over: the client once its threads are
+ * done, the server once it has the client's report and its threads are done,
+ * which is when it has received everything. So the client's clock, from START
+ * to the server's report, contains every byte's whole way, whoever sent it.
+ *
+ * Whoever fails reports at once and hangs up the data connections. The other
+ * end's threads then fail as well, of a symptom; the report with the cause is
+ * on its way, so an end with nothing but a symptom waits for it a little.
+ */
 #include "perf/perf_watch.h"
 
 #include <inttypes.h>
@@ -187,6 +197,8 @@ void perf_watch(struct perf_run *run, int control,
 	};
 	uint64_t due;
 
+	if (run->client && perf_say_kind(control, PERF_START))
+		perf_run_fail(run, PERF_SYMPTOM, "the server is gone");
 	perf_run_go(run);
 	for (; !finished(&w, now); now = clock_ns()) {
 		if (may_tell(&w)) {

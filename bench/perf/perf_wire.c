@@ -132,6 +132,7 @@ static unsigned put_body(const struct perf_message *m, uint8_t *at)
 		return put_text(&m->body.why, at);
 	case PERF_ACCEPTED:
 	case PERF_READY:
+	case PERF_START:
 		break;
 	}
 	return 0;
@@ -162,6 +163,7 @@ static unsigned body_length(enum perf_kind kind)
 		return TEXT_BYTES;
 	case PERF_ACCEPTED:
 	case PERF_READY:
+	case PERF_START:
 		break;
 	}
 	return 0;
@@ -218,6 +220,7 @@ int perf_wire_body(const uint8_t *body, unsigned length,
 		break;
 	case PERF_ACCEPTED:
 	case PERF_READY:
+	case PERF_START:
 		break;
 	}
 	return 0;

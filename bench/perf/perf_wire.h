@@ -8,7 +8,8 @@
  *   client  TEST                   client  DATA
  *   server  ACCEPTED or REFUSED    then nothing but the pattern
  *           (the data connections are made)
- *   server  READY: both ends begin
+ *   server  READY
+ *   client  START: its clock runs, and both ends begin
  *   both    REPORT when all is done, or something failed; the server's comes
  *           after the client's unless something failed
  *
@@ -34,6 +35,7 @@ enum perf_kind {
 	PERF_REFUSED,  /* why */
 	PERF_DATA,     /* data */
 	PERF_READY,    /* nothing */
+	PERF_START,    /* nothing */
 	PERF_REPORT,   /* report */
 };
 
