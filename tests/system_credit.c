@@ -60,6 +60,22 @@ START_TEST(updates_are_few)
 }
 END_TEST
 
+/* However slowly the bytes come. */
+START_TEST(a_trickle_needs_few_updates)
+{
+	struct scene s;
+	struct pair p;
+
+	scene_open(&s, _i);
+	pair_from_guest(&s, &p);
+	for (unsigned i = 0; i < 1000; i++)
+		pair_to_host(&p, 512);
+	ck_assert_uint_le(p.guest->updates, 1000 * 512 / 65536);
+	pair_close(&p);
+	scene_close(&s);
+}
+END_TEST
+
 /* Played by hand: the guest sends on though it has no credit left. */
 START_TEST(a_guest_beyond_its_credit_gets_rst)
 {
@@ -272,6 +288,7 @@ int main(void)
 	const TTest *const tests[] = {
 		credit_requests_are_answered,
 		updates_are_few,
+		a_trickle_needs_few_updates,
 		a_guest_beyond_its_credit_gets_rst,
 		small_guest_buffers_are_respected,
 		a_guest_that_shrinks_its_buffer_is_honoured,

@@ -301,7 +301,11 @@ START_TEST(lengths_that_lie_end_that_connection_only)
 				cases[i].is);
 		pair_both_ways(&healthy, 65536);
 		ck_assert_uint_le(c.in.got, cases[i].is);
-		send_op(&s, g, VIRTIO_VSOCK_OP_RST);
+		if (cases[i].says > cases[i].is)
+			drive_until(&s.world,
+				    g->last.op == VIRTIO_VSOCK_OP_RST);
+		else
+			send_op(&s, g, VIRTIO_VSOCK_OP_RST);
 		drive_until(&s.world, host_over(&c));
 		host_close(&c);
 	}

@@ -183,6 +183,22 @@ START_TEST(machines_do_not_mix)
 }
 END_TEST
 
+/* Start, a hypervisor that comes and goes: nothing else is worth a line. */
+START_TEST(a_quiet_daemon_logs_little)
+{
+	struct scene s;
+
+	scene_open(&s, _i);
+	for (unsigned i = 0; i < 50; i++)
+		scene_check_works(&s);
+	guest_kill(&s.guest);
+	drive_until(&s.world, daemon_log_lines(&s.daemon) >= 3);
+	world_rest(&s.world, 50);
+	ck_assert_uint_eq(daemon_log_lines(&s.daemon), 3);
+	scene_close(&s);
+}
+END_TEST
+
 static void expect_asleep(struct scene *s)
 {
 	struct daemon_usage before, after;
@@ -250,6 +266,7 @@ int main(void)
 		sigterm_under_load_exits_cleanly,
 		sigterm_without_a_guest_exits_cleanly,
 		machines_do_not_mix,
+		a_quiet_daemon_logs_little,
 		an_idle_daemon_sleeps,
 		half_closed_and_paused_daemons_sleep,
 	};

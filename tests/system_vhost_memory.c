@@ -2,6 +2,7 @@
 /* Guest memory as vhost-user hands it over: tables, slots, replacements. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -59,27 +60,36 @@ START_TEST(five_hundred_slots_can_be_added)
 }
 END_TEST
 
-/* Memory files by other ways than memfd_create(). */
+/* Puts FD, which is SIZE bytes long, in the place of the guest's memory. */
+static void use_file(struct ram *ram, int fd)
+{
+	uint8_t *saved = malloc(ram->size);
+
+	/* nothing is running: what is in memory so far moves over */
+	need(saved != NULL, "malloc");
+	memcpy(saved, ram->base, ram->size);
+	need(mmap(ram->base, ram->size, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_FIXED, fd, 0) == ram->base,
+	     "mmap");
+	memcpy(ram->base, saved, ram->size);
+	free(saved);
+	dup3(fd, ram->fds[0], O_CLOEXEC);
+	close(fd);
+}
+
 START_TEST(memory_in_a_plain_file_works)
 {
 	char path[] = "/tmp/uv-ram-XXXXXX";
 	struct guest_config c = guest_defaults(DAEMON_CID);
-	struct daemon_config d = { .vms = 0 };
 	struct scene s;
-	struct ram *ram = &s.guest.ram;
 	int fd = mkstemp(path);
 
-	ck_assert_int_ge(fd, 0);
+	need(fd >= 0, path);
 	unlink(path);
-	scene_daemon(&s, _i, &d);
+	scene_daemon(&s, _i, NULL);
 	guest_init(&s.guest, &c, &s.world);
-	ck_assert(!ftruncate(fd, (off_t)ram->size));
-	/* nothing is running: what is in memory so far moves over */
-	ck_assert(pwrite(fd, ram->base, ram->size, 0) == (ssize_t)ram->size);
-	ck_assert(mmap(ram->base, ram->size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_FIXED, fd, 0) == ram->base);
-	dup3(fd, ram->fds[0], O_CLOEXEC);
-	close(fd);
+	need(!ftruncate(fd, (off_t)s.guest.ram.size), "ftruncate");
+	use_file(&s.guest.ram, fd);
 	guest_attach(&s.guest, s.daemon.socket[0]);
 	guest_start(&s.guest);
 	scene_check_works(&s);
@@ -256,6 +266,30 @@ START_TEST(slots_come_and_go_while_bytes_move)
 }
 END_TEST
 
+/* Rings cannot run in memory that is not there; they run when it is again. */
+START_TEST(region_of_rings_is_removed_and_comes_back)
+{
+	struct vu_region region;
+	struct scene s;
+	struct pair p;
+
+	open_with_regions(&s, _i, 1, 0);
+	pair_from_guest(&s, &p);
+	region = ram_region(&s.guest.ram, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		pair_both_ways(&p, 100000);
+		pair_begin_to_guest(&p, 100000);
+		ck_assert_uint_eq(remove_region(&s, region), 0);
+		world_rest(&s.world, i % 2);
+		ck_assert_uint_eq(add_region(&s, region, s.guest.ram.fds[0]),
+				  0);
+	}
+	drive_until(&s.world, p.guest->in.got == p.host.out.total);
+	pair_close(&p);
+	scene_close(&s);
+}
+END_TEST
+
 /*
  * The file of the guest's memory is cut off under the daemon: this guest is
  * lost, the next one works.
@@ -324,6 +358,7 @@ int main(void)
 		bad_slots_are_refused_and_the_others_stay,
 		table_is_replaced_while_bytes_move,
 		slots_come_and_go_while_bytes_move,
+		region_of_rings_is_removed_and_comes_back,
 		truncated_memory_ends_that_guest_only,
 		data_for_truncated_memory_does_no_harm,
 	};
