@@ -225,6 +225,20 @@ START_TEST(short_sends_are_final)
 }
 END_TEST
 
+/* Registered files are a gain only, and never shared. */
+static void expect_own_slots(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int slot = places[i].eye.watch.slot;
+
+		for (unsigned j = 0; j < i && slot >= 0; j++)
+			ck_assert_int_ne(places[j].eye.watch.slot, slot);
+		if (i != 3) /* which is new */
+			ck_assert((slot >= 0) ==
+				  (places[0].eye.watch.slot >= 0));
+	}
+}
+
 /* The same sockets again and again, so that the engine may keep their files;
  * then others in the same memory. */
 START_TEST(busy_sockets_and_their_successors)
@@ -248,8 +262,12 @@ START_TEST(busy_sockets_and_their_successors)
 			ck_assert_int_eq(drain(places[3].pair[1]), -1);
 			fd_close(&places[3].pair[1]);
 			make_pair(places[3].pair);
-			eye_open(&places[3].eye, places[3].pair[0]);
+			ck_assert_int_eq(ring_watch(ring, &places[3].eye.watch,
+						    places[3].pair[0],
+						    eye_sees),
+					 0);
 		}
+		expect_own_slots(8);
 		finish(8);
 	}
 }
