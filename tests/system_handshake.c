@@ -1,49 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* "CONNECT <port>\n" on the hybrid socket, and "OK <port>\n" from it. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "system.h"
-
-#define AT_ONCE_MS 1000
-#define SILENT_MAX 1024
-
-/* Dials without a word; the OK line is awaited. */
-static void dial(struct scene *s, struct host_conn *c)
-{
-	int fd = host_dial(s->daemon.uds[0]);
-
-	need(fd >= 0, "dial");
-	host_adopt(c, &s->world, fd);
-	c->wants_line = true;
-}
-
-/* Sends N BYTES in pieces of CHUNK; true unless the daemon hung up. */
-static bool say(struct scene *s, struct host_conn *c, const char *bytes,
-		size_t n, size_t chunk)
-{
-	for (size_t at = 0; at < n; at += chunk) {
-		size_t piece = min_size(chunk, n - at);
-
-		if (send(c->watch.fd, bytes + at, piece, MSG_NOSIGNAL) < 0)
-			return false;
-		if (chunk < 64)
-			world_rest(&s->world, 1);
-	}
-	return true;
-}
-
-static void expect_closed_without_a_byte(struct scene *s, struct host_conn *c)
-{
-	drive_until(&s->world, host_over(c));
-	ck_assert_uint_eq(c->line_length, 0);
-	ck_assert_uint_eq(c->in.got, 0);
-	host_close(c);
-}
+#include "client.h"
 
 START_TEST(line_may_come_in_any_pieces)
 {
@@ -58,8 +19,8 @@ START_TEST(line_may_come_in_any_pieces)
 		for (unsigned i = 0; i < ARRAY_SIZE(lines); i++) {
 			struct host_conn c;
 
-			dial(&s, &c);
-			ck_assert(say(&s, &c, lines[i], 13, chunk));
+			client_dial(&s, &c);
+			ck_assert(client_say(&s, &c, lines[i], 13, chunk));
 			drive_until(&s.world, !c.wants_line);
 			ck_assert(host_ready(&c));
 			ck_assert((g = gsock_accept(listener)) != NULL);
@@ -113,10 +74,10 @@ START_TEST(malformed_lines_end_that_client_only)
 	for (unsigned i = 0; i < ARRAY_SIZE(lines); i++) {
 		struct host_conn c;
 
-		dial(&s, &c);
-		say(&s, &c, lines[i].text, lines[i].size, 4096);
+		client_dial(&s, &c);
+		client_say(&s, &c, lines[i].text, lines[i].size, 4096);
 		s.world.context = lines[i].text;
-		expect_closed_without_a_byte(&s, &c);
+		client_expect_refusal(&s, &c);
 		pair_both_ways(&healthy, 10000);
 	}
 	s.world.context = NULL;
@@ -135,9 +96,9 @@ START_TEST(a_megabyte_without_a_newline_is_cut_short)
 	need(bytes != NULL, "malloc");
 	memset(bytes, 'C', MIB);
 	scene_open(&s, _i);
-	dial(&s, &c);
-	say(&s, &c, bytes, MIB, MIB);
-	expect_closed_without_a_byte(&s, &c);
+	client_dial(&s, &c);
+	client_say(&s, &c, bytes, MIB, MIB);
+	client_expect_refusal(&s, &c);
 	scene_check_works(&s);
 	scene_close(&s);
 	free(bytes);
@@ -178,8 +139,8 @@ START_TEST(bytes_behind_the_line_then_shutdown_get_an_answer)
 
 	scene_open(&s, _i);
 	listener = gsock_listen(&s.guest.sockets, 5000);
-	dial(&s, &c);
-	say(&s, &c, "CONNECT 5000\nreq", 16, 16);
+	client_dial(&s, &c);
+	client_say(&s, &c, "CONNECT 5000\nreq", 16, 16);
 	host_shutdown(&c);
 	drive_until(&s.world, (g = gsock_accept(listener)) != NULL);
 	gsock_read_all(g);
@@ -203,8 +164,8 @@ START_TEST(a_megabyte_behind_the_line_arrives)
 
 	scene_open(&s, _i);
 	listener = gsock_listen(&s.guest.sockets, 5000);
-	dial(&s, &c);
-	say(&s, &c, line, strlen(line), 64);
+	client_dial(&s, &c);
+	client_say(&s, &c, line, strlen(line), 64);
 	host_send(&c, 3, MIB);
 	drive_until(&s.world, (g = gsock_accept(listener)) != NULL);
 	sink_expect(&g->in, 3);
@@ -234,9 +195,9 @@ START_TEST(ok_line_is_one_write_before_the_guests_bytes)
 		ssize_t n;
 		int fd;
 
-		dial(&s, &c);
+		client_dial(&s, &c);
 		host_pause(&c, true);
-		say(&s, &c, "CONNECT 5000\n", 13, 64);
+		client_say(&s, &c, "CONNECT 5000\n", 13, 64);
 		drive_until(&s.world, (g = gsock_accept(listener)) != NULL);
 		gsock_write(g, "hello");
 		fd = c.watch.fd;
@@ -252,141 +213,6 @@ START_TEST(ok_line_is_one_write_before_the_guests_bytes)
 }
 END_TEST
 
-static int compare_ports(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-/* A guest that is slow to forget a pair of ports must not see it again. */
-START_TEST(host_ports_are_not_used_again_soon)
-{
-	enum { TIMES = 5000 };
-	static int ports[TIMES];
-	struct scene s;
-
-	scene_open(&s, _i);
-	for (unsigned i = 0; i < TIMES; i++) {
-		struct pair p;
-
-		pair_from_host(&s, &p);
-		ports[i] = (int)host_port(&p.host);
-		pair_close(&p);
-	}
-	qsort(ports, TIMES, sizeof(int), compare_ports);
-	for (unsigned i = 1; i < TIMES; i++)
-		ck_assert_int_ne(ports[i - 1], ports[i]);
-	scene_close(&s);
-}
-END_TEST
-
-START_TEST(refusals_close_at_once_without_a_byte)
-{
-	struct host_conn c;
-	struct scene s;
-	uint64_t start;
-
-	scene_open(&s, _i);
-	start = clock_ms();
-	for (unsigned i = 0; i < 50; i++) {
-		host_connect(&c, &s.world, s.daemon.uds[0], 77);
-		expect_closed_without_a_byte(&s, &c);
-	}
-	ck_assert_uint_lt(clock_ms() - start, 50 * 50);
-	scene_close(&s);
-}
-END_TEST
-
-START_TEST(without_a_hypervisor_clients_are_closed)
-{
-	struct host_conn c;
-	struct scene s;
-	uint64_t start;
-
-	scene_daemon(&s, _i, NULL);
-	start = clock_ms();
-	host_connect(&c, &s.world, s.daemon.uds[0], 77);
-	expect_closed_without_a_byte(&s, &c);
-	ck_assert_uint_lt(clock_ms() - start, AT_ONCE_MS);
-	scene_close(&s);
-}
-END_TEST
-
-START_TEST(a_guest_that_does_not_answer_is_given_two_seconds)
-{
-	struct gsock *listener;
-	struct host_conn c;
-	struct scene s;
-	uint64_t start;
-
-	scene_open(&s, _i);
-	listener = gsock_listen(&s.guest.sockets, 5000);
-	listener->mute = true;
-	start = clock_ms();
-	host_connect(&c, &s.world, s.daemon.uds[0], 5000);
-	expect_closed_without_a_byte(&s, &c);
-	ck_assert_uint_ge(clock_ms() - start, 1900);
-	ck_assert_uint_lt(clock_ms() - start, 4000);
-	drive_until(&s.world, listener->last.op == VIRTIO_VSOCK_OP_RST);
-	scene_close(&s);
-}
-END_TEST
-
-/* Nobody waits for these: the guest is told, nothing is left over. */
-START_TEST(clients_that_leave_before_ok_are_forgotten)
-{
-	struct gsock *listener, *g;
-	struct scene s;
-	unsigned fds;
-
-	scene_open(&s, _i);
-	listener = gsock_listen(&s.guest.sockets, 5000);
-	fds = daemon_fds(&s.daemon);
-	for (unsigned i = 0; i < 300; i++) {
-		struct host_conn c;
-
-		dial(&s, &c);
-		if (i % 3)
-			say(&s, &c, "CONNECT 5000\n", i % 3 == 1 ? 13 : 7, 64);
-		if (i % 2)
-			world_rest(&s.world, 1);
-		host_close(&c);
-		while ((g = gsock_accept(listener)) != NULL)
-			gsock_close(g);
-	}
-	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
-	while ((g = gsock_accept(listener)) != NULL)
-		gsock_close(g);
-	drive_until(&s.world, s.guest.sockets.count == 1);
-	scene_check_works(&s);
-	scene_close(&s);
-}
-END_TEST
-
-/* Who has been silent longest goes first. */
-START_TEST(silent_clients_are_bounded)
-{
-	static struct host_conn c[SILENT_MAX + 8];
-	struct scene s;
-
-	scene_open(&s, _i);
-	for (unsigned i = 0; i < ARRAY_SIZE(c); i++) {
-		dial(&s, &c[i]);
-		if (i % 64 == 0)
-			world_rest(&s.world, 1);
-	}
-	for (unsigned i = 0; i < 8; i++)
-		drive_until(&s.world, host_over(&c[i]));
-	scene_check_works(&s);
-	/* the check needed room too: one or two more went for it */
-	for (unsigned i = 10; i < ARRAY_SIZE(c); i++)
-		ck_assert(!host_over(&c[i]));
-	for (unsigned i = 0; i < ARRAY_SIZE(c); i++)
-		host_close(&c[i]);
-	scene_check_works(&s);
-	scene_close(&s);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -397,12 +223,6 @@ int main(void)
 		bytes_behind_the_line_then_shutdown_get_an_answer,
 		a_megabyte_behind_the_line_arrives,
 		ok_line_is_one_write_before_the_guests_bytes,
-		host_ports_are_not_used_again_soon,
-		refusals_close_at_once_without_a_byte,
-		without_a_hypervisor_clients_are_closed,
-		a_guest_that_does_not_answer_is_given_two_seconds,
-		clients_that_leave_before_ok_are_forgotten,
-		silent_clients_are_bounded,
 	};
 
 	return run_tests("system_handshake", tests, ARRAY_SIZE(tests));
