@@ -20,6 +20,7 @@
 #include "ring/watch.h"
 #include "vsock/backlog.h"
 #include "vsock/conn.h"
+#include "vsock/conn_output.h"
 
 struct guest;
 struct loop;

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "awake.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -42,11 +43,6 @@
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
 
-/* Sent packets go back to a busy guest when they are this share of its ring,
- * or after so many turns. */
-#define TX_RETURN_SHARE 8
-#define TX_RETURN_TURNS 8
-
 struct service {
 	const struct config *config;
 	struct loop loop;
@@ -54,8 +50,7 @@ struct service {
 	unsigned nvms;	       /* opened */
 	struct guest **served; /* in this turn, room for all */
 	unsigned nserved;
-	uint32_t turns;	   /* so far, modulo 2^32 */
-	struct list awake; /* guests whose kicks are suppressed */
+	struct awake awake;
 	struct ring_watch signals;
 	int signal_fd;
 	bool stop;
@@ -143,7 +138,7 @@ struct service *service_new(const struct config *config)
 	ring_watch_init(&s->signals);
 	list_init(&s->loop.active);
 	list_init(&s->loop.dead);
-	list_init(&s->awake);
+	list_init(&s->awake.guests);
 	timer_queue_init(&s->loop.greeting, LOOP_GREETING_MS);
 	timer_queue_init(&s->loop.dialing, LOOP_DIALING_MS);
 	timer_queue_init(&s->loop.resuming, LOOP_RESUMING_MS);
@@ -221,73 +216,23 @@ static void resume_all(struct service *s)
 		vm_resume(&s->vms[i]);
 }
 
-static void stay_awake(struct service *s, struct guest *guest)
-{
-	if (!list_empty(&guest->awake))
-		return;
-	list_append(&s->awake, &guest->awake);
-	virtq_kicks_off(&guest->queue[GUEST_TX].vq);
-	virtq_kicks_off(&guest->queue[GUEST_RX].vq);
-}
-
 /* Its waiting packets and connections, as far as the turn has room. */
 static void collect(struct service *s, struct guest *guest)
 {
 	bool more = frontends_run(guest->frontends);
 
 	listener_serve(guest);
-	stay_awake(s, guest);
+	awake_begin(&s->awake, guest);
 	more |= from_guest_collect(guest, &s->turn);
 	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);
 	if (more)
 		guest_wake(guest);
 }
 
-static void publish(struct guest_queue *q)
-{
-	if (q->vq.live && virtq_publish(&q->vq))
-		queue_call(q);
-}
-
-/*
- * Received packets are for the guest to see at once. Sent ones it only wants
- * back, and each call for that costs it an interrupt: they wait for more of
- * them, but no longer than the guest stays busy, nor many turns.
- */
-static void notify(struct guest *guest)
-{
-	struct guest_queue *tx = &guest->queue[GUEST_TX];
-	uint16_t waiting = virtq_unpublished(&tx->vq);
-
-	publish(&guest->queue[GUEST_RX]);
-	if (!waiting)
-		return;
-	if (waiting < tx->setup.size / TX_RETURN_SHARE &&
-	    guest->tx_turns++ < TX_RETURN_TURNS)
-		return;
-	guest->tx_turns = 0;
-	publish(tx);
-}
-
-/* Guests whose sent packets wait, and who had no part in this turn. */
-static void notify_others(struct service *s)
-{
-	struct list *at;
-
-	for (at = s->awake.next; at != &s->awake; at = at->next) {
-		struct guest *guest = container_of(at, struct guest, awake);
-
-		if (guest->tx_turns && guest->last_turn != s->turns) {
-			guest->tx_turns = 0;
-			publish(&guest->queue[GUEST_TX]);
-		}
-	}
-}
-
 /* After its part of the turn. */
 static void conclude(struct guest *guest)
 {
-	notify(guest);
+	awake_notify(guest);
 	lifecycle_check_queues(guest);
 	if (guest_running(guest) && !guest->rx_short &&
 	    (!list_empty(&guest->ready) || guest->resets.count))
@@ -311,7 +256,6 @@ static void collect_all(struct service *s)
 		guest = list_first(&todo, struct guest, active);
 		list_remove(&guest->active);
 		s->served[s->nserved++] = guest;
-		guest->last_turn = s->turns;
 		collect(s, guest);
 	}
 	while (!list_empty(&s->loop.active)) {
@@ -327,7 +271,7 @@ static void run_turn(struct service *s)
 	unsigned i;
 
 	s->nserved = 0;
-	s->turns++;
+	s->awake.turns++;
 	collect_all(s);
 	from_guest_submit(s->loop.ring, &s->turn);
 	ring_run(s->loop.ring);
@@ -335,47 +279,9 @@ static void run_turn(struct service *s)
 	to_guest_finish(&s->turn);
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);
-	notify_others(s);
+	awake_notify_others(&s->awake);
 	link_sweep(&s->loop);
 	resume_all(s);
-}
-
-/* Packets of the guest's would be taken if there were any. */
-static bool awaits_packets(const struct guest *guest)
-{
-	return queue_active(&guest->queue[GUEST_TX]) &&
-	       !resets_full(&guest->resets);
-}
-
-/* Something for the guest waits for its receive buffers. */
-static bool awaits_buffers(const struct guest *guest)
-{
-	return queue_active(&guest->queue[GUEST_RX]) && guest->rx_short;
-}
-
-static bool has_news(struct guest *guest)
-{
-	return (awaits_packets(guest) &&
-		virtq_available(&guest->queue[GUEST_TX].vq)) ||
-	       (awaits_buffers(guest) &&
-		virtq_available(&guest->queue[GUEST_RX].vq));
-}
-
-/* Something came, though no kick or report said so. */
-static bool look_around(struct service *s)
-{
-	struct list *at;
-	bool found = ring_has_events(s->loop.ring);
-
-	for (at = s->awake.next; at != &s->awake; at = at->next) {
-		struct guest *guest = container_of(at, struct guest, awake);
-
-		if (!has_news(guest))
-			continue;
-		guest_wake(guest);
-		found = true;
-	}
-	return found;
 }
 
 /* Looks around for a while instead of sleeping. True: there is work. */
@@ -387,43 +293,12 @@ static bool spin(struct service *s)
 	if (!spin_worthwhile(&s->spin, now))
 		return false;
 	while (now < until) {
-		if (look_around(s))
+		if (ring_has_events(s->loop.ring) | awake_look(&s->awake))
 			return true;
 		sched_yield();
 		now = clock_ns();
 	}
 	return false;
-}
-
-/*
- * The guest is to kick again, unless something came just now. One that never
- * kicks stays on the list of the awake, to be looked at.
- */
-static void fall_asleep(struct guest *guest)
-{
-	struct guest_queue *tx = &guest->queue[GUEST_TX];
-	struct guest_queue *rx = &guest->queue[GUEST_RX];
-
-	guest->tx_turns = 0;
-	publish(tx);
-	if (!(tx->polled && tx->vq.live) && !(rx->polled && rx->vq.live))
-		list_remove(&guest->awake);
-	if (awaits_packets(guest) && virtq_kicks_on(&tx->vq))
-		guest_wake(guest);
-	if (awaits_buffers(guest) && virtq_kicks_on(&rx->vq))
-		guest_wake(guest);
-}
-
-static void all_fall_asleep(struct service *s)
-{
-	struct list *at = s->awake.next;
-	struct guest *guest;
-
-	while (at != &s->awake) {
-		guest = container_of(at, struct guest, awake);
-		at = at->next;
-		fall_asleep(guest);
-	}
 }
 
 /* How long the loop may sleep, in milliseconds; -1: for ever. */
@@ -434,7 +309,7 @@ static int sleep_ms(const struct service *s)
 
 	if (!list_empty(&s->loop.active))
 		return 0;
-	if (!list_empty(&s->awake))
+	if (!list_empty(&s->awake.guests))
 		return POLLED_MS;
 	if (next == TIMER_NEVER)
 		return -1;
@@ -450,13 +325,13 @@ static void wait_for_work(struct service *s)
 	int timeout = 0;
 
 	if (list_empty(&s->loop.active) && !spin(s)) {
-		all_fall_asleep(s);
+		awake_end(&s->awake);
 		timeout = sleep_ms(s);
 	}
 	if (ring_wait(s->loop.ring, timeout))
 		spin_event(&s->spin, clock_ns());
 	else if (timeout > 0)
-		look_around(s);
+		awake_look(&s->awake);
 }
 
 int service_run(struct service *s)

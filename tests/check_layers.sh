@@ -27,11 +27,11 @@ layers() {
 	vsock/packet vsock/credit vsock/handshake
 	vsock/backlog
 	vsock/conn
-	vsock/table
+	vsock/conn_output vsock/table
 
 	ring/watch
 	ring/ring
-	ring/engine
+	ring/engine ring/uring_setup
 	ring/uring ring/epoll
 
 	capabilities config mistakes spin turn
@@ -45,7 +45,7 @@ layers() {
 	resets loop
 	queues
 	guest
-	frontend link
+	awake frontend link
 	dial
 	from_guest to_guest listener
 	lifecycle

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "vsock/conn.h"
+#include "vsock/conn_output.h"
 #include "vsock/packet.h"
 
 #define GUEST_CID 3u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The io_uring engine; the only user of liburing.
+ * The io_uring engine; with uring_setup.c the only user of liburing.
  *
  * Readiness is multishot POLL and multishot ACCEPT; both are armed anew
  * whenever a completion comes without F_MORE (a full completion queue ends a
@@ -19,9 +19,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "ring/engine.h"
-
-#define SQ_ENTRIES 512
-#define CQ_ENTRIES 4096
+#include "ring/uring_setup.h"
 
 /* Registered files, for connections that prove to be busy. */
 #define FILES_MAX 1024
@@ -32,7 +30,7 @@ enum tag {
 	TAG_READABLE,
 	TAG_WRITABLE,
 	TAG_ACCEPT,
-	TAG_CANCEL,
+	TAG_CANCEL = URING_IGNORED_DATA,
 	TAG_MASK = 7,
 };
 
@@ -48,96 +46,6 @@ struct uring {
 static struct uring *uring_of(struct ring *ring)
 {
 	return container_of(ring, struct uring, base);
-}
-
-/* The newest way of running completions that this kernel takes. */
-static int set_up(struct io_uring *ur)
-{
-	static const unsigned ways[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-			IORING_SETUP_SUBMIT_ALL,
-		IORING_SETUP_SUBMIT_ALL,
-		0,
-	};
-	int err = -ENOSYS;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(ways); i++) {
-		struct io_uring_params params = {
-			.flags = ways[i] | IORING_SETUP_CQSIZE,
-			.cq_entries = CQ_ENTRIES,
-		};
-
-		err = io_uring_queue_init_params(SQ_ENTRIES, ur, &params);
-		if (err != -EINVAL)
-			break;
-	}
-	return err;
-}
-
-static const char *explain(int err)
-{
-	switch (err) {
-	case -ENOSYS:
-		return "the kernel has no io_uring";
-	case -EPERM:
-		return "io_uring is forbidden here, by the sysctl "
-		       "kernel.io_uring_disabled or a seccomp filter";
-	case -ENOMEM:
-		return "not enough lockable memory: raise RLIMIT_MEMLOCK";
-	case -EMFILE:
-	case -ENFILE:
-		return "no descriptor is free";
-	default:
-		return "io_uring_setup failed";
-	}
-}
-
-static bool has_operations(struct io_uring *ur)
-{
-	static const int needed[] = {
-		IORING_OP_POLL_ADD, IORING_OP_SENDMSG,	    IORING_OP_RECVMSG,
-		IORING_OP_ACCEPT,   IORING_OP_ASYNC_CANCEL,
-	};
-	struct io_uring_probe *probe = io_uring_get_probe_ring(ur);
-	bool all = probe;
-	size_t i;
-
-	for (i = 0; probe && i < ARRAY_SIZE(needed); i++)
-		all = all && io_uring_opcode_supported(probe, needed[i]);
-	io_uring_free_probe(probe);
-	return all;
-}
-
-/* Multishot POLL is no operation of its own: arm one and look. */
-static bool polls_multishot(struct io_uring *ur)
-{
-	int ends[2];
-	bool works = false;
-	struct io_uring_cqe *cqe;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ur);
-
-	if (!sqe || pipe2(ends, O_CLOEXEC) < 0)
-		return false;
-	io_uring_prep_poll_multishot(sqe, ends[1], POLLOUT);
-	io_uring_sqe_set_data64(sqe, TAG_CANCEL);
-	if (io_uring_submit_and_wait(ur, 1) == 1 &&
-	    io_uring_peek_cqe(ur, &cqe) == 0) {
-		works = cqe->res > 0 && (cqe->flags & IORING_CQE_F_MORE);
-		io_uring_cqe_seen(ur, cqe);
-	}
-	/* The hang-up ends the request; TAG_CANCEL completions are ignored. */
-	fd_close(&ends[0]);
-	sqe = io_uring_get_sqe(ur);
-	if (sqe) {
-		io_uring_prep_cancel64(sqe, TAG_CANCEL, 0);
-		io_uring_sqe_set_data64(sqe, TAG_CANCEL);
-		io_uring_submit(ur);
-	}
-	fd_close(&ends[1]);
-	return works;
 }
 
 /* Both are gains only: without them everything works as well. */
@@ -161,27 +69,15 @@ static struct ring *uring_open(const char **why)
 		*why = "out of memory";
 		return NULL;
 	}
-	err = set_up(&u->ur);
+	err = uring_setup(&u->ur, why);
 	if (err) {
-		*why = explain(err);
-		goto no_ring;
-	}
-	if (!has_operations(&u->ur) || !polls_multishot(&u->ur)) {
-		*why = "the kernel's io_uring lacks operations: "
-		       "Linux 5.13 or later is needed";
-		err = -ENOSYS;
-		goto lacks_operations;
+		free(u);
+		errno = -err;
+		return NULL;
 	}
 	u->accept_multishot = true;
 	register_what_helps(u);
 	return &u->base;
-
-lacks_operations:
-	io_uring_queue_exit(&u->ur);
-no_ring:
-	free(u);
-	errno = -err;
-	return NULL;
 }
 
 static void uring_close(struct ring *ring)

@@ -4,8 +4,7 @@
  * packets and orders out. DESIGN: docs/architecture.md, "Connection states".
  *
  * Facts are told by functions named for what happened. Each may change what
- * the connection owes the guest (conn_next_control()), may carry
- * (conn_may_send()), and wants of its host socket (the enum conn_order bits
+ * the connection owes the guest and may carry (conn_output.h), and wants of its host socket (the enum conn_order bits
  * that the fact returns).
  */
 #ifndef URING_VSOCK_VSOCK_CONN_H
@@ -64,12 +63,22 @@ enum conn_deadline {
 	CONN_DEADLINES
 };
 
+/* Bits of conn->pending: what the guest is owed, see conn_output.h. SHUTDOWN
+ * has none: it is owed while the guest has not been told all of host_shut. */
+enum {
+	OWES_REQUEST = 1 << 0,
+	OWES_RESPONSE = 1 << 1,
+	OWES_RST = 1 << 2,
+	OWES_CREDIT_UPDATE = 1 << 3,
+	OWES_CREDIT_REQUEST = 1 << 4,
+};
+
 struct conn {
 	uint32_t local_cid;  /* that the guest addresses us by */
 	uint32_t local_port; /* the host's end */
 	uint32_t peer_port;  /* the guest's end */
 	uint8_t state;	     /* enum conn_state */
-	uint8_t pending;     /* control packets owed, conn.c's bits */
+	uint8_t pending;     /* OWES_* bits */
 	uint8_t guest_shut;  /* PACKET_NO_*: what the guest renounced */
 	uint8_t host_shut;   /* PACKET_NO_*: what the host side renounced */
 	uint8_t told_shut;   /* the part of host_shut that the guest knows */
@@ -115,33 +124,6 @@ unsigned conn_abort(struct conn *conn);
 
 /* The guest is gone: as conn_abort(), but nothing is owed to it. */
 unsigned conn_guest_gone(struct conn *conn);
-
-/* Bytes of RW payload that may go to the guest now; packets are bounded by
- * credit_packets(). 0 also while a reply must come first. */
-uint32_t conn_may_send(const struct conn *conn);
-
-/* There is data for the guest, but conn_may_send() is 0. If for want of credit,
- * the guest is asked: at once if it was never seen to update by itself, or
- * packets are what is missing, else after CONN_PROBE_MS without progress. */
-void conn_starved(struct conn *conn);
-
-/* A control packet is owed / one that data must not overtake, and that it
- * cannot stand in for. */
-bool conn_has_control(const struct conn *conn);
-bool conn_speaks_first(const struct conn *conn);
-
-/* An RW packet's header for LEN bytes; counts them as sent. */
-void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
-		     struct packet *out);
-
-/* The next owed control packet, which then is no longer owed. */
-bool conn_next_control(struct conn *conn, uint32_t guest_cid,
-		       struct packet *out);
-
-/* A CREDIT_UPDATE, whether owed or not. False: the guest would not expect one
- * in this state. */
-bool conn_build_update(struct conn *conn, uint32_t guest_cid,
-		       struct packet *out);
 
 /* The deadline that the connection is under now. */
 enum conn_deadline conn_due(const struct conn *conn);

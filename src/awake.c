@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "awake.h"
+
+#include "base/check.h"
+#include "guest.h"
+
+/* Sent packets go back to a busy guest when they are this share of its ring,
+ * or after so many turns. */
+#define TX_RETURN_SHARE 8
+#define TX_RETURN_TURNS 8
+
+void awake_begin(struct awake *awake, struct guest *guest)
+{
+	guest->last_turn = awake->turns;
+	if (!list_empty(&guest->awake))
+		return;
+	list_append(&awake->guests, &guest->awake);
+	virtq_kicks_off(&guest->queue[GUEST_TX].vq);
+	virtq_kicks_off(&guest->queue[GUEST_RX].vq);
+}
+
+static void publish(struct guest_queue *q)
+{
+	if (q->vq.live && virtq_publish(&q->vq))
+		queue_call(q);
+}
+
+/*
+ * Received packets are for the guest to see at once. Sent ones it only wants
+ * back, and each call for that costs it an interrupt: they wait for more of
+ * them, but no longer than the guest stays busy, nor many turns.
+ */
+void awake_notify(struct guest *guest)
+{
+	struct guest_queue *tx = &guest->queue[GUEST_TX];
+	uint16_t waiting = virtq_unpublished(&tx->vq);
+
+	publish(&guest->queue[GUEST_RX]);
+	if (!waiting)
+		return;
+	if (waiting < tx->setup.size / TX_RETURN_SHARE &&
+	    guest->tx_turns++ < TX_RETURN_TURNS)
+		return;
+	guest->tx_turns = 0;
+	publish(tx);
+}
+
+/* Guests whose sent packets wait, and who had no part in this turn. */
+void awake_notify_others(struct awake *awake)
+{
+	struct list *at;
+
+	for (at = awake->guests.next; at != &awake->guests; at = at->next) {
+		struct guest *guest = container_of(at, struct guest, awake);
+
+		if (guest->tx_turns && guest->last_turn != awake->turns) {
+			guest->tx_turns = 0;
+			publish(&guest->queue[GUEST_TX]);
+		}
+	}
+}
+
+/* Packets of the guest's would be taken if there were any. */
+static bool awaits_packets(const struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_TX]) &&
+	       !resets_full(&guest->resets);
+}
+
+/* Something for the guest waits for its receive buffers. */
+static bool awaits_buffers(const struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_RX]) && guest->rx_short;
+}
+
+static bool has_news(struct guest *guest)
+{
+	return (awaits_packets(guest) &&
+		virtq_available(&guest->queue[GUEST_TX].vq)) ||
+	       (awaits_buffers(guest) &&
+		virtq_available(&guest->queue[GUEST_RX].vq));
+}
+
+bool awake_look(struct awake *awake)
+{
+	struct list *at;
+	bool found = false;
+
+	for (at = awake->guests.next; at != &awake->guests; at = at->next) {
+		struct guest *guest = container_of(at, struct guest, awake);
+
+		if (!has_news(guest))
+			continue;
+		guest_wake(guest);
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * The guest is to kick again, unless something came just now. One that never
+ * kicks stays on the list of the awake, to be looked at.
+ */
+static void fall_asleep(struct guest *guest)
+{
+	struct guest_queue *tx = &guest->queue[GUEST_TX];
+	struct guest_queue *rx = &guest->queue[GUEST_RX];
+
+	guest->tx_turns = 0;
+	publish(tx);
+	if (!(tx->polled && tx->vq.live) && !(rx->polled && rx->vq.live))
+		list_remove(&guest->awake);
+	if (awaits_packets(guest) && virtq_kicks_on(&tx->vq))
+		guest_wake(guest);
+	if (awaits_buffers(guest) && virtq_kicks_on(&rx->vq))
+		guest_wake(guest);
+}
+
+void awake_end(struct awake *awake)
+{
+	struct list *at = awake->guests.next;
+	struct guest *guest;
+
+	while (at != &awake->guests) {
+		guest = container_of(at, struct guest, awake);
+		at = at->next;
+		fall_asleep(guest);
+	}
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "ring/uring_setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/fd.h"
+
+#define SQ_ENTRIES 512
+#define CQ_ENTRIES 4096
+
+/* The newest way of running completions that this kernel takes. */
+static int open_newest(struct io_uring *ur)
+{
+	static const unsigned ways[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			IORING_SETUP_SUBMIT_ALL,
+		IORING_SETUP_SUBMIT_ALL,
+		0,
+	};
+	int err = -ENOSYS;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		struct io_uring_params params = {
+			.flags = ways[i] | IORING_SETUP_CQSIZE,
+			.cq_entries = CQ_ENTRIES,
+		};
+
+		err = io_uring_queue_init_params(SQ_ENTRIES, ur, &params);
+		if (err != -EINVAL)
+			break;
+	}
+	return err;
+}
+
+static const char *explain(int err)
+{
+	switch (err) {
+	case -ENOSYS:
+		return "the kernel has no io_uring";
+	case -EPERM:
+		return "io_uring is forbidden here, by the sysctl "
+		       "kernel.io_uring_disabled or a seccomp filter";
+	case -ENOMEM:
+		return "not enough lockable memory: raise RLIMIT_MEMLOCK";
+	case -EMFILE:
+	case -ENFILE:
+		return "no descriptor is free";
+	default:
+		return "io_uring_setup failed";
+	}
+}
+
+static bool has_operations(struct io_uring *ur)
+{
+	static const int needed[] = {
+		IORING_OP_POLL_ADD, IORING_OP_SENDMSG,	    IORING_OP_RECVMSG,
+		IORING_OP_ACCEPT,   IORING_OP_ASYNC_CANCEL,
+	};
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ur);
+	bool all = probe;
+	size_t i;
+
+	for (i = 0; probe && i < ARRAY_SIZE(needed); i++)
+		all = all && io_uring_opcode_supported(probe, needed[i]);
+	io_uring_free_probe(probe);
+	return all;
+}
+
+/* Multishot POLL is no operation of its own: arm one and look. */
+static bool polls_multishot(struct io_uring *ur)
+{
+	int ends[2];
+	bool works = false;
+	struct io_uring_cqe *cqe;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ur);
+
+	if (!sqe || pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	io_uring_prep_poll_multishot(sqe, ends[1], POLLOUT);
+	io_uring_sqe_set_data64(sqe, URING_IGNORED_DATA);
+	if (io_uring_submit_and_wait(ur, 1) == 1 &&
+	    io_uring_peek_cqe(ur, &cqe) == 0) {
+		works = cqe->res > 0 && (cqe->flags & IORING_CQE_F_MORE);
+		io_uring_cqe_seen(ur, cqe);
+	}
+	/* The hang-up ends the request; its completions are ignored. */
+	fd_close(&ends[0]);
+	sqe = io_uring_get_sqe(ur);
+	if (sqe) {
+		io_uring_prep_cancel64(sqe, URING_IGNORED_DATA, 0);
+		io_uring_sqe_set_data64(sqe, URING_IGNORED_DATA);
+		io_uring_submit(ur);
+	}
+	fd_close(&ends[1]);
+	return works;
+}
+
+int uring_setup(struct io_uring *ur, const char **why)
+{
+	int err = open_newest(ur);
+
+	if (err) {
+		*why = explain(err);
+		return err;
+	}
+	if (has_operations(ur) && polls_multishot(ur))
+		return 0;
+	*why = "the kernel's io_uring lacks operations: "
+	       "Linux 5.13 or later is needed";
+	io_uring_queue_exit(ur);
+	return -ENOSYS;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What a connection has for the guest: packets that it owes, and data that it
+ * may carry. At most one packet of a kind is owed, so that a connection's debt
+ * is bounded however many packets caused it.
+ */
+#ifndef URING_VSOCK_VSOCK_CONN_OUTPUT_H
+#define URING_VSOCK_VSOCK_CONN_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conn;
+struct packet;
+
+/* Bytes of RW payload that may go to the guest now; packets are bounded by
+ * credit_packets(). 0 also while a reply must come first. */
+uint32_t conn_may_send(const struct conn *conn);
+
+/* There is data for the guest, but conn_may_send() is 0. If for want of credit,
+ * the guest is asked: at once if it was never seen to update by itself, or
+ * packets are what is missing, else after CONN_PROBE_MS without progress. */
+void conn_starved(struct conn *conn);
+
+/* A control packet is owed / one that data must not overtake, and that it
+ * cannot stand in for. */
+bool conn_has_control(const struct conn *conn);
+bool conn_speaks_first(const struct conn *conn);
+
+/* An RW packet's header for LEN bytes; counts them as sent. */
+void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
+		     struct packet *out);
+
+/* The next owed control packet, which then is no longer owed. */
+bool conn_next_control(struct conn *conn, uint32_t guest_cid,
+		       struct packet *out);
+
+/* A CREDIT_UPDATE, whether owed or not. False: the guest would not expect one
+ * in this state. */
+bool conn_build_update(struct conn *conn, uint32_t guest_cid,
+		       struct packet *out);
+
+#endif
