@@ -120,11 +120,6 @@ class Agent:
         self.send(f"{self._number} {command}")
         return program
 
-    def kill_all(self):
-        """Ends all commands in the guest."""
-        for program in list(self._programs.values()):
-            program.kill()
-
     def close(self):
         """Hangs up."""
         try:
