@@ -14,9 +14,8 @@
 #include "options.h"
 #include "scene.h"
 
-#define WARM_UP_MS 150
-#define PATIENCE_MS 20000
-#define PATIENCE_STALL_MS 3000
+#define WARM_UP_MS 150.0
+#define OPENING 5 /* times the patience, for many connections */
 
 _Noreturn void die(const char *fmt, ...)
 {
@@ -57,9 +56,10 @@ static uint64_t own_cpu_ns(void)
 }
 
 /* No progress from AT on, though it is given more time. */
-static bool stands_still(const struct scene *s, const struct scene_count *at)
+static bool stands_still(const struct scene *s, const struct scene_count *at,
+			 double patience)
 {
-	for (unsigned i = 0; i < PATIENCE_STALL_MS / 10; i++) {
+	for (double waited = 0; waited < patience; waited += 0.01) {
 		if (scene_count(s).bytes != at->bytes)
 			return false;
 		sleep_ms(10);
@@ -120,7 +120,7 @@ static void measure(const struct options *o, struct scene *s,
 	print_count("sleeps", 0, sleeps);
 	scene_print_latency(s);
 	printf("\"stalled\": %s}\n", moves(&o->plan) &&
-			       stands_still(s, &to) ? "true" : "false");
+			       stands_still(s, &to, o->patience) ? "true" : "false");
 }
 
 int main(int argc, char **argv)
@@ -135,12 +135,13 @@ int main(int argc, char **argv)
 	opening.anonymous = process_anonymous(o.pid);
 	s = o.paths ? scene_of_vms(&o.plan, o.paths, o.cid)
 		    : scene_of_pairs(&o.plan);
-	if (!scene_open(s, PATIENCE_MS, &opening.took_ns))
+	if (!scene_open(s, (unsigned)(o.patience * OPENING * 1000),
+			&opening.took_ns))
 		die("stalled: %u of %u connections were opened",
 		    scene_open_count(s), o.plan.conns * o.plan.vms);
 	opening.anonymous = process_anonymous(o.pid) - opening.anonymous;
 	scene_start(s);
-	sleep_ms(WARM_UP_MS);
+	sleep_ms(o.secs * 1000 < WARM_UP_MS ? o.secs * 1000 : WARM_UP_MS);
 	measure(&o, s, &opening);
 	fflush(stdout);
 	_exit(0);

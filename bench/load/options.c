@@ -22,6 +22,7 @@ static void usage(FILE *to)
 	      "  --linear        64 KiB in one descriptor\n"
 	      "  --verify        make and compare contents\n"
 	      "  --secs S        measured time (0.5)\n"
+	      "  --patience S    without progress: a stall (3)\n"
 	      "  --pid PID       of the daemon, for its processor time\n"
 	      "  --cid N         of the first VM (3)\n",
 	      to);
@@ -80,6 +81,9 @@ static void set_option(struct options *o, int c)
 	case 't':
 		o->secs = strtod(optarg, NULL);
 		return;
+	case 'w':
+		o->patience = strtod(optarg, NULL);
+		return;
 	case 'p':
 		o->pid = (pid_t)number(optarg);
 		return;
@@ -105,6 +109,7 @@ static const struct option long_options[] = {
 	{ "linear", no_argument, NULL, 'l' },
 	{ "verify", no_argument, NULL, 'v' },
 	{ "secs", required_argument, NULL, 't' },
+	{ "patience", required_argument, NULL, 'w' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "cid", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
@@ -118,6 +123,7 @@ void options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options){
 		.plan = { .size = 65536, .conns = 1, .vms = 1 },
 		.secs = 0.5,
+		.patience = 3,
 		.cid = 3,
 	};
 	set_flow(&o->plan, "to-host");
