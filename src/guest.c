@@ -34,6 +34,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 		queue_init(&guest->queue[i]);
 	table_init(&guest->conns, random_secret(guest));
 	list_init(&guest->ready);
+	list_init(&guest->light);
 	list_init(&guest->flushing);
 	list_init(&guest->greeting);
 	list_init(&guest->knocking);

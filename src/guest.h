@@ -52,6 +52,7 @@ struct guest {
 	/* Connections: written by link.c, from_guest.c and to_guest.c. */
 	struct table conns;
 	struct list ready;    /* links with something for the guest */
+	struct list light;    /* those of them that asked for little so far */
 	struct list flushing; /* links whose host socket takes bytes again */
 	struct list greeting; /* links without a CONNECT line, oldest first */
 	struct list knocking; /* those of them from whom something came */
@@ -60,8 +61,9 @@ struct guest {
 	struct resets resets; /* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
-	bool rx_short; /* something waits for the guest's RX buffers */
-	bool broken;   /* a broken queue was seen and dealt with */
+	bool rx_short;	  /* something waits for the guest's RX buffers */
+	bool ready_first; /* the light ones left nothing in the last turn */
+	bool broken;	  /* a broken queue was seen and dealt with */
 
 	struct list active; /* on the loop's list while it has work */
 	struct list awake;  /* on the service's while kicks are suppressed */
@@ -81,6 +83,13 @@ uint32_t guest_cid(const struct guest *guest);
 
 /* Both data rings run and are healthy: packets can be exchanged. */
 bool guest_running(const struct guest *guest);
+
+/* Something waits to be put into its RX ring. */
+static inline bool guest_has_output(const struct guest *guest)
+{
+	return !list_empty(&guest->light) || !list_empty(&guest->ready) ||
+	       guest->resets.count;
+}
 
 /* It has work: it is served in the coming turn. */
 void guest_wake(struct guest *guest);

@@ -38,7 +38,7 @@ struct link {
 	struct conn conn;
 	struct guest *guest;
 	struct ring_watch watch; /* of fd, once it is connected */
-	struct list node;	 /* ready, greeting or dead list */
+	struct list node;	 /* ready, light, greeting, parted or dead */
 	struct list host_node;	 /* flushing or knocking list */
 	struct timer timer;	 /* greeting or dialing */
 	struct backlog backlog;

@@ -234,8 +234,7 @@ static void conclude(struct guest *guest)
 {
 	awake_notify(guest);
 	lifecycle_check_queues(guest);
-	if (guest_running(guest) && !guest->rx_short &&
-	    (!list_empty(&guest->ready) || guest->resets.count))
+	if (guest_running(guest) && !guest->rx_short && guest_has_output(guest))
 		guest_wake(guest);
 }
 

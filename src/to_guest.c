@@ -24,8 +24,8 @@
 /* Segments of a spare buffer that are looked at for a header's place. */
 #define SETTLE_SEGMENTS 64
 
-/* Links of one guest that are served in a turn. */
-#define LINKS_PER_TURN 64
+/* Links of one guest that are served in a turn, of each of its lists. */
+#define LINKS_PER_TURN 32
 
 static_assert(GUEST_SPARE_MAX >= TURN_BUFFERS,
 	      "all buffers of a turn may become spares");
@@ -209,14 +209,38 @@ static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 	return true;
 }
 
+/* False: there are no buffers for all of them. */
+static bool serve_list(struct list *list, struct turn *turn, struct ring *ring)
+{
+	unsigned links = LINKS_PER_TURN;
+
+	while (links-- && turn->nrecvs < TURN_RECVS && !list_empty(list))
+		if (!serve(list_first(list, struct link, node), turn, ring))
+			return false;
+	return true;
+}
+
+/* The light ones go first, but they may not starve the others. */
+static void serve_lists(struct guest *guest, struct turn *turn,
+			struct ring *ring)
+{
+	if (guest->ready_first) {
+		guest->ready_first = false;
+		if (serve_list(&guest->ready, turn, ring))
+			serve_list(&guest->light, turn, ring);
+	} else if (serve_list(&guest->light, turn, ring)) {
+		serve_list(&guest->ready, turn, ring);
+	} else {
+		guest->ready_first = true;
+	}
+}
+
 bool to_guest_collect(struct guest *guest, struct turn *turn, struct ring *ring)
 {
 	struct turn_guest *part = &turn->guests[turn->nguests];
-	unsigned links = LINKS_PER_TURN;
 
 	guest->rx_short = false;
-	if (!guest_running(guest) ||
-	    (list_empty(&guest->ready) && !guest->resets.count))
+	if (!guest_running(guest) || !guest_has_output(guest))
 		return true;
 	if (turn->nguests == TURN_RECVS || turn->nrecvs == TURN_RECVS)
 		return false;
@@ -224,11 +248,7 @@ bool to_guest_collect(struct guest *guest, struct turn *turn, struct ring *ring)
 				     .first_buffer = turn->nbuffers,
 				     .first_recv = turn->nrecvs };
 	send_resets(guest, turn);
-	while (links-- && turn->nrecvs < TURN_RECVS &&
-	       !list_empty(&guest->ready))
-		if (!serve(list_first(&guest->ready, struct link, node), turn,
-			   ring))
-			break;
+	serve_lists(guest, turn, ring);
 	part->buffers = turn->nbuffers - part->first_buffer;
 	part->recvs = turn->nrecvs - part->first_recv;
 	turn->nguests++;
@@ -302,13 +322,13 @@ static void return_buffers(struct turn *turn, const struct turn_guest *part)
 }
 
 /* What became owed by this turn's reads and sends goes out with it. */
-static void send_late_control(struct guest *guest, struct turn *turn)
+static void send_late_control(struct list *list, struct turn *turn)
 {
-	struct list *at = guest->ready.next;
+	struct list *at = list->next;
 	unsigned links = LINKS_PER_TURN;
 	struct link *link;
 
-	while (links-- && at != &guest->ready) {
+	while (links-- && at != list) {
 		link = container_of(at, struct link, node);
 		at = at->next;
 		if (!conn_has_control(&link->conn))
@@ -330,8 +350,10 @@ void to_guest_finish(struct turn *turn)
 		for (j = 0; j < part->recvs; j++)
 			finish_recv(turn, &turn->recvs[part->first_recv + j]);
 		return_buffers(turn, part);
-		if (guest_running(part->guest))
-			send_late_control(part->guest, turn);
+		if (guest_running(part->guest)) {
+			send_late_control(&part->guest->light, turn);
+			send_late_control(&part->guest->ready, turn);
+		}
 	}
 	turn->nguests = 0;
 	turn->nrecvs = 0;
