@@ -292,7 +292,7 @@ static bool spin(struct service *s)
 	if (!spin_worthwhile(&s->spin, now))
 		return false;
 	while (now < until) {
-		if (ring_has_events(s->loop.ring) | awake_look(&s->awake))
+		if (ring_has_events(s->loop.ring) || awake_look(&s->awake))
 			return true;
 		sched_yield();
 		now = clock_ns();

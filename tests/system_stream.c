@@ -64,7 +64,7 @@ START_TEST(connections_do_not_mix)
 		sink_expect(&p[i].guest->in, 101 + i);
 		gsock_read_all(p[i].guest);
 		p[i].guest->write_size = 65536 >> 2 * i;
-		p[i].host.write_size = 4 << 2 * i;
+		p[i].host.write_size = (size_t)4 << 2 * i;
 		gsock_send(p[i].guest, 1 + i, MIB >> i);
 		host_send(&p[i].host, 101 + i, 65536ull << i);
 	}

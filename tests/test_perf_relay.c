@@ -109,7 +109,7 @@ static ssize_t harm(const struct pipe *pipe, uint8_t *bytes, size_t n)
 	return (ssize_t)n;
 }
 
-/* Passes on until the end of file. There are few; none is ever freed. */
+/* Passes on until the end of file. */
 static void *pass_on(void *argument)
 {
 	struct pipe *pipe = argument;
@@ -127,6 +127,7 @@ static void *pass_on(void *argument)
 	shutdown(pipe->to, SHUT_WR);
 	if (got > 0)
 		shutdown(pipe->from, SHUT_RDWR);
+	free(pipe);
 	return NULL;
 }
 
@@ -145,16 +146,30 @@ static void start_pipe(struct relay *r, unsigned connection, bool to_server,
 	pthread_detach(thread);
 }
 
+/* The server's socket is bound a moment before it listens. */
+static int connect_onward(struct relay *r)
+{
+	struct perf_why why;
+	unsigned tries;
+	int fd = -1;
+
+	for (tries = 0; fd < 0 && tries < 500; tries++) {
+		fd = perf_connect(&r->forward, &why);
+		if (fd < 0)
+			usleep(10000);
+	}
+	return fd;
+}
+
 static void *run_relay(void *argument)
 {
 	struct relay *r = argument;
-	struct perf_why why;
 	unsigned i;
 	int client, onward;
 
 	for (i = 0;; i++) {
 		client = accept(r->listener, NULL, NULL);
-		onward = perf_connect(&r->forward, &why);
+		onward = connect_onward(r);
 		if (client < 0 || onward < 0)
 			return NULL;
 		start_pipe(r, i, true, client, onward);
@@ -187,7 +202,6 @@ static void set_up(void)
 		ck_assert_int_eq(waitpid(server, NULL, WNOHANG), 0);
 		usleep(10000);
 	}
-	usleep(10000); /* from bind(2) to listen(2) */
 	relay.listener = perf_listen(&relay.listen, &why);
 	ck_assert_int_ge(relay.listener, 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_relay, &relay), 0);
