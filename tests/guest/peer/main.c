@@ -7,7 +7,7 @@
  * connect() that fails is "refused ERRNO-NAME MILLISECONDS" (status 3).
  */
 #include "address.h"
-#include "options.h"
+#include "peer_options.h"
 #include "transfer.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "options.h"
+#include "peer_options.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#ifndef URING_VSOCK_GUEST_OPTIONS_H
-#define URING_VSOCK_GUEST_OPTIONS_H
+#ifndef URING_VSOCK_PEER_OPTIONS_H
+#define URING_VSOCK_PEER_OPTIONS_H
 
 #include "address.h"
 #include "transfer.h"
