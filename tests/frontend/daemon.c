@@ -152,24 +152,30 @@ static bool exists(const char *path)
 	return !stat(path, &st) && S_ISSOCK(st.st_mode);
 }
 
-static void await_sockets(struct daemon *d)
+/* A socket's file is there before anybody listens at it, so ours says when. */
+static bool has_started(const struct daemon *d)
+{
+	if (d->ours)
+		return daemon_log_count(d, "started") > 0;
+	for (unsigned i = 0; i < d->vms; i++)
+		if (!exists(d->socket[i]))
+			return false;
+	return true;
+}
+
+static void await_start(struct daemon *d)
 {
 	uint64_t until = clock_ms() + HANG_MS;
+	int status;
 
-	for (unsigned i = 0; i < d->vms; i++) {
-		while (!exists(d->socket[i]) ||
-		       (!exists(d->uds[i]) && d->ours)) {
-			int status;
-
-			if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
-				show_log(d);
-				die("the daemon does not start, status %#x",
-				    status);
-			}
-			if (clock_ms() > until)
-				die("the daemon makes no socket");
-			poll(NULL, 0, 1);
+	while (!has_started(d)) {
+		if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+			show_log(d);
+			die("the daemon does not start, status %#x", status);
 		}
+		if (clock_ms() > until)
+			die("the daemon does not say that it has started");
+		poll(NULL, 0, 1);
 	}
 }
 
@@ -189,7 +195,7 @@ void daemon_start(struct daemon *d, const struct daemon_config *config,
 		become(d, config, &argv);
 	for (unsigned i = 0; i < argv.count; i++)
 		free(argv.args[i]);
-	await_sockets(d);
+	await_start(d);
 	d->watch = (struct watch){ (int)syscall(SYS_pidfd_open, d->pid, 0),
 				   EPOLLIN, on_death };
 	need(d->watch.fd >= 0, "pidfd_open");

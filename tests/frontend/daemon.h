@@ -45,7 +45,7 @@ struct daemon_usage {
 	uint64_t wakeups; /* voluntary context switches of all threads */
 };
 
-/* Returns when all its sockets are there. */
+/* Returns when it serves. Not for a log level above info. */
 void daemon_start(struct daemon *d, const struct daemon_config *config,
 		  struct world *w);
 /* SIGTERM; fails unless it exits with 0 and cleans up after itself. */
