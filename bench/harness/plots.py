@@ -43,6 +43,7 @@ def bars(out, cases, names, results):
                       for i, n in enumerate(names))
     return draw(out, "throughput", block("data", rows)
                 + "set style data histograms\nset style fill solid 0.8\n"
+                "set style histogram clustered gap 1\n"
                 "set xtics rotate by -40 noenhanced\nset key noenhanced\n"
                 "set ylabel 'GB/s'\nset grid ytics\nset yrange [0:*]\n"
                 f"plot {plots}\n")

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What Linux spreads over a program, a workqueue and interrupts is one loop
+ * here: take back what was sent, take what was received, send one packet; and
+ * block when none of that was possible. Interrupts are asked for again each
+ * time a ring was emptied, as Linux does. Contents are neither made nor looked
+ * at unless they are to be compared: a guest's own copying is not measured.
+ */
 #include "guest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_SIZE 65536u   /* of the program's recv(2) */
+#define READ_SIZE 65536u    /* of the program's recv(2) */
 #define UPDATE_BELOW 65536u /* Linux's VIRTIO_VSOCK_MAX_PKT_BUF_SIZE */
 #define FIRST_PORT 1024u
 #define PLENTY (1ull << 62)
@@ -290,7 +297,8 @@ static void receive_all(struct guest *g)
 	} while (machine_received_all(&g->machine));
 	meter_add(&g->received, bytes, packets);
 	while (!list_empty(&g->touched)) {
-		struct gconn *c = list_first(&g->touched, struct gconn, touched);
+		struct gconn *c =
+			list_first(&g->touched, struct gconn, touched);
 
 		list_remove(&c->touched);
 		read_all(g, c);

@@ -45,9 +45,9 @@ struct gconn {
 	uint32_t peer_port;
 	uint8_t owed; /* control packets, guest.c's bits */
 	bool open;
-	bool stalled;	   /* the program never reads */
-	bool greedy;	   /* it always has something to send */
-	uint32_t message;  /* to be sent back when complete; 0: not */
+	bool stalled;	  /* the program never reads */
+	bool greedy;	  /* it always has something to send */
+	uint32_t message; /* to be sent back when complete; 0: not */
 	uint32_t tx_cnt;
 	uint32_t peer_buf_alloc;
 	uint32_t peer_fwd_cnt;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A room holds a worker's seats, one for each socket. A job does what it can
+ * at one seat when that is ready; with a single seat it simply blocks there.
+ */
 #include "host.h"
 
 #include <errno.h>
@@ -20,9 +24,9 @@ struct seat {
 	int fd;
 	struct source out;
 	struct sink in;
-	bool contents;	 /* matter */
-	size_t owed;	 /* bytes to be sent */
-	size_t awaited;	 /* bytes to come */
+	bool contents;	/* matter */
+	size_t owed;	/* bytes to be sent */
+	size_t awaited; /* bytes to come */
 	uint64_t asked_ns;
 };
 
@@ -68,8 +72,7 @@ static size_t give(struct room *r, struct seat *s, size_t limit)
 	ssize_t n;
 
 	if (s->contents) {
-		source_more(&s->out, s->out.seed,
-			    want - source_left(&s->out));
+		source_more(&s->out, s->out.seed, want - source_left(&s->out));
 		bytes = source_peek(&s->out, want, &want);
 	}
 	n = send(s->fd, bytes, want, MSG_NOSIGNAL);

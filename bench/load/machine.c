@@ -5,8 +5,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define FEATURES                                                      \
-	(VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_EVENT_IDX |   \
+#define FEATURES                                                    \
+	(VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_EVENT_IDX | \
 	 VU_F_INDIRECT)
 #define PROTOCOL_FEATURES (VU_P_MQ | VU_P_REPLY_ACK | VU_P_CONFIG)
 #define TABLE 4u /* entries of an indirect table */
@@ -101,8 +101,7 @@ void machine_start(struct machine *m, const char *path)
 	vhost_tell_u64(v, VU_SET_PROTOCOL_FEATURES, protocol);
 	v->reply_ack = protocol & VU_P_REPLY_ACK;
 	expect_ok(vhost_tell(v, VU_SET_OWNER, NULL, 0, NULL, 0), "SET_OWNER");
-	expect_ok(vhost_tell_u64(v, VU_SET_FEATURES, features),
-		  "SET_FEATURES");
+	expect_ok(vhost_tell_u64(v, VU_SET_FEATURES, features), "SET_FEATURES");
 	table.regions[0] = ram_region(&m->ram, 0);
 	expect_ok(vhost_tell(v, VU_SET_MEM_TABLE, &table,
 			     8 + sizeof(struct vu_region), m->ram.fds, 1),

@@ -119,8 +119,9 @@ static void measure(const struct options *o, struct scene *s,
 	print_count("updates", from.updates, to.updates);
 	print_count("sleeps", 0, sleeps);
 	scene_print_latency(s);
-	printf("\"stalled\": %s}\n", moves(&o->plan) &&
-			       stands_still(s, &to, o->patience) ? "true" : "false");
+	printf("\"stalled\": %s}\n",
+	       moves(&o->plan) && stands_still(s, &to, o->patience) ? "true"
+								    : "false");
 }
 
 int main(int argc, char **argv)

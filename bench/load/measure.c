@@ -70,8 +70,8 @@ static uint64_t sum_over_threads(pid_t pid, const char *file, const char *key)
 		unsigned long long value;
 		FILE *f;
 
-		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/%s",
-			 (int)pid, e->d_name, file);
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/%s", (int)pid,
+			 e->d_name, file);
 		f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
 		while (f && fgets(line, sizeof(line), f)) {
 			if (strncmp(line, key, strlen(key)) != 0 ||

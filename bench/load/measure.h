@@ -15,8 +15,7 @@ struct meter {
 	uint64_t messages;
 };
 
-static inline void meter_add(struct meter *m, uint64_t bytes,
-			     uint64_t messages)
+static inline void meter_add(struct meter *m, uint64_t bytes, uint64_t messages)
 {
 	__atomic_store_n(&m->bytes, m->bytes + bytes, __ATOMIC_RELAXED);
 	__atomic_store_n(&m->messages, m->messages + messages,

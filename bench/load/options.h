@@ -11,9 +11,9 @@ struct options {
 	struct plan plan;
 	double secs;
 	double patience; /* seconds, before it is called a stall */
-	pid_t pid; /* of the daemon; 0: there is none */
-	unsigned cid; /* of the first VM */
-	char **paths; /* two for each VM; NULL: socket pairs */
+	pid_t pid;	 /* of the daemon; 0: there is none */
+	unsigned cid;	 /* of the first VM */
+	char **paths;	 /* two for each VM; NULL: socket pairs */
 };
 
 /* Fills O or ends the process with a usage text. */

@@ -101,8 +101,8 @@ static void listen_all(struct scene *s)
 
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	need(s->epoll >= 0, "epoll_create1");
-	s->listeners = need_zeroed(s->plan->vms * ports,
-				   sizeof(struct listener));
+	s->listeners =
+		need_zeroed(s->plan->vms * ports, sizeof(struct listener));
 	for (unsigned i = 0; i < s->plan->vms * ports; i++) {
 		struct listener *l = &s->listeners[i];
 		struct epoll_event e = { EPOLLIN, { .ptr = l } };
@@ -116,8 +116,7 @@ static void listen_all(struct scene *s)
 	}
 }
 
-struct scene *scene_of_vms(const struct plan *plan, char **paths,
-			   unsigned cid)
+struct scene *scene_of_vms(const struct plan *plan, char **paths, unsigned cid)
 {
 	struct scene *s = scene_new(plan);
 
@@ -312,7 +311,9 @@ void scene_print_latency(const struct scene *s)
 		const char *name;
 		double share;
 	} points[] = {
-		{ "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 },
+		{ "p50", 0.5 },
+		{ "p90", 0.9 },
+		{ "p99", 0.99 },
 		{ "p999", 0.999 },
 	};
 	struct latency all = { 0 };

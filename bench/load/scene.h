@@ -26,8 +26,7 @@ struct scene_count {
 };
 
 /* PATHS: a vhost-user socket and a hybrid socket for each VM. */
-struct scene *scene_of_vms(const struct plan *plan, char **paths,
-			   unsigned cid);
+struct scene *scene_of_vms(const struct plan *plan, char **paths, unsigned cid);
 struct scene *scene_of_pairs(const struct plan *plan);
 
 /* Opens all connections; false if that takes longer than TIMEOUT_MS. *TOOK_NS
