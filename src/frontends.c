@@ -22,7 +22,7 @@ struct frontends {
 	struct guest *guest;
 	struct ring_watch accepting;
 	int listen_fd;
-	bool paused;	     /* accepting, for want of descriptors */
+	struct accept_pause pause;
 	struct list waiting; /* oldest first */
 	unsigned nwaiting;
 	struct list past; /* closed; the ring may still know them */
@@ -34,20 +34,6 @@ struct frontends {
 		if (log_on(level) && log_allow(&(f)->limit, clock_ms())) \
 			log_line(level, (f)->guest->label, __VA_ARGS__); \
 	} while (0)
-
-struct frontends *frontends_new(struct guest *guest)
-{
-	struct frontends *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return NULL;
-	f->guest = guest;
-	f->listen_fd = -1;
-	ring_watch_init(&f->accepting);
-	list_init(&f->waiting);
-	list_init(&f->past);
-	return f;
-}
 
 static struct frontend *first_of(struct list *head)
 {
@@ -74,6 +60,7 @@ static void free_past(struct frontends *f, bool all)
 static void bury(struct frontends *f, struct frontend *fe)
 {
 	frontend_close(fe);
+	f->guest->loop->descriptor_freed = true;
 	list_append(&f->past, &fe->node);
 }
 
@@ -107,32 +94,70 @@ int frontends_adopt(struct frontends *f, int fd)
 	return 0;
 }
 
+static void refused(struct frontends *f, int err)
+{
+	session_log(f, LOG_LEVEL_WARN,
+		    "cannot take a vhost-user connection: %s", strerror(-err));
+}
+
+/* Accepting stopped by itself: it is tried again in a while. */
+static void paused(struct frontends *f, int err)
+{
+	refused(f, err);
+	timer_arm(&f->guest->loop->resuming, &f->pause.timer, clock_ms());
+}
+
 static void accepted(struct ring_watch *watch, int what)
 {
 	struct frontends *f = container_of(watch, struct frontends, accepting);
-	int ret = what;
+	int err;
 
-	if (what >= 0)
-		ret = frontends_adopt(f, what);
-	else
-		f->paused = true;
-	if (ret < 0)
-		session_log(f, LOG_LEVEL_WARN,
-			    "cannot take a vhost-user connection: %s",
-			    strerror(-ret));
+	if (what < 0) {
+		paused(f, what);
+		return;
+	}
+	err = frontends_adopt(f, what);
+	if (err)
+		refused(f, err);
 }
 
 int frontends_listen(struct frontends *f, int fd)
 {
 	f->listen_fd = fd;
-	f->paused = false;
 	return ring_accept(f->guest->loop->ring, &f->accepting, fd, accepted);
+}
+
+static void try_again(struct accept_pause *p)
+{
+	struct frontends *f = container_of(p, struct frontends, pause);
+	int err;
+
+	timer_disarm(&p->timer);
+	err = frontends_listen(f, f->listen_fd);
+	if (err)
+		paused(f, err);
+}
+
+struct frontends *frontends_new(struct guest *guest)
+{
+	struct frontends *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->guest = guest;
+	f->listen_fd = -1;
+	timer_init(&f->pause.timer);
+	f->pause.over = try_again;
+	ring_watch_init(&f->accepting);
+	list_init(&f->waiting);
+	list_init(&f->past);
+	return f;
 }
 
 void frontends_resume(struct frontends *f)
 {
-	if (f->paused)
-		frontends_listen(f, f->listen_fd);
+	if (timer_armed(&f->pause.timer))
+		try_again(&f->pause);
 }
 
 static void session_ended(struct frontends *f, int err, const struct message *m,
@@ -262,7 +287,7 @@ void frontends_stop(struct frontends *f)
 	while (!list_empty(&f->waiting))
 		drop_waiting(f, first_of(&f->waiting), "the daemon ends");
 	ring_unwatch(f->guest->loop->ring, &f->accepting);
-	f->paused = false;
+	timer_disarm(&f->pause.timer);
 }
 
 void frontends_free(struct frontends *f)

@@ -17,7 +17,7 @@
 struct listener {
 	struct guest *guest;
 	struct ring_watch watch;
-	struct timer timer; /* armed while accepting is paused */
+	struct accept_pause pause;
 	int fd;
 };
 
@@ -45,7 +45,7 @@ static void pause_accepting(struct listener *listener, int err)
 	guest_log_limited(guest, limit_host, LOG_LEVEL_WARN,
 			  "%s: accepting pauses: %s", guest->config->uds_path,
 			  strerror(-err));
-	timer_arm(&guest->loop->resuming, &listener->timer, clock_ms());
+	timer_arm(&guest->loop->resuming, &listener->pause.timer, clock_ms());
 }
 
 static void on_accept(struct ring_watch *watch, int fd)
@@ -58,6 +58,18 @@ static void on_accept(struct ring_watch *watch, int fd)
 		greet(listener->guest, fd);
 }
 
+static void try_again(struct accept_pause *p)
+{
+	struct listener *listener = container_of(p, struct listener, pause);
+	int err;
+
+	timer_disarm(&p->timer);
+	err = ring_accept(listener->guest->loop->ring, &listener->watch,
+			  listener->fd, on_accept);
+	if (err)
+		pause_accepting(listener, err);
+}
+
 struct listener *listener_new(struct guest *guest, int fd)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
@@ -67,7 +79,8 @@ struct listener *listener_new(struct guest *guest, int fd)
 		return NULL;
 	listener->guest = guest;
 	listener->fd = fd;
-	timer_init(&listener->timer);
+	timer_init(&listener->pause.timer);
+	listener->pause.over = try_again;
 	ring_watch_init(&listener->watch);
 	err = ring_accept(guest->loop->ring, &listener->watch, fd, on_accept);
 	if (!err)
@@ -82,7 +95,7 @@ void listener_stop(struct listener *listener)
 	struct guest *guest = listener->guest;
 
 	ring_unwatch(guest->loop->ring, &listener->watch);
-	timer_disarm(&listener->timer);
+	timer_disarm(&listener->pause.timer);
 	while (!list_empty(&guest->greeting))
 		link_kill(list_first(&guest->greeting, struct link, node));
 }
@@ -190,27 +203,8 @@ void listener_expire(struct loop *loop, uint64_t now_ms)
 		link_kill(container_of(timer, struct link, timer));
 }
 
-static void resume(struct listener *listener)
-{
-	struct loop *loop = listener->guest->loop;
-
-	if (ring_accept(loop->ring, &listener->watch, listener->fd, on_accept) <
-	    0)
-		timer_arm(&loop->resuming, &listener->timer, clock_ms());
-}
-
 void listener_resume(struct listener *listener)
 {
-	if (!timer_armed(&listener->timer))
-		return;
-	timer_disarm(&listener->timer);
-	resume(listener);
-}
-
-void listener_resume_due(struct loop *loop, uint64_t now_ms)
-{
-	struct timer *timer;
-
-	while ((timer = timer_take_due(&loop->resuming, now_ms)))
-		resume(container_of(timer, struct listener, timer));
+	if (timer_armed(&listener->pause.timer))
+		try_again(&listener->pause);
 }

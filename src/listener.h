@@ -38,7 +38,4 @@ void listener_expire(struct loop *loop, uint64_t now_ms);
 /* Descriptors may be free again: goes on where accepting had paused. */
 void listener_resume(struct listener *listener);
 
-/* Resumes who paused long enough to look again. */
-void listener_resume_due(struct loop *loop, uint64_t now_ms);
-
 #endif

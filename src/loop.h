@@ -22,13 +22,19 @@ struct ring;
 #define LOOP_DIALING_MS 10
 #define LOOP_RESUMING_MS 1000
 
+/* Accepting on a listening socket that paused for want of descriptors. */
+struct accept_pause {
+	struct timer timer; /* armed while it lasts */
+	void (*over)(struct accept_pause *p);
+};
+
 struct loop {
 	struct ring *ring;
 	struct list active; /* guests with work in the coming turn */
 	struct list dead;   /* links to free when the ring lets go of them */
 	struct timer_queue greeting; /* of links */
 	struct timer_queue dialing;  /* of links */
-	struct timer_queue resuming; /* of listeners */
+	struct timer_queue resuming; /* of pauses */
 	bool descriptor_freed;	     /* listeners may accept again */
 };
 

@@ -173,11 +173,17 @@ void service_free(struct service *s)
 static void pass_deadlines(struct service *s, uint64_t now_ms)
 {
 	struct loop *loop = &s->loop;
+	struct timer *timer;
 	unsigned i;
 
 	dial_again(loop, now_ms);
 	listener_expire(loop, now_ms);
-	listener_resume_due(loop, now_ms);
+	while ((timer = timer_take_due(&loop->resuming, now_ms))) {
+		struct accept_pause *p =
+			container_of(timer, struct accept_pause, timer);
+
+		p->over(p);
+	}
 	for (i = 0; i < s->nvms; i++) {
 		struct table *conns = &s->vms[i].guest->conns;
 		struct conn *conn;

@@ -32,12 +32,12 @@ static int fail(int err, const char *sentence, const char **why)
 	return -err;
 }
 
-/* A descriptor that holds the lock until it is closed, or -1. */
-static int lock_directory(const char *path)
+/* A descriptor that holds the lock until it is closed, or -1. Whoever else
+ * holds it is waited for while there are TRIES. */
+static int lock_directory(const char *path, int tries)
 {
 	static const struct timespec pause = { .tv_nsec = LOCK_WAIT_NS };
 	char copy[PATH_MAX];
-	int tries = LOCK_TRIES;
 	int fd;
 
 	snprintf(copy, sizeof(copy), "%s", path);
@@ -196,7 +196,7 @@ int usock_listen(struct usock *s, const char *path, int backlog,
 	*s = USOCK_NONE;
 	if (fill_address(&address, path) < 0)
 		return fail(ENAMETOOLONG, "a path has at most 107 bytes", why);
-	lock = lock_directory(path);
+	lock = lock_directory(path, LOCK_TRIES);
 	err = create(s, &address, path, backlog, vm, why);
 	if (err) {
 		remove_ours(s);
@@ -214,7 +214,8 @@ void usock_close(struct usock *s)
 	int lock;
 
 	if (s->path) {
-		lock = lock_directory(s->path);
+		/* The way out waits for nobody. */
+		lock = lock_directory(s->path, 0);
 		remove_ours(s);
 		fd_close(&lock);
 	}

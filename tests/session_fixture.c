@@ -86,6 +86,9 @@ void session_open(int engine)
 	memset(&loop, 0, sizeof(loop));
 	list_init(&loop.active);
 	list_init(&loop.dead);
+	timer_queue_init(&loop.greeting, LOOP_GREETING_MS);
+	timer_queue_init(&loop.dialing, LOOP_DIALING_MS);
+	timer_queue_init(&loop.resuming, LOOP_RESUMING_MS);
 	loop.ring = ring_open(engine ? "io_uring" : "epoll", &why);
 	if (!loop.ring && engine) /* forbidden here: the other one twice */
 		loop.ring = ring_open("epoll", &why);

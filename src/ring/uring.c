@@ -139,7 +139,8 @@ static void arm_accept(struct uring *u, struct ring_watch *watch)
 	struct io_uring_sqe *sqe = take_sqe(u);
 	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-	if (u->accept_multishot)
+	watch->multishot = u->accept_multishot;
+	if (watch->multishot)
 		io_uring_prep_multishot_accept(sqe, watch->fd, NULL, NULL,
 					       flags);
 	else
@@ -269,9 +270,10 @@ static void on_writable(struct ring *ring, struct ring_watch *watch, int res,
 }
 
 /* ACCEPT ended: go on unless accepting itself is what failed. */
-static bool accept_again(struct uring *u, int res)
+static bool accept_again(struct uring *u, const struct ring_watch *watch,
+			 int res)
 {
-	if (res == -EINVAL && u->accept_multishot) {
+	if (res == -EINVAL && watch->multishot) {
 		u->accept_multishot = false; /* before Linux 5.19 */
 		return true;
 	}
@@ -290,7 +292,7 @@ static void on_accept(struct uring *u, struct ring_watch *watch, int res,
 	if (!more) {
 		watch->in_flight--;
 		watch->readable_armed = false;
-		if (accept_again(u, res))
+		if (accept_again(u, watch, res))
 			arm_accept(u, watch);
 	}
 	if (res >= 0 || !watch->readable_armed)

@@ -24,6 +24,7 @@ struct ring_watch {
 	uint16_t uses;	    /* io_uring: operations so far, saturating */
 	uint16_t in_flight; /* io_uring: requests that will still complete */
 	bool accepting;
+	bool multishot; /* io_uring: how accepting was armed */
 	bool readable_armed;
 	bool writable_armed;
 };
