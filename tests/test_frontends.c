@@ -291,13 +291,31 @@ static int start_listening(struct sockaddr_un *addr)
 	return listener;
 }
 
-START_TEST(test_accepting_goes_on_after_emfile)
+/* The pause is over by itself, though nobody said that descriptors are free. */
+static void let_pause_pass(void)
+{
+	struct timer *timer = timer_take_due(&facts.guest->loop->resuming,
+					     clock_ms() + LOOP_RESUMING_MS);
+	struct accept_pause *pause;
+
+	ck_assert_ptr_nonnull(timer);
+	pause = container_of(timer, struct accept_pause, timer);
+	pause->over(pause);
+}
+
+static void resume_twice(void)
+{
+	frontends_resume(facts.frontends);
+	frontends_resume(facts.frontends);
+}
+
+static void go_on_after_emfile(int engine, void (*go_on)(void))
 {
 	struct rlimit limit, low;
 	struct sockaddr_un addr;
 	int fd, listener;
 
-	session_open(_i);
+	session_open(engine);
 	listener = start_listening(&addr);
 	session_pump();
 	fd = dial(&addr);
@@ -308,12 +326,22 @@ START_TEST(test_accepting_goes_on_after_emfile)
 	session_pump();
 	setrlimit(RLIMIT_NOFILE, &limit);
 	say_nothing(fd, VHOST_USER_GET_QUEUE_NUM);
-	frontends_resume(facts.frontends);
-	frontends_resume(facts.frontends);
+	go_on();
 	ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_QUEUE_NUM), 3);
 	close(fd);
 	close(listener);
 	session_close();
+}
+
+START_TEST(test_accepting_goes_on_after_emfile)
+{
+	go_on_after_emfile(_i, resume_twice);
+}
+END_TEST
+
+START_TEST(test_accepting_goes_on_by_itself_after_emfile)
+{
+	go_on_after_emfile(_i, let_pause_pass);
 }
 END_TEST
 
@@ -365,6 +393,7 @@ int main(void)
 	LOOP(test_hostile_kicks_are_dropped_again);
 	LOOP(test_listens);
 	LOOP(test_accepting_goes_on_after_emfile);
+	LOOP(test_accepting_goes_on_by_itself_after_emfile);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
