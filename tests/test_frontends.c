@@ -309,6 +309,7 @@ static void resume_twice(void)
 	frontends_resume(facts.frontends);
 }
 
+/* The limit holds already when accepting begins: io_uring looks at it then. */
 static void go_on_after_emfile(int engine, void (*go_on)(void))
 {
 	struct rlimit limit, low;
@@ -316,12 +317,16 @@ static void go_on_after_emfile(int engine, void (*go_on)(void))
 	int fd, listener;
 
 	session_open(engine);
-	listener = start_listening(&addr);
-	session_pump();
-	fd = dial(&addr);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	low = limit;
+	fd = eventfd(0, EFD_CLOEXEC);
 	low.rlim_cur = (rlim_t)fd + 1;
+	close(fd);
+	setrlimit(RLIMIT_NOFILE, &low);
+	listener = start_listening(&addr);
+	session_pump();
+	setrlimit(RLIMIT_NOFILE, &limit);
+	fd = dial(&addr);
 	setrlimit(RLIMIT_NOFILE, &low);
 	session_pump();
 	setrlimit(RLIMIT_NOFILE, &limit);
