@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "frontend/driver_io.h"
-
 #define TX_BUFFERS_MAX 128u
 #define EVENT_BUFFERS 8u
 

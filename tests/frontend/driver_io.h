@@ -6,7 +6,7 @@
 #ifndef URING_VSOCK_FRONTEND_DRIVER_IO_H
 #define URING_VSOCK_FRONTEND_DRIVER_IO_H
 
-#include "frontend/driver.h"
+#include "frontend/driver_state.h"
 
 /* Bytes of one RX buffer. */
 size_t driver_rx_bytes(const struct driver_config *c);
@@ -22,5 +22,17 @@ void driver_reclaim_tx(struct driver *d);
 /* Counts the device's events. */
 void driver_run_events(struct driver *d);
 void driver_forget_queued(struct driver *d);
+
+/* A packet without payload; REPLY: it answers a received one. */
+void driver_send(struct driver *d, const struct packet *p, bool reply);
+/* Inside pull(): header and payload, the latter from pieces of SOURCE. */
+struct source;
+void driver_send_data(struct driver *d, const struct packet *p,
+		      struct source *source);
+/* Any header with any payload, at once; false if the ring is full. */
+bool driver_send_raw(struct driver *d, const struct packet *p,
+		     const void *payload, size_t length);
+/* All that was sent has been used by the device. */
+bool driver_tx_idle(const struct driver *d);
 
 #endif

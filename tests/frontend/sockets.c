@@ -10,116 +10,6 @@
 #define FIRST_PORT 40000u
 #define UPDATE_BELOW 65536u
 
-static struct list *bucket(struct sockets *s, uint32_t port, uint32_t peer_port)
-{
-	return &s->buckets[(port * 31 + peer_port) % GSOCK_BUCKETS];
-}
-
-struct gsock *sockets_find(struct sockets *s, uint32_t port, uint32_t peer_port)
-{
-	struct list *head = bucket(s, port, peer_port);
-
-	for (struct list *at = head->next; at != head; at = at->next) {
-		struct gsock *g = container_of(at, struct gsock, node);
-
-		if (g->port == port && g->peer_port == peer_port &&
-		    g->state != GSOCK_LISTEN)
-			return g;
-	}
-	return NULL;
-}
-
-struct gsock *sockets_find_listener(struct sockets *s, uint32_t port)
-{
-	struct list *head = bucket(s, port, 0);
-
-	for (struct list *at = head->next; at != head; at = at->next) {
-		struct gsock *g = container_of(at, struct gsock, node);
-
-		if (g->port == port && g->state == GSOCK_LISTEN)
-			return g;
-	}
-	return NULL;
-}
-
-struct gsock *gsock_new(struct sockets *s, enum gsock_state state,
-			uint32_t port, uint32_t peer_port)
-{
-	struct gsock *g = need_zeroed(1, sizeof(*g));
-
-	g->owner = s;
-	g->state = state;
-	g->port = port;
-	g->peer_port = peer_port;
-	g->peer_cid = PACKET_HOST_CID;
-	g->buf_alloc = s->buf_alloc;
-	g->write_size = PACKET_PAYLOAD_MAX;
-	list_init(&g->ready);
-	list_init(&g->touched);
-	list_init(&g->accept);
-	list_init(&g->unread);
-	list_append(bucket(s, port, peer_port), &g->node);
-	s->count++;
-	return g;
-}
-
-void gsock_free(struct gsock *g)
-{
-	while (!list_empty(&g->unread)) {
-		struct list *first = g->unread.next;
-
-		list_remove(first);
-		free(first);
-	}
-	list_remove(&g->node);
-	list_remove(&g->ready);
-	list_remove(&g->touched);
-	list_remove(&g->accept);
-	g->owner->count--;
-	free(g);
-}
-
-void gsock_mark_ready(struct gsock *g)
-{
-	if (list_empty(&g->ready) && g->state == GSOCK_OPEN && !g->done &&
-	    (source_left(&g->out) || g->shut_after))
-		list_append(&g->owner->ready, &g->ready);
-}
-
-struct packet gsock_packet(struct gsock *g, uint16_t op)
-{
-	return (struct packet){
-		.src_cid = g->owner->cid,
-		.dst_cid = g->peer_cid,
-		.src_port = g->port,
-		.dst_port = g->peer_port,
-		.type = VIRTIO_VSOCK_TYPE_STREAM,
-		.op = op,
-		.buf_alloc = g->buf_alloc,
-		.fwd_cnt = g->fwd_cnt,
-	};
-}
-
-/* What goes out announces our credit. */
-static void announce(struct gsock *g)
-{
-	uint64_t limit = g->rx_total - g->rx_bytes + g->buf_alloc;
-
-	g->last_fwd_cnt = g->fwd_cnt;
-	if (limit > g->rx_limit)
-		g->rx_limit = limit;
-}
-
-void gsock_emit(struct gsock *g, uint16_t op, uint32_t flags, bool reply)
-{
-	struct packet p = gsock_packet(g, op);
-
-	p.flags = flags;
-	if (g->state != GSOCK_RAW)
-		announce(g);
-	driver_send(&g->owner->driver, &p, reply);
-}
-
 static uint32_t tx_credit(const struct gsock *g)
 {
 	uint32_t window = min_u32(g->peer_buf_alloc, g->buf_alloc);
@@ -171,7 +61,7 @@ static bool pull(struct driver *d)
 	p = gsock_packet(g, VIRTIO_VSOCK_OP_RW);
 	p.len = next_length(g);
 	if (p.len) {
-		announce(g);
+		gsock_announce(g);
 		g->tx_cnt += p.len;
 		driver_send_data(d, &p, &g->out);
 	}
@@ -181,7 +71,8 @@ static bool pull(struct driver *d)
 	return list_empty(&d->queued);
 }
 
-void gsock_update_credit(struct gsock *g)
+/* After reading: a credit update where Linux sends one. */
+static void update_credit(struct gsock *g)
 {
 	uint32_t unannounced = g->fwd_cnt - g->last_fwd_cnt;
 
@@ -202,7 +93,7 @@ static void batch_over(struct driver *d)
 		list_remove(&g->touched);
 		if (g->reading) {
 			gsock_read(g, SIZE_MAX);
-			gsock_update_credit(g);
+			update_credit(g);
 		}
 	}
 }
@@ -322,7 +213,7 @@ size_t gsock_read(struct gsock *g, size_t n)
 
 	while (got < n && !list_empty(&g->unread))
 		got += gsock_consume(g, n - got);
-	gsock_update_credit(g);
+	update_credit(g);
 	return got;
 }
 

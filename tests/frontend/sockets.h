@@ -10,81 +10,7 @@
 #ifndef URING_VSOCK_FRONTEND_SOCKETS_H
 #define URING_VSOCK_FRONTEND_SOCKETS_H
 
-#include "frontend/driver.h"
-#include "frontend/flow.h"
-
-#define GSOCK_BUFFER 262144u /* Linux's default buf_alloc */
-#define GSOCK_BUCKETS 16384u
-
-enum gsock_state {
-	GSOCK_CLOSED,
-	GSOCK_LISTEN,
-	GSOCK_CONNECTING,
-	GSOCK_OPEN,
-	GSOCK_RAW, /* a test speaks for it: packets are only recorded */
-};
-
-struct gsock {
-	struct list node;    /* in its bucket */
-	struct list ready;   /* has something to send */
-	struct list touched; /* got data in this batch */
-	struct list accept;  /* a listener's queue, or a place on it */
-	struct sockets *owner;
-	enum gsock_state state;
-	uint64_t peer_cid;
-	uint32_t port;
-	uint32_t peer_port;
-
-	struct source out;  /* what is still to be sent */
-	size_t write_size;  /* of one send(); a packet never spans two */
-	uint8_t shut_after; /* SHUT_* to send once all of OUT is gone */
-	uint32_t tx_cnt;
-	uint32_t peer_buf_alloc;
-	uint32_t peer_fwd_cnt;
-
-	struct sink in;	    /* what the reader has read */
-	bool reading;	    /* there is a reader that never waits */
-	struct list unread; /* packets */
-	uint32_t buf_alloc;
-	uint32_t rx_bytes; /* unread */
-	uint32_t rx_packets;
-	uint32_t fwd_cnt;
-	uint32_t last_fwd_cnt; /* as last announced */
-	uint64_t rx_total;
-	uint64_t rx_limit; /* the device may have sent up to here */
-
-	uint8_t shut;	   /* SHUT_* that we sent */
-	uint8_t peer_shut; /* and got */
-	bool refused;	   /* RST while connecting */
-	bool reset;	   /* RST afterwards */
-	bool done;	   /* Linux's SOCK_DONE */
-	bool released;	   /* closed by its user: freed with the connection */
-	uint64_t close_due_ms;
-	bool broken_pipe;   /* the peer receives no more, some was not sent */
-	uint64_t packets;   /* received */
-	struct packet last; /* received */
-	uint64_t updates;   /* CREDIT_UPDATE and CREDIT_REQUEST received */
-	unsigned backlog;   /* of a listener: 0 refuses */
-	bool mute;	    /* a listener that only records */
-};
-
-struct sockets {
-	struct driver driver; /* first the rings, then what they carry */
-	uint64_t cid;
-	struct list *buckets;
-	struct list ready;
-	struct list touched;
-	uint32_t next_port;
-	unsigned count;
-	uint32_t buf_alloc; /* of new sockets */
-	bool deaf;	    /* what comes is neither judged nor answered */
-	bool silent;	    /* CREDIT_UPDATE only when asked (Windows) */
-	uint64_t strays;    /* RW for no socket */
-	uint64_t resets;    /* RST for no socket */
-	uint64_t close_timeouts;
-	struct list closing; /* released and waiting for RST */
-	struct ticker ticker;
-};
+#include "frontend/sockets_table.h"
 
 void sockets_init(struct sockets *s, uint64_t cid,
 		  const struct driver_config *config, struct world *w,
@@ -121,9 +47,5 @@ bool gsock_sent(const struct gsock *g);
 bool gsock_acknowledged(const struct gsock *g);
 /* setsockopt(SO_VM_SOCKETS_BUFFER_SIZE) */
 void gsock_set_buffer(struct gsock *g, uint32_t bytes);
-
-/* A packet with G's addresses and credit; a raw socket sends what it likes. */
-struct packet gsock_packet(struct gsock *g, uint16_t op);
-void gsock_emit(struct gsock *g, uint16_t op, uint32_t flags, bool reply);
 
 #endif

@@ -264,7 +264,6 @@ void sockets_received(struct driver *d, const struct packet *p,
 	}
 }
 
-/* Frees the first packet when N of its bytes complete it. */
 size_t gsock_consume(struct gsock *g, size_t n)
 {
 	struct unread *u = list_first(&g->unread, struct unread, node);
