@@ -28,11 +28,17 @@ static int port_address(const struct guest *guest, uint32_t port,
 	return n < (int)sizeof(addr->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
-static int open_socket(void)
+/* The last descriptors are left to hypervisors. */
+static int open_socket(const struct loop *loop)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (fd <= loop->descriptor_max)
+		return fd;
+	fd_close(&fd);
+	return -EMFILE;
 }
 
 /* Connects FD: 0, -EAGAIN when the backlog is full, or another -errno. */
@@ -57,12 +63,19 @@ static void log_refusal(struct guest *guest, uint32_t port, int err)
 			  port, guest->config->uds_path, port, strerror(-err));
 }
 
+/* Links of one guest whose dialing waits: beyond, it is refused at once. */
+#define WAITING_MAX 1024
+
+/* Dials that are tried again every LOOP_DIALING_MS, of all guests together: a
+ * guest that floods a full backlog costs the others no more than that. */
+#define REDIALS 64
+
 /* The socket is connected: tell the guest, or end it all. */
 static void connected(struct link *link)
 {
 	int err;
 
-	timer_disarm(&link->timer);
+	link_stop_waiting(link);
 	err = link_watch(link);
 	if (err) {
 		log_refusal(link->guest, link->conn.local_port, err);
@@ -74,7 +87,7 @@ static void connected(struct link *link)
 
 static void wait_for_backlog(struct link *link)
 {
-	timer_arm(&link->guest->loop->dialing, &link->timer, clock_ms());
+	link_wait(link);
 	link_refresh(link);
 }
 
@@ -83,19 +96,26 @@ static int join(struct guest *guest, const struct packet *request, int *fd,
 		int err)
 {
 	struct link *link = link_new_from_guest(guest, request);
+	int joined;
 
 	if (!link)
 		return -ENOMEM;
 	link->fd = fd_take(fd);
-	if (link_join(link) < 0) {
+	joined = link_join(link);
+	if (joined < 0) {
 		link_kill(link);
-		return -ENOMEM;
+		return joined;
 	}
 	if (err)
 		wait_for_backlog(link);
 	else
 		connected(link);
 	return 0;
+}
+
+static bool may_wait(const struct guest *guest)
+{
+	return guest->waiting < WAITING_MAX;
 }
 
 void dial(struct guest *guest, const struct packet *request)
@@ -105,10 +125,10 @@ void dial(struct guest *guest, const struct packet *request)
 	int err = port_address(guest, request->dst_port, &addr);
 
 	if (!err)
-		err = fd = open_socket();
+		err = fd = open_socket(guest->loop);
 	if (fd >= 0) {
 		err = try_connect(fd, &addr);
-		if (!err || err == -EAGAIN)
+		if (!err || (err == -EAGAIN && may_wait(guest)))
 			err = join(guest, request, &fd, err);
 		fd_close(&fd);
 	}
@@ -137,8 +157,19 @@ static void redial(struct link *link)
 
 void dial_again(struct loop *loop, uint64_t now_ms)
 {
+	unsigned redials = REDIALS;
 	struct timer *timer;
 
-	while ((timer = timer_take_due(&loop->dialing, now_ms)))
+	if (now_ms < loop->redial_ms)
+		return;
+	while (redials-- && (timer = timer_take_due(&loop->dialing, now_ms)))
 		redial(container_of(timer, struct link, timer));
+	loop->redial_ms = now_ms + LOOP_DIALING_MS;
+}
+
+uint64_t dial_next(const struct loop *loop)
+{
+	uint64_t next = timer_next(&loop->dialing);
+
+	return next < loop->redial_ms ? loop->redial_ms : next;
 }

@@ -23,4 +23,7 @@ void dial(struct guest *guest, const struct packet *request);
 /* Dials again whose time has come. Call once a turn. */
 void dial_again(struct loop *loop, uint64_t now_ms);
 
+/* When dial_again() is to be called next, or TIMER_NEVER. */
+uint64_t dial_next(const struct loop *loop);
+
 #endif

@@ -28,7 +28,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 		return NULL;
 	guest->config = config;
 	guest->loop = loop;
-	snprintf(guest->label, sizeof(guest->label), "%.30s[%u]", config->name,
+	snprintf(guest->label, sizeof(guest->label), "%.31s[%u]", config->name,
 		 config->guest_cid);
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_init(&guest->queue[i]);

@@ -58,6 +58,7 @@ struct guest {
 	struct list knocking; /* those of them from whom something came */
 	struct list parted;   /* links that only have bytes for the host */
 	unsigned greetings;
+	unsigned waiting; /* links that a host program's full backlog delays */
 	struct resets resets; /* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;

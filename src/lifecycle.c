@@ -63,11 +63,11 @@ static void report_fault(struct guest *guest, unsigned i)
 	struct guest_queue *q = &guest->queue[i];
 
 	queue_tell_error(q);
-	guest_log(guest, LOG_LEVEL_WARN,
-		  "%s queue broken by the guest: %s (descriptor %u); its "
-		  "connections end",
-		  queue_names[i], virtq_broken(&q->vq),
-		  q->vq.source.fault_index);
+	guest_log_limited(
+		guest, limit_guest, LOG_LEVEL_WARN,
+		"%s queue broken by the guest: %s (descriptor %u); its "
+		"connections end",
+		queue_names[i], virtq_broken(&q->vq), q->vq.source.fault_index);
 }
 
 /* A file of the guest's memory shrank: what it held reads as zeros now. */

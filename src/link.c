@@ -113,6 +113,22 @@ int link_watch(struct link *link)
 			  on_event);
 }
 
+void link_wait(struct link *link)
+{
+	timer_arm(&link->guest->loop->dialing, &link->timer, clock_ms());
+	if (!link->waiting)
+		link->guest->waiting++;
+	link->waiting = true;
+}
+
+void link_stop_waiting(struct link *link)
+{
+	timer_disarm(&link->timer);
+	if (link->waiting)
+		link->guest->waiting--;
+	link->waiting = false;
+}
+
 /*
  * close(2) alone would leave the host program waiting while the ring still
  * holds the file for a poll that is being cancelled.
@@ -125,7 +141,7 @@ static void close_socket(struct link *link)
 	ring_unwatch(link->guest->loop->ring, &link->watch);
 	fd_close(&link->fd);
 	link->guest->loop->descriptor_freed = true;
-	timer_disarm(&link->timer);
+	link_stop_waiting(link);
 	list_remove(&link->host_node);
 	backlog_free(&link->backlog);
 	link->readable = false;

@@ -47,6 +47,7 @@ struct link {
 	uint8_t phase;	      /* enum link_phase */
 	uint8_t burst;	      /* receive buffers to offer next time */
 	uint8_t logged_state; /* enum conn_state that was logged last */
+	bool waiting;	      /* for room in the host program\'s backlog */
 	bool readable;	      /* a read may find bytes or the end */
 	bool half_closed;     /* POLLRDHUP was reported: its data ends */
 	bool hung_up;	      /* POLLHUP was reported: it is gone */
@@ -81,6 +82,10 @@ void link_carry_out(struct link *link, unsigned orders);
 /* Derives everything that follows from the connection's state and the
  * socket's: lists, deadlines, the end. Call after a change of either. */
 void link_refresh(struct link *link);
+
+/* Waits for room in the host program's backlog, until link_stop_waiting(). */
+void link_wait(struct link *link);
+void link_stop_waiting(struct link *link);
 
 /* The host socket takes no more: EPIPE and its like. */
 void link_deaf(struct link *link);

@@ -34,6 +34,8 @@ struct loop {
 	struct list dead;   /* links to free when the ring lets go of them */
 	struct timer_queue greeting; /* of links */
 	struct timer_queue dialing;  /* of links */
+	uint64_t redial_ms;	     /* nobody is dialed again before */
+	int descriptor_max;	     /* above, they are for hypervisors */
 	struct timer_queue resuming; /* of pauses */
 	bool descriptor_freed;	     /* listeners may accept again */
 };

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include "awake.h"
@@ -125,6 +126,23 @@ static int open_vms(struct service *s)
 	return 0;
 }
 
+/*
+ * A guest may use up all descriptors by its connections, but not the share
+ * that another VM's hypervisor needs to come and set its rings up.
+ */
+static int highest_for_connections(unsigned nvms)
+{
+	struct rlimit limit;
+	rlim_t reserve = 16 + 24 * (rlim_t)nvms;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur > (rlim_t)INT_MAX)
+		return INT_MAX;
+	if (reserve > limit.rlim_cur / 4)
+		reserve = limit.rlim_cur / 4;
+	return (int)(limit.rlim_cur - reserve);
+}
+
 struct service *service_new(const struct config *config)
 {
 	struct service *s = calloc(1, sizeof(*s));
@@ -142,6 +160,7 @@ struct service *service_new(const struct config *config)
 	timer_queue_init(&s->loop.greeting, LOOP_GREETING_MS);
 	timer_queue_init(&s->loop.dialing, LOOP_DIALING_MS);
 	timer_queue_init(&s->loop.resuming, LOOP_RESUMING_MS);
+	s->loop.descriptor_max = highest_for_connections(config->nvms);
 	s->loop.ring = open_ring(config->engine);
 	if (!s->loop.ring || watch_signals(s) < 0 || open_vms(s) < 0) {
 		service_free(s);
@@ -200,7 +219,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t next_deadline(const struct service *s)
 {
-	uint64_t next = timer_next(&s->loop.dialing);
+	uint64_t next = dial_next(&s->loop);
 	unsigned i;
 
 	next = earlier(next, timer_next(&s->loop.greeting));
@@ -246,7 +265,9 @@ static void conclude(struct guest *guest)
 
 static bool turn_full(const struct turn *turn)
 {
-	return turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS;
+	return turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS ||
+	       turn->nsegments >= TURN_SEGMENTS ||
+	       turn->npieces == TURN_PIECES || turn->nbuffers == TURN_BUFFERS;
 }
 
 /* Whoever finds the turn full is the first in the next one. */
