@@ -4,8 +4,8 @@
 #include "base/check.h"
 #include "guest.h"
 
-/* Sent packets go back to a busy guest when they are this share of its ring,
- * or after so many turns. */
+/* Sent packets go back to a busy guest when their segments are this share of
+ * its ring, or after so many turns. */
 #define TX_RETURN_SHARE 8
 #define TX_RETURN_TURNS 8
 
@@ -25,24 +25,24 @@ static void publish(struct guest_queue *q)
 		queue_call(q);
 }
 
-/*
- * Received packets are for the guest to see at once. Sent ones it only wants
- * back, and each call for that costs it an interrupt: they wait for more of
- * them, but no longer than the guest stays busy, nor many turns.
- */
+static void return_sent(struct guest *guest)
+{
+	guest->tx_held = 0;
+	guest->tx_turns = 0;
+	publish(&guest->queue[GUEST_TX]);
+}
+
 void awake_notify(struct guest *guest)
 {
 	struct guest_queue *tx = &guest->queue[GUEST_TX];
-	uint16_t waiting = virtq_unpublished(&tx->vq);
 
 	publish(&guest->queue[GUEST_RX]);
-	if (!waiting)
+	if (!virtq_unpublished(&tx->vq))
 		return;
-	if (waiting < tx->setup.size / TX_RETURN_SHARE &&
+	if (guest->tx_held < tx->setup.size / TX_RETURN_SHARE &&
 	    guest->tx_turns++ < TX_RETURN_TURNS)
 		return;
-	guest->tx_turns = 0;
-	publish(tx);
+	return_sent(guest);
 }
 
 /* Guests whose sent packets wait, and who had no part in this turn. */
@@ -54,8 +54,7 @@ void awake_notify_others(struct awake *awake)
 		struct guest *guest = container_of(at, struct guest, awake);
 
 		if (guest->tx_turns && guest->last_turn != awake->turns) {
-			guest->tx_turns = 0;
-			publish(&guest->queue[GUEST_TX]);
+			return_sent(guest);
 		}
 	}
 }
@@ -106,8 +105,7 @@ static void fall_asleep(struct guest *guest)
 	struct guest_queue *tx = &guest->queue[GUEST_TX];
 	struct guest_queue *rx = &guest->queue[GUEST_RX];
 
-	guest->tx_turns = 0;
-	publish(tx);
+	return_sent(guest);
 	if (!(tx->polled && tx->vq.live) && !(rx->polled && rx->vq.live))
 		list_remove(&guest->awake);
 	if (awaits_packets(guest) && virtq_kicks_on(&tx->vq))

@@ -12,6 +12,7 @@
 static const enum config_key path_keys[] = { KEY_SOCKET, KEY_UDS_PATH };
 
 #define PATHS 2
+#define UDS_PATH 1 /* index into path_keys */
 
 /* What is looked at while a VM is compared with the others. */
 struct candidate {
@@ -145,6 +146,37 @@ static bool same_place(const struct place *a, const struct place *b)
 	       strcmp(a->base, b->base) == 0;
 }
 
+/* A is where UDS's guest would find one of the host's ports. */
+static bool is_port_of(const struct place *a, const struct place *uds)
+{
+	size_t n;
+
+	if (!a->base || !uds->base || a->dev != uds->dev || a->ino != uds->ino)
+		return false;
+	n = strlen(uds->base);
+	if (strncmp(a->base, uds->base, n) != 0 || a->base[n] != '_')
+		return false;
+	return a->base[n + 1] &&
+	       strspn(a->base + n + 1, "0123456789") == strlen(a->base + n + 1);
+}
+
+static void compare_port(const struct candidate *c, unsigned path,
+			 const struct candidate *other,
+			 struct mistakes *mistakes)
+{
+	char where[256];
+
+	if (!is_port_of(&c->place[path], &other->place[UDS_PATH]))
+		return;
+	origin_text(origin_of(other->section, KEY_UDS_PATH), where,
+		    sizeof(where));
+	mistake(mistakes, origin_of(c->section, path_keys[path]),
+		config_key_row(path_keys[path])->name, path_of(c->vm, path),
+		"another one; the guest of VM '%s' would reach it as a port of "
+		"the host (uds-path, %s)",
+		other->vm->name, where);
+}
+
 static void compare_paths(const struct candidate *c, unsigned path,
 			  const struct candidate *other, unsigned other_path,
 			  struct mistakes *mistakes)
@@ -182,6 +214,8 @@ static void compare(const struct candidate *c, const struct candidate *other,
 	for (i = 0; i < PATHS; i++) {
 		for (j = 0; j < PATHS; j++)
 			compare_paths(c, i, other, j, mistakes);
+		compare_port(c, i, other, mistakes);
+		compare_port(other, i, c, mistakes);
 	}
 }
 
@@ -192,6 +226,7 @@ static void compare_all(const struct candidate *list, unsigned n,
 
 	for (i = 0; i < n; i++) {
 		compare_paths(&list[i], 1, &list[i], 0, mistakes);
+		compare_port(&list[i], 0, &list[i], mistakes);
 		for (j = 0; j < i; j++)
 			compare(&list[i], &list[j], mistakes);
 	}

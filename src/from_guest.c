@@ -225,6 +225,7 @@ static bool collect_packets(struct guest *guest, struct turn *turn)
 			return false;
 		}
 		go_on = handle_chain(guest, turn, &chain);
+		guest->tx_held += chain.nread;
 		virtq_give(vq, chain.head, 0);
 	}
 	return true;

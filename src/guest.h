@@ -58,6 +58,7 @@ struct guest {
 	struct list knocking; /* those of them from whom something came */
 	struct list parted;   /* links that only have bytes for the host */
 	unsigned greetings;
+	unsigned nparted;
 	unsigned waiting; /* links that a host program's full backlog delays */
 	struct resets resets; /* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
@@ -69,7 +70,8 @@ struct guest {
 	struct list active; /* on the loop's list while it has work */
 	struct list awake;  /* on the service's while kicks are suppressed */
 	uint32_t last_turn; /* that it had a part in */
-	uint8_t tx_turns;   /* that taken TX chains wait to be published */
+	uint32_t tx_held; /* segments of TX chains that wait to be published */
+	uint8_t tx_turns; /* that taken TX chains wait to be published */
 	struct log_limit limit_guest; /* what the guest can cause */
 	struct log_limit limit_host;  /* what host programs can cause */
 };

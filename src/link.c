@@ -15,6 +15,10 @@
 #include "vsock/handshake.h"
 #include "vsock/packet.h"
 
+/* Links of one guest that only have bytes for slow host programs: beyond, the
+ * oldest is cut off. Each holds no more than tx-buffer-size. */
+#define PARTED_MAX 256
+
 /* The first read of a connection offers this many receive buffers. */
 #define BURST_MIN 2
 
@@ -224,6 +228,7 @@ static void part(struct link *link)
 	table_remove(&link->guest->conns, &link->conn);
 	list_remove(&link->node);
 	list_append(&link->guest->parted, &link->node);
+	link->guest->nparted++;
 	link->phase = LINK_PARTED;
 	link->hang_up = true;
 	link_drained(link);
@@ -232,6 +237,9 @@ static void part(struct link *link)
 static void bury(struct link *link)
 {
 	debug_assert(link->staged == LINK_NOT_STAGED);
+	/* One that was never in the table is on no list. */
+	if (!list_empty(&link->node))
+		link->guest->nparted--;
 	list_remove(&link->node);
 	list_append(&link->guest->loop->dead, &link->node);
 	link->phase = LINK_DEAD;
@@ -308,9 +316,21 @@ void link_kill(struct link *link)
 		table_remove(&link->guest->conns, &link->conn);
 	else if (link->phase == LINK_GREETING)
 		link->guest->greetings--;
+	if (link->phase != LINK_PARTED)
+		list_remove(&link->node);
 	link->phase = LINK_PARTED;
 	close_socket(link);
 	link_refresh(link);
+}
+
+void link_limit_parted(struct guest *guest)
+{
+	while (guest->nparted > PARTED_MAX) {
+		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+				  "a host program that does not read what a "
+				  "guest left is cut off");
+		link_kill(list_first(&guest->parted, struct link, node));
+	}
 }
 
 static void free_dead(struct loop *loop, bool all)

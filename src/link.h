@@ -100,6 +100,10 @@ void link_guest_gone(struct link *link);
 /* Ends everything now, bytes or not. */
 void link_kill(struct link *link);
 
+/* Cuts the oldest links off that only have bytes for slow host programs, where
+ * they are too many. At the end of a turn. */
+void link_limit_parted(struct guest *guest);
+
 /* Frees dead links that nothing refers to: at the end of a turn. */
 void link_sweep(struct loop *loop);
 

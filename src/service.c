@@ -259,6 +259,7 @@ static void conclude(struct guest *guest)
 {
 	awake_notify(guest);
 	lifecycle_check_queues(guest);
+	link_limit_parted(guest);
 	if (guest_running(guest) && !guest->rx_short && guest_has_output(guest))
 		guest_wake(guest);
 }
