@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "options.h"
+#include "load_options.h"
 #include "scene.h"
 
 #define WARM_UP_MS 150.0

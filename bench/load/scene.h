@@ -8,7 +8,7 @@
 #define URING_VSOCK_BENCH_SCENE_H
 
 #include "dialer.h"
-#include "guest.h"
+#include "load_guest.h"
 #include "host.h"
 
 struct scene;

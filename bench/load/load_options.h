@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "guest.h"
+#include "load_guest.h"
 
 struct options {
 	struct plan plan;

@@ -6,7 +6,7 @@
  * time a ring was emptied, as Linux does. Contents are neither made nor looked
  * at unless they are to be compared: a guest's own copying is not measured.
  */
-#include "guest.h"
+#include "load_guest.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "options.h"
+#include "load_options.h"
 
 #include <getopt.h>
 #include <stdio.h>
