@@ -266,7 +266,13 @@ static const struct {
 	{ "[vm b]\nguest-cid = 4\nsocket = b\nuds-path = b\n",
 	  "f:7: key 'uds-path': value 'b': another one; this is socket of VM "
 	  "'b' (f:6)\n" },
-	{ "[vm b]\nguest-cid = 4\nsocket = au_1\nuds-path = au_2\n", NULL },
+	/* what one VM's guest could reach as a port of the host */
+	{ "[vm b]\nguest-cid = 4\nsocket = au_1\nuds-path = au_2\n",
+	  "f:6: key 'socket': value 'au_1': another one; the guest of VM 'a' "
+	  "would reach it as a port of the host (uds-path, f:3)\n"
+	  "f:7: key 'uds-path': value 'au_2': another one; the guest of VM "
+	  "'a' would reach it as a port of the host (uds-path, f:3)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = au_x\nuds-path = au_\n", NULL },
 	{ "[vm b]\nguest-cid = 4\n",
 	  "f:4: key 'socket': missing: the path where the hypervisor "
 	  "connects\n"
