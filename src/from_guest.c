@@ -350,8 +350,6 @@ static void accepted(struct turn *turn, struct turn_send *send, uint32_t n)
 	if (backlog_len(&link->backlog))
 		ring_watch_writable(link->guest->loop->ring, &link->watch);
 	link_carry_out(link, orders);
-	link_drained(link);
-	link_refresh(link);
 }
 
 /* The send read guest memory whose file shrank. The queue breaks, and with it

@@ -5,7 +5,7 @@
 #include "guest.h"
 #include "link.h"
 #include "to_guest.h"
-#include "virtq/guard.h"
+#include "virtq/memory.h"
 
 static const char *const queue_names[] = {
 	[GUEST_RX] = "RX",
@@ -75,8 +75,7 @@ static void check_memory(struct guest *guest)
 {
 	unsigned i;
 
-	if (likely(!guard_any_lost()) || !guest->memory ||
-	    !memory_lost(guest->memory))
+	if (likely(!memory_lost(guest->memory)))
 		return;
 	for (i = 0; i < GUEST_QUEUES; i++)
 		if (virtq_running(&guest->queue[i].vq))
