@@ -95,7 +95,8 @@ static int check_notifier(int fd, struct stat *st, const char **why)
 /*
  * Writing to it must never wait. Pipes and sockets are made non-blocking. The
  * same flag on an eventfd would change how the front end itself reads it, so
- * that there it is only found out.
+ * that there it is only found out. Who takes the flag away later makes one
+ * call wait, which the watchdog ends, and is not believed again.
  */
 static int replace_notifier(int *slot, bool *may_block, int fd,
 			    const char **why)
@@ -127,16 +128,20 @@ static bool takes_bytes(int fd)
 	return poll(&p, 1, 0) == 1;
 }
 
-static void notify(int fd, bool may_block)
+static void notify(struct guest_queue *q, int fd, bool may_block)
 {
-	if (fd >= 0 && (!may_block || takes_bytes(fd)))
-		eventfd_signal(fd);
+	if (fd < 0 || ((may_block || q->blocked) && !takes_bytes(fd)))
+		return;
+	if (eventfd_signal(fd) != -EINTR)
+		return;
+	q->blocked = true;
+	virtq_break(&q->vq, "the front end lets a notification wait");
 }
 
 void queue_call(struct guest_queue *q)
 {
 	q->call_missed = q->call_fd < 0;
-	notify(q->call_fd, q->call_may_block);
+	notify(q, q->call_fd, q->call_may_block);
 }
 
 int queue_set_call(struct guest_queue *q, int fd, const char **why)
@@ -158,7 +163,7 @@ void queue_tell_error(struct guest_queue *q)
 	if (q->error_told)
 		return;
 	q->error_told = true;
-	notify(q->err_fd, q->err_may_block);
+	notify(q, q->err_fd, q->err_may_block);
 }
 
 /* Frees those that the ring let go of, or ALL. */
@@ -286,6 +291,7 @@ void queue_reset(struct guest_queue *q)
 void queue_clear(struct guest_queue *q)
 {
 	struct kick *past = q->kicks_past;
+	bool blocked = q->blocked;
 
 	debug_assert(!q->kick);
 	virtq_stop(&q->vq);
@@ -293,6 +299,7 @@ void queue_clear(struct guest_queue *q)
 	fd_close(&q->err_fd);
 	queue_init(q);
 	q->kicks_past = past;
+	q->blocked = blocked;
 }
 
 void queue_free(struct guest_queue *q)

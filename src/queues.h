@@ -33,6 +33,7 @@ struct guest_queue {
 	int err_fd;		  /* ours; -1: none */
 	bool call_may_block;	  /* the front end left it blocking */
 	bool err_may_block;
+	bool blocked; /* a notification had to be interrupted, ever */
 	bool has_size;
 	bool has_addr;
 	bool polled; /* no kicks will come: look at the ring instead */

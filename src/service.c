@@ -40,6 +40,7 @@
 #include "to_guest.h"
 #include "turn.h"
 #include "vm.h"
+#include "watchdog.h"
 
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
@@ -56,6 +57,7 @@ struct service {
 	int signal_fd;
 	bool stop;
 	struct spin spin;
+	struct watchdog watchdog;
 	struct turn turn;
 };
 
@@ -299,6 +301,7 @@ static void run_turn(struct service *s)
 
 	s->nserved = 0;
 	s->awake.turns++;
+	watchdog_feed(&s->watchdog);
 	collect_all(s);
 	from_guest_submit(s->loop.ring, &s->turn);
 	ring_run(s->loop.ring);
@@ -366,6 +369,12 @@ int service_run(struct service *s)
 	uint64_t passed_ms = 0;
 	uint64_t now;
 
+	int err = watchdog_start(&s->watchdog);
+
+	if (err)
+		log_line(LOG_LEVEL_WARN, NULL,
+			 "a hypervisor may make the others wait: no timer: %s",
+			 strerror(-err));
 	log_line(LOG_LEVEL_INFO, NULL, "started: %u VM%s, %s", s->nvms,
 		 s->nvms == 1 ? "" : "s", ring_engine(s->loop.ring));
 	while (!s->stop) {
@@ -376,6 +385,7 @@ int service_run(struct service *s)
 		passed_ms = now;
 		run_turn(s);
 	}
+	watchdog_stop(&s->watchdog);
 	log_line(LOG_LEVEL_INFO, NULL, "stopped");
 	return 0;
 }

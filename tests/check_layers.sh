@@ -34,7 +34,7 @@ layers() {
 	ring/engine ring/uring_setup
 	ring/uring ring/epoll
 
-	capabilities config mistakes spin turn
+	capabilities config mistakes spin turn watchdog
 	config_values usock
 	config_keys
 	config_draft options_help

@@ -5,7 +5,11 @@
  * logged; another guest of the same daemon notices nothing, and this one works
  * again once its rings are set up anew.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "system.h"
 
@@ -290,10 +294,57 @@ START_TEST(a_broken_rule_breaks_that_queue_only)
 }
 END_TEST
 
+/*
+ * An eventfd that looks harmless when it is handed over. Whoever adds to it
+ * later sleeps until it is read, which nobody does.
+ */
+static int hand_over_trap(struct broken *b, uint32_t code)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	uint64_t value;
+
+	ck_assert_uint_eq(vhost_tell_fd(&b->bad.vhost, code, DRIVER_RX, fd), 0);
+	if (read(fd, &value, sizeof(value)) < 0)
+		ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(write(fd, &full, sizeof(full)), sizeof(full));
+	ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+	return fd;
+}
+
+/* Not a guest's doing but its hypervisor's, whose eventfds these are. */
+START_TEST(calls_that_wait_end_that_guest_only)
+{
+	struct broken b;
+	struct pair healthy;
+	int err, call;
+
+	begin(&b, _i);
+	pair_from_guest(&b.s, &healthy);
+	guest_revive(&b.bad, b.s.daemon.socket[1]);
+	pair_open_from_guest(&b.p, &b.bad, b.s.daemon.uds[1]);
+	driver_halt(&b.bad.sockets.driver);
+	ring_calls_on(b.rx);
+	err = hand_over_trap(&b, VU_SET_VRING_ERR);
+	call = hand_over_trap(&b, VU_SET_VRING_CALL);
+	host_write(&b.p.host, "bait");
+	drive_until(&b.s.world, host_over(&b.p.host));
+	host_close(&b.p.host);
+	guest_kill(&b.bad);
+	pair_both_ways(&healthy, 65536);
+	pair_close(&healthy);
+	guest_free(&b.bad);
+	scene_close(&b.s);
+	close(err);
+	close(call);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		a_broken_rule_breaks_that_queue_only,
+		calls_that_wait_end_that_guest_only,
 	};
 
 	return run_tests("system_broken", tests, ARRAY_SIZE(tests));

@@ -95,22 +95,25 @@ END_TEST
 START_TEST(test_signal_to_where_it_cannot_go)
 {
 	const uint64_t full = UINT64_MAX - 1;
+	uint64_t value;
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int ends[2];
 
+	ck_assert_int_eq(eventfd_signal(fd), 0);
+	ck_assert_int_eq(read(fd, &value, sizeof(value)), sizeof(value));
 	ck_assert_int_eq(write(fd, &full, sizeof(full)), sizeof(full));
-	eventfd_signal(fd);
+	ck_assert_int_eq(eventfd_signal(fd), -EAGAIN);
 	fd_close(&fd);
 
 	ck_assert_int_eq(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
 	while (write(ends[1], &full, sizeof(full)) > 0)
 		;
-	eventfd_signal(ends[1]);
+	ck_assert_int_eq(eventfd_signal(ends[1]), -EAGAIN);
 	signal(SIGPIPE, SIG_IGN);
 	fd_close(&ends[0]);
-	eventfd_signal(ends[1]);
+	ck_assert_int_eq(eventfd_signal(ends[1]), -EPIPE);
 	fd_close(&ends[1]);
-	eventfd_signal(-1);
+	ck_assert_int_eq(eventfd_signal(-1), -EBADF);
 }
 END_TEST
 

@@ -44,12 +44,9 @@ int fd_raise_limit(void)
 	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
-void eventfd_signal(int fd)
+int eventfd_signal(int fd)
 {
 	const uint64_t one = 1;
-	ssize_t n;
 
-	do {
-		n = write(fd, &one, sizeof(one));
-	} while (n < 0 && errno == EINTR);
+	return write(fd, &one, sizeof(one)) < 0 ? -errno : 0;
 }

@@ -18,8 +18,11 @@ int fd_nonblock(int fd);
 /* Raises the soft limit on open files to the hard one. 0 or -errno. */
 int fd_raise_limit(void);
 
-/* Adds 1 to an eventfd, or writes as much to a pipe in its place. A full one
- * has its reader's attention already: errors change nothing. */
-void eventfd_signal(int fd);
+/*
+ * Adds 1 to an eventfd, or writes as much to a pipe in its place. 0 or -errno;
+ * a full one has its reader's attention already, so that most errors change
+ * nothing. -EINTR says that the call slept, which a non-blocking one never does.
+ */
+int eventfd_signal(int fd);
 
 #endif
