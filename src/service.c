@@ -23,6 +23,7 @@
 #include <sys/signalfd.h>
 
 #include "awake.h"
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -214,20 +215,15 @@ static void pass_deadlines(struct service *s, uint64_t now_ms)
 	}
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t next_deadline(const struct service *s)
 {
 	uint64_t next = dial_next(&s->loop);
 	unsigned i;
 
-	next = earlier(next, timer_next(&s->loop.greeting));
-	next = earlier(next, timer_next(&s->loop.resuming));
+	next = min_u64(next, timer_next(&s->loop.greeting));
+	next = min_u64(next, timer_next(&s->loop.resuming));
 	for (i = 0; i < s->nvms; i++)
-		next = earlier(next,
+		next = min_u64(next,
 			       table_next_deadline(&s->vms[i].guest->conns));
 	return next;
 }

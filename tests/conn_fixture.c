@@ -167,6 +167,9 @@ static uint32_t perform(struct conn *conn, const struct row *row)
 	case DUE:
 		ck_assert_int_eq(conn_due(conn), row->arg);
 		return NONE;
+	case PROBES:
+		ck_assert_int_eq(conn->probes, row->arg);
+		return NONE;
 	case MAY_SEND:
 		return conn_may_send(conn);
 	case FIRST:

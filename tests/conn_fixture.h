@@ -58,6 +58,7 @@ enum what {
 	SILENT,	  /* no control packet is owed */
 	STATE,	  /* ARG */
 	DUE,	  /* ARG: the deadline */
+	PROBES,	  /* ARG: the step of the next probe */
 	MAY_SEND, /* RESULT bytes */
 	FIRST,	  /* RESULT: conn_speaks_first() */
 	FINISHED, /* RESULT */

@@ -227,7 +227,7 @@ static const struct {
 	{ CONN_OPEN, false, NOW + 2, TIMER_NEVER, CONN_NO_DEADLINE },
 	{ CONN_GUEST_PENDING, false, NOW + 3, NOW + 2003,
 	  CONN_RESPONSE_DEADLINE },
-	{ CONN_OPEN, true, NOW + 4, NOW + 2004, CONN_PROBE_DEADLINE },
+	{ CONN_OPEN, true, NOW + 1984, NOW + 2004, CONN_PROBE_DEADLINE },
 	{ CONN_CLOSED, false, NOW + 5, TIMER_NEVER, CONN_NO_DEADLINE },
 	{ CONN_CLOSING, false, NOW + 7000, NOW + 15000, CONN_CLOSE_DEADLINE },
 };
@@ -281,10 +281,10 @@ START_TEST(deadlines_follow_the_state)
 	ck_assert_uint_eq(table_next_deadline(&table), NOW + 2000);
 	set_deadline(0, CONN_OPEN, false, NOW + 1500);
 	ck_assert_uint_eq(table_next_deadline(&table), NOW + 2003);
-	set_deadline(3, CONN_OPEN, true, NOW + 1600);
-	ck_assert_uint_eq(table_next_deadline(&table), NOW + 2004);
 	set_deadline(4, CONN_CLOSING, false, NOW + 1700);
-	ck_assert_uint_eq(table_next_deadline(&table), NOW + 3600);
+	ck_assert_uint_eq(table_next_deadline(&table), NOW + 2003);
+	set_deadline(3, CONN_OPEN, true, NOW + 1600);
+	ck_assert_uint_eq(table_next_deadline(&table), NOW + 1620);
 	table_remove(&table, &conns[3]);
 	ck_assert_int_eq(conns[3].deadline, CONN_NO_DEADLINE);
 	ck_assert(!timer_armed(&conns[3].timer));
@@ -292,16 +292,25 @@ START_TEST(deadlines_follow_the_state)
 }
 END_TEST
 
-/* A probe that passed is armed anew while data still waits. */
-START_TEST(probes_repeat)
+/* A probe that passed is armed anew while data still waits, for longer. */
+START_TEST(probes_become_seldom)
 {
+	static const unsigned gaps[] = { 80,	320,   1280,  5120,
+					 20480, 60000, 60000, 60000 };
+	uint64_t now = NOW + 2004;
+
 	arm_all();
-	while (table_take_due(&table, NOW + 2003))
+	while (table_take_due(&table, now - 1))
 		continue;
-	ck_assert_ptr_eq(table_take_due(&table, NOW + 2004), &conns[4]);
-	ck_assert_uint_eq(conn_timed_out(&conns[4]), 0);
-	table_set_deadline(&table, &conns[4], NOW + 2010);
-	ck_assert_uint_eq(table_next_deadline(&table), NOW + 4010);
+	for (unsigned i = 0; i < ARRAY_SIZE(gaps); i++) {
+		ck_assert_ptr_eq(table_take_due(&table, now), &conns[4]);
+		ck_assert_uint_eq(conn_timed_out(&conns[4]), 0);
+		table_set_deadline(&table, &conns[4], now);
+		while (table_take_due(&table, now + gaps[i] - 1))
+			continue;
+		now += gaps[i];
+		ck_assert_uint_eq(conn_due(&conns[4]), CONN_PROBE_DEADLINE);
+	}
 }
 END_TEST
 
@@ -323,7 +332,7 @@ int main(void)
 	tcase_add_test(c, deadlines_pass_in_order);
 	tcase_add_test(c, each_passes_once_however_late);
 	tcase_add_test(c, deadlines_follow_the_state);
-	tcase_add_test(c, probes_repeat);
+	tcase_add_test(c, probes_become_seldom);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

@@ -60,6 +60,11 @@ static inline bool is_power_of_two(uint32_t v)
 	return v && !(v & (v - 1));
 }
 
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;

@@ -341,8 +341,11 @@ unsigned conn_timed_out(struct conn *conn)
 	conn->deadline = CONN_NO_DEADLINE;
 	if (which != CONN_PROBE_DEADLINE)
 		return conn_abort(conn);
-	if (conn->starving)
+	if (conn->starving) {
 		conn->pending |= OWES_CREDIT_REQUEST;
+		if (conn->probes < CONN_PROBE_STEPS - 1)
+			conn->probes++;
+	}
 	return 0;
 }
 

@@ -51,7 +51,12 @@ enum conn_order {
 #define CONN_CONNECT_MS 2000
 #define CONN_RESPONSE_MS 2000
 #define CONN_CLOSE_MS 8000
-#define CONN_PROBE_MS 2000
+
+/* A starving guest is asked for credit after CONN_PROBE_MS, and each time
+ * after four times as long, up to CONN_PROBE_MAX_MS. */
+#define CONN_PROBE_MS 20
+#define CONN_PROBE_MAX_MS 60000
+#define CONN_PROBE_STEPS 7
 
 /* Which of them runs. */
 enum conn_deadline {
@@ -85,6 +90,7 @@ struct conn {
 	bool starving;	     /* data waits for credit */
 	bool peer_updates;   /* the guest sends CREDIT_UPDATE by itself */
 	bool asked;	  /* CREDIT_REQUEST was sent, the answer is awaited */
+	uint8_t probes;	  /* step of the next one, since credit ran out */
 	uint8_t deadline; /* enum conn_deadline that the timer is armed for */
 	struct credit credit;
 	struct timer timer; /* on one of the table's queues */

@@ -20,6 +20,7 @@ void conn_starved(struct conn *conn)
 	    credit_room(&conn->credit))
 		return;
 	conn->starving = true;
+	conn->probes = 0;
 	/* Linux announces bytes that it consumed, but not a few packets. */
 	if (!conn->peer_updates || !credit_packets(&conn->credit))
 		conn->pending |= OWES_CREDIT_REQUEST;

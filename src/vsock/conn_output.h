@@ -19,7 +19,8 @@ uint32_t conn_may_send(const struct conn *conn);
 
 /* There is data for the guest, but conn_may_send() is 0. If for want of credit,
  * the guest is asked: at once if it was never seen to update by itself, or
- * packets are what is missing, else after CONN_PROBE_MS without progress. */
+ * packets are what is missing, else after CONN_PROBE_MS without progress, and
+ * then ever more seldom. */
 void conn_starved(struct conn *conn);
 
 /* A control packet is owed / one that data must not overtake, and that it

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
-#include "vsock/conn.h"
 
 #define CAPACITY_MIN 16u
 
@@ -38,6 +38,7 @@ static uint32_t home_slot(const struct table *table, uint64_t key)
 void table_init(struct table *table, uint64_t secret)
 {
 	uint32_t ports = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
+	unsigned i;
 
 	*table = (struct table){
 		.secret = secret,
@@ -45,7 +46,10 @@ void table_init(struct table *table, uint64_t secret)
 	};
 	timer_queue_init(&table->connecting, CONN_CONNECT_MS);
 	timer_queue_init(&table->closing, CONN_CLOSE_MS);
-	timer_queue_init(&table->probing, CONN_PROBE_MS);
+	for (i = 0; i < CONN_PROBE_STEPS; i++)
+		timer_queue_init(&table->probing[i],
+				 min_u32(CONN_PROBE_MS << 2 * i,
+					 CONN_PROBE_MAX_MS));
 }
 
 void table_free(struct table *table)
@@ -174,16 +178,16 @@ uint32_t table_new_port(struct table *table, uint32_t peer_port)
 }
 
 static struct timer_queue *queue_for(struct table *table,
-				     enum conn_deadline deadline)
+				     const struct conn *conn)
 {
-	switch (deadline) {
+	switch ((enum conn_deadline)conn->deadline) {
 	case CONN_CONNECT_DEADLINE:
 	case CONN_RESPONSE_DEADLINE:
 		return &table->connecting;
 	case CONN_CLOSE_DEADLINE:
 		return &table->closing;
 	case CONN_PROBE_DEADLINE:
-		return &table->probing;
+		return &table->probing[conn->probes];
 	case CONN_NO_DEADLINE:
 	case CONN_DEADLINES:
 		break;
@@ -200,7 +204,7 @@ void table_set_deadline(struct table *table, struct conn *conn, uint64_t now_ms)
 	if (likely(conn->deadline == due))
 		return;
 	conn->deadline = (uint8_t)due;
-	queue = queue_for(table, due);
+	queue = queue_for(table, conn);
 	if (queue)
 		timer_arm(queue, &conn->timer, now_ms);
 	else
@@ -210,11 +214,12 @@ void table_set_deadline(struct table *table, struct conn *conn, uint64_t now_ms)
 struct conn *table_take_due(struct table *table, uint64_t now_ms)
 {
 	struct timer *timer = timer_take_due(&table->connecting, now_ms);
+	unsigned i;
 
 	if (!timer)
 		timer = timer_take_due(&table->closing, now_ms);
-	if (!timer)
-		timer = timer_take_due(&table->probing, now_ms);
+	for (i = 0; i < CONN_PROBE_STEPS && !timer; i++)
+		timer = timer_take_due(&table->probing[i], now_ms);
 	return timer ? container_of(timer, struct conn, timer) : NULL;
 }
 
@@ -222,10 +227,11 @@ uint64_t table_next_deadline(const struct table *table)
 {
 	uint64_t next = timer_next(&table->connecting);
 
-	if (timer_next(&table->closing) < next)
-		next = timer_next(&table->closing);
-	if (timer_next(&table->probing) < next)
-		next = timer_next(&table->probing);
+	unsigned i;
+
+	next = min_u64(next, timer_next(&table->closing));
+	for (i = 0; i < CONN_PROBE_STEPS; i++)
+		next = min_u64(next, timer_next(&table->probing[i]));
 	return next;
 }
 

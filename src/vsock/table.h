@@ -10,8 +10,7 @@
 #include <stdint.h>
 
 #include "base/timer.h"
-
-struct conn;
+#include "vsock/conn.h"
 
 /*
  * Host ports given to connections that host programs ask for. Always five
@@ -37,7 +36,7 @@ struct table {
 	uint64_t secret; /* so that a guest cannot choose collisions */
 	struct timer_queue connecting; /* CONN_CONNECT_MS, _RESPONSE_MS */
 	struct timer_queue closing;    /* CONN_CLOSE_MS */
-	struct timer_queue probing;    /* CONN_PROBE_MS */
+	struct timer_queue probing[CONN_PROBE_STEPS];
 };
 
 /* SECRET seeds the hash and the first host port: a random number. */
