@@ -15,8 +15,9 @@
 #include "turn.h"
 #include "vsock/packet.h"
 
-/* Chains of one guest in a turn. */
-#define BUDGET 256
+/* What one guest has looked at in a turn: the others wait meanwhile. */
+#define BUDGET_CHAINS 256
+#define BUDGET_DESCRIPTORS 4096
 
 /* A connection with so much staged goes out before more is taken: what one
  * AF_UNIX send moves best. */
@@ -207,7 +208,7 @@ static void collect_backlogs(struct guest *guest, struct turn *turn)
 static bool collect_packets(struct guest *guest, struct turn *turn)
 {
 	struct virtq *vq = &guest->queue[GUEST_TX].vq;
-	unsigned budget = BUDGET;
+	unsigned chains = 0, descriptors = 0;
 	struct chain chain;
 	bool go_on = true;
 
@@ -215,11 +216,13 @@ static bool collect_packets(struct guest *guest, struct turn *turn)
 		/* Resumed by whoever sends some of them. */
 		if (resets_full(&guest->resets))
 			return false;
-		if (!budget-- || !has_room(turn))
+		if (chains++ == BUDGET_CHAINS ||
+		    descriptors >= BUDGET_DESCRIPTORS || !has_room(turn))
 			return true;
 		if (virtq_take(vq, turn->segments + turn->nsegments,
 			       VIRTQ_CHAIN_MAX, &chain) <= 0)
 			return false;
+		descriptors += chain.descriptors;
 		if (chain.nwrite) {
 			virtq_break(vq, "a writable buffer in the TX ring");
 			return false;

@@ -297,6 +297,19 @@ START_TEST(rows_after_each_other)
 }
 END_TEST
 
+/* Empty buffers are work as well: whoever walks many chains counts them. */
+START_TEST(empty_descriptors_are_counted)
+{
+	put_desc(DIRECT, BUF, 44, N, 1);
+	put_desc(DIRECT + 16, BUF, 0, N, 2);
+	put_desc(DIRECT + 32, BUF, 0, 0, 0);
+	ck_assert_int_eq(
+		chain_walk(&source, 0, iov, CHAIN_SEGMENTS_MAX, &chain), 0);
+	ck_assert_uint_eq(chain.nread, 1);
+	ck_assert_uint_eq(chain.descriptors, 3);
+}
+END_TEST
+
 /* COUNT one-byte buffers from AT on, each the next one's neighbour. */
 static void put_chain(uint64_t at, unsigned count, uint64_t buffer)
 {
@@ -338,6 +351,7 @@ START_TEST(at_most_1024_descriptors)
 		ck_assert_str_eq(source.fault, "chain of too many descriptors");
 		return;
 	}
+	ck_assert_uint_eq(chain.descriptors, 1024);
 	ck_assert_uint_eq(chain.nread, 1024);
 	ck_assert_uint_eq(chain.read_bytes, 1024);
 	for (unsigned i = 0; i < 1024; i++)
@@ -442,6 +456,7 @@ int main(void)
 	tcase_add_loop_test(c, accepts, 0, ARRAY_SIZE(accepted));
 	tcase_add_loop_test(c, refuses, 0, ARRAY_SIZE(refused));
 	tcase_add_test(c, rows_after_each_other);
+	tcase_add_test(c, empty_descriptors_are_counted);
 	tcase_add_loop_test(c, at_most_1024_descriptors, 0,
 			    ARRAY_SIZE(lengths));
 	tcase_add_test(c, indirect_longer_than_the_queue);

@@ -25,9 +25,10 @@
 #define CHAIN_SEGMENTS_MAX (CHAIN_DESCRIPTORS_MAX + MEMORY_SLOTS_MAX)
 
 struct chain {
-	uint16_t head;	 /* what virtq_give() wants back */
-	uint16_t nread;	 /* segments to read, from iov[0] on */
-	uint16_t nwrite; /* segments to write, from iov[nread] on */
+	uint16_t head;	      /* what virtq_give() wants back */
+	uint16_t nread;	      /* segments to read, from iov[0] on */
+	uint16_t nwrite;      /* segments to write, from iov[nread] on */
+	uint16_t descriptors; /* that were looked at, empty ones too */
 	uint32_t read_bytes;
 	uint32_t write_bytes;
 	struct iovec *iov; /* the caller's array; no empty segments */
