@@ -2,13 +2,11 @@
 #include "config.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-
-/* "_4294967295", what follows uds-path for the highest port. */
-#define PORT_SUFFIX_MAX 11
 
 static const char *const engine_names[] = {
 	[ENGINE_AUTO] = "auto",
@@ -27,18 +25,36 @@ void config_init(struct config *config)
 	*config = (struct config){
 		.engine = ENGINE_AUTO,
 		.log_level = LOG_LEVEL_INFO,
+		.workers = 1,
+		.poll_us = 50,
 	};
+}
+
+static void free_vm(struct vm_config *vm)
+{
+	unsigned i;
+
+	free(vm->name);
+	free(vm->socket);
+	free(vm->uds_path);
+	for (i = 0; i < vm->ngroups; i++)
+		free(vm->groups[i]);
+	free(vm->groups);
+	for (i = 0; i < vm->nmaps; i++)
+		free(vm->maps[i].path);
+	free(vm->maps);
+	ranges_free(&vm->forward_listen);
+	ranges_free(&vm->allow_guest);
+	ranges_free(&vm->allow_host);
 }
 
 void config_free(struct config *config)
 {
 	unsigned i;
 
-	for (i = 0; i < config->nvms; i++) {
-		free(config->vms[i].name);
-		free(config->vms[i].socket);
-		free(config->vms[i].uds_path);
-	}
+	for (i = 0; i < config->nvms; i++)
+		free_vm(&config->vms[i]);
+	ranges_free(&config->cpus);
 	free(config->vms);
 	config->vms = NULL;
 	config->nvms = 0;
@@ -58,39 +74,87 @@ struct vm_config *config_add_vm(struct config *config)
 		.fd = -1,
 		.tx_buffer_size = 262144,
 		.queue_size = 1024,
+		.seqpacket = true,
 	};
 	return vms;
 }
 
-static void print_vm(const struct vm_config *vm, FILE *out)
+int config_add_group(struct vm_config *vm, const char *name, size_t len)
 {
-	fprintf(out, "\n[vm %s]\n", vm->name);
-	fprintf(out, "guest-cid = %u\n", vm->guest_cid);
-	if (vm->socket)
-		fprintf(out, "socket = %s\n", vm->socket);
-	else
-		fprintf(out, "fd = %d\n", vm->fd);
-	if (strlen(vm->uds_path) + PORT_SUFFIX_MAX > CONFIG_PATH_MAX)
-		fprintf(out,
-			"; with a name as long as this the guest reaches"
-			" no port of %zu digits or more\n",
-			CONFIG_PATH_MAX - strlen(vm->uds_path));
-	fprintf(out, "uds-path = %s\n", vm->uds_path);
-	fprintf(out, "tx-buffer-size = %u\n", vm->tx_buffer_size);
-	fprintf(out, "queue-size = %u\n", vm->queue_size);
-	if (vm->socket_mode_set)
-		fprintf(out, "socket-mode = %04o\n", vm->socket_mode);
-	if (vm->socket_owner_set)
-		fprintf(out, "socket-owner = %u:%u\n", vm->owner_uid,
-			vm->owner_gid);
+	char *copy = strndup(name, len);
+	char **groups;
+	unsigned at = 0;
+
+	groups = reallocarray(vm->groups, vm->ngroups + 1u, sizeof(*groups));
+	if (groups)
+		vm->groups = groups;
+	if (!groups || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	while (at < vm->ngroups && strcmp(groups[at], copy) < 0)
+		at++;
+	if (at < vm->ngroups && strcmp(groups[at], copy) == 0) {
+		free(copy);
+		return 0;
+	}
+	memmove(groups + at + 1, groups + at,
+		(vm->ngroups++ - at) * sizeof(*groups));
+	groups[at] = copy;
+	return 0;
 }
 
-void config_print(const struct config *config, FILE *out)
+/* The first map that is not of a lower port. */
+static unsigned find_map(const struct vm_config *vm, uint32_t port)
 {
-	unsigned i;
+	unsigned low = 0;
+	unsigned high = vm->nmaps;
+	unsigned middle;
 
-	fprintf(out, "[daemon]\nengine = %s\nlog-level = %s\n",
-		engine_name(config->engine), log_level_name(config->log_level));
-	for (i = 0; i < config->nvms; i++)
-		print_vm(&config->vms[i], out);
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (vm->maps[middle].port < port)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int config_add_map(struct vm_config *vm, uint32_t port, const char *path)
+{
+	unsigned at = find_map(vm, port);
+	struct port_map *maps;
+	char *copy;
+
+	if (at < vm->nmaps && vm->maps[at].port == port)
+		return -EEXIST;
+	maps = reallocarray(vm->maps, vm->nmaps + 1u, sizeof(*maps));
+	if (!maps)
+		return -ENOMEM;
+	vm->maps = maps;
+	copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	memmove(maps + at + 1, maps + at, (vm->nmaps++ - at) * sizeof(*maps));
+	maps[at] = (struct port_map){ .port = port, .path = copy };
+	return 0;
+}
+
+const char *config_mapped(const struct vm_config *vm, uint32_t port)
+{
+	unsigned at = find_map(vm, port);
+
+	return at < vm->nmaps && vm->maps[at].port == port ? vm->maps[at].path
+							   : NULL;
+}
+
+bool config_allows_guest(const struct vm_config *vm, uint32_t port)
+{
+	return !vm->guest_limited || ranges_contain(&vm->allow_guest, port);
+}
+
+bool config_allows_host(const struct vm_config *vm, uint32_t port)
+{
+	return !vm->host_limited || ranges_contain(&vm->allow_host, port);
 }

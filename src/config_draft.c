@@ -4,14 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Leaves it unset. */
+static void clear(struct setting *setting)
+{
+	struct setting *next = setting->next;
+	struct setting *after;
+
+	free(setting->text);
+	*setting = (struct setting){ .text = NULL };
+	for (; next; next = after) {
+		after = next->next;
+		free(next->text);
+		free(next);
+	}
+}
+
 void section_free(struct section *section)
 {
 	unsigned i;
 
-	for (i = 0; i < CONFIG_KEYS; i++) {
-		free(section->set[i].text);
-		section->set[i].text = NULL;
-	}
+	for (i = 0; i < CONFIG_KEYS; i++)
+		clear(&section->set[i]);
 }
 
 void draft_free(struct draft *draft)
@@ -42,15 +55,31 @@ struct section *draft_add_vm(struct draft *draft, const struct origin *origin,
 	return vms;
 }
 
-void section_put(struct section *section, enum config_key key, const char *text,
-		 const struct origin *origin, struct mistakes *mistakes)
+/* Where the next text of KEY goes, unset; NULL: no memory. */
+static struct setting *next_place(struct section *section, enum config_key key)
 {
 	struct setting *setting = &section->set[key];
 
-	free(setting->text);
-	setting->text = strdup(text);
-	setting->origin = *origin;
-	if (!setting->text)
+	if (!setting->text || !config_key_row(key)->list) {
+		clear(setting);
+		return setting;
+	}
+	while (setting->next)
+		setting = setting->next;
+	setting->next = calloc(1, sizeof(*setting));
+	return setting->next;
+}
+
+void section_put(struct section *section, enum config_key key, const char *text,
+		 const struct origin *origin, struct mistakes *mistakes)
+{
+	struct setting *setting = next_place(section, key);
+
+	if (setting) {
+		setting->text = strdup(text);
+		setting->origin = *origin;
+	}
+	if (!setting || !setting->text)
 		mistakes->no_memory = true;
 }
 
@@ -96,7 +125,7 @@ void section_put_once(struct section *section, const char *name,
 
 	if (key == CONFIG_KEYS)
 		return;
-	if (section->set[key].text)
+	if (section->set[key].text && !config_key_row(key)->list)
 		mistake(mistakes, origin, name, text,
 			"a key may be set once; line %u sets it to '%s'",
 			section->set[key].origin.number,
@@ -112,8 +141,8 @@ void section_override(struct section *under, struct section *over)
 	for (i = 0; i < CONFIG_KEYS; i++) {
 		if (!over->set[i].text)
 			continue;
-		free(under->set[i].text);
+		clear(&under->set[i]);
 		under->set[i] = over->set[i];
-		over->set[i].text = NULL;
+		over->set[i] = (struct setting){ .text = NULL };
 	}
 }

@@ -17,6 +17,7 @@
 struct setting {
 	char *text; /* NULL: not set */
 	struct origin origin;
+	struct setting *next; /* of a list: what was added later, or NULL */
 };
 
 struct section {
@@ -42,7 +43,7 @@ void section_free(struct section *section);
 struct section *draft_add_vm(struct draft *draft, const struct origin *origin,
 			     struct mistakes *mistakes);
 
-/* Sets KEY, whatever it was. TEXT stays the caller's. */
+/* Sets KEY, whatever it was; adds to a list. TEXT stays the caller's. */
 void section_put(struct section *section, enum config_key key, const char *text,
 		 const struct origin *origin, struct mistakes *mistakes);
 
@@ -51,7 +52,8 @@ void section_put_named(struct section *section, const char *name,
 		       const char *text, const struct origin *origin,
 		       struct mistakes *mistakes);
 
-/* The same for files, where a second setting of a key is a mistake. */
+/* The same for files, where a second setting of a key that is no list is a
+ * mistake. */
 void section_put_once(struct section *section, const char *name,
 		      const char *text, const struct origin *origin,
 		      struct mistakes *mistakes);

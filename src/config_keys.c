@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "config_lists.h"
 #include "config_values.h"
 
 #define KEY_LEN_MAX 32
@@ -79,23 +80,54 @@ static const struct config_key_row rows[] = {
 	[KEY_GROUPS] = {
 		.name = "groups",
 		.argument = "A+B",
-		.help = "not yet implemented",
-		.later = "connections between guests are not implemented yet; "
-			 "leave this key out",
+		.standard = "default",
+		.help = "guests that share one of these reach each other",
+		.list = true,
+		.parse_vm = value_groups,
+	},
+	[KEY_SEQPACKET] = {
+		.name = "seqpacket",
+		.argument = "yes|no",
+		.standard = "yes",
+		.help = "offer SOCK_SEQPACKET to the guest",
+		.parse_vm = value_seqpacket,
 	},
 	[KEY_FORWARD_CID] = {
 		.name = "forward-cid",
 		.argument = "CID",
-		.help = "not yet implemented",
-		.later = "forwarding to the host's AF_VSOCK is not implemented "
-			 "yet; use uds-path",
+		.help = "the guest's connections go to AF_VSOCK CID of the "
+			"host",
+		.parse_vm = value_forward_cid,
 	},
 	[KEY_FORWARD_LISTEN] = {
 		.name = "forward-listen",
 		.argument = "PORT+PORT",
-		.help = "not yet implemented",
-		.later = "forwarding from the host's AF_VSOCK is not "
-			 "implemented yet; use uds-path",
+		.help = "listen on AF_VSOCK ports of the host for the guest",
+		.list = true,
+		.parse_vm = value_forward_listen,
+	},
+	[KEY_ALLOW_GUEST] = {
+		.name = "allow-guest",
+		.argument = "PORTS",
+		.standard = "all",
+		.help = "what the guest may connect to, such as 22+1024-2047",
+		.list = true,
+		.parse_vm = value_allow_guest,
+	},
+	[KEY_ALLOW_HOST] = {
+		.name = "allow-host",
+		.argument = "PORTS",
+		.standard = "all",
+		.help = "the guest's ports that the host may ask for",
+		.list = true,
+		.parse_vm = value_allow_host,
+	},
+	[KEY_MAP] = {
+		.name = "map",
+		.argument = "PORT:PATH",
+		.help = "where this port of the host is, or @NAME; repeatable",
+		.list = true,
+		.parse_vm = value_map,
 	},
 	[KEY_ENGINE] = {
 		.name = "engine",
@@ -110,6 +142,27 @@ static const struct config_key_row rows[] = {
 		.standard = "info",
 		.help = "what to log on stderr",
 		.parse_daemon = value_log_level,
+	},
+	[KEY_WORKERS] = {
+		.name = "workers",
+		.argument = "N|auto",
+		.standard = "1",
+		.help = "threads that serve the VMs, up to 64",
+		.parse_daemon = value_workers,
+	},
+	[KEY_CPUS] = {
+		.name = "cpus",
+		.argument = "LIST",
+		.help = "where the workers run, such as 0-3,8",
+		.list = true,
+		.parse_daemon = value_cpus,
+	},
+	[KEY_POLL_US] = {
+		.name = "poll-us",
+		.argument = "N",
+		.standard = "50",
+		.help = "microseconds to spin before sleeping, 0 to 1000",
+		.parse_daemon = value_poll_us,
 	},
 };
 static_assert(ARRAY_SIZE(rows) == CONFIG_KEYS, "a row for each key");

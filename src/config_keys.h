@@ -23,24 +23,31 @@ enum config_key {
 	KEY_SOCKET_MODE,
 	KEY_SOCKET_OWNER,
 	KEY_GROUPS,
+	KEY_SEQPACKET,
 	KEY_FORWARD_CID,
 	KEY_FORWARD_LISTEN,
+	KEY_ALLOW_GUEST,
+	KEY_ALLOW_HOST,
+	KEY_MAP,
 	/* of the daemon */
 	KEY_ENGINE,
 	KEY_LOG_LEVEL,
+	KEY_WORKERS,
+	KEY_CPUS,
+	KEY_POLL_US,
 	CONFIG_KEYS
 };
 
 enum config_scope { SCOPE_VM, SCOPE_DAEMON };
 
-/* Exactly one of parse_vm, parse_daemon and later is set. */
+/* Exactly one of parse_vm and parse_daemon is set. */
 struct config_key_row {
 	const char *name;
 	const char *alias; /* another name, or NULL */
 	const char *argument;
 	const char *standard; /* the default, or NULL */
 	const char *help;
-	const char *later; /* known, but refused with this sentence */
+	bool list; /* may be set again and again: each text adds to it */
 	const char *(*parse_vm)(const char *text, struct vm_config *vm);
 	const char *(*parse_daemon)(const char *text, struct config *config);
 };

@@ -60,7 +60,7 @@ static void refuse_all(const struct section *single, const char *right,
 
 	for (i = 0; i < CONFIG_KEYS; i++) {
 		setting = &single->set[i];
-		if (setting->text)
+		for (; setting && setting->text; setting = setting->next)
 			mistake(mistakes, &setting->origin, NULL, setting->text,
 				"%s", right);
 	}

@@ -12,29 +12,12 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "config.h"
 
-/* Digits alone, at most 19 of them so that nothing overflows. */
-static bool parse_digits(const char *text, size_t len, uint64_t *out)
+bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
-	uint64_t n = 0;
-	size_t i;
-
-	if (!len || len > 19)
-		return false;
-	for (i = 0; i < len; i++) {
-		if (!isdigit((unsigned char)text[i]))
-			return false;
-		n = n * 10 + (uint64_t)(text[i] - '0');
-	}
-	*out = n;
-	return true;
-}
-
-static bool parse_number(const char *text, uint64_t min, uint64_t max,
-			 uint64_t *out)
-{
-	return parse_digits(text, strlen(text), out) && *out >= min &&
+	return text_number(text, strlen(text), out) && *out >= min &&
 	       *out <= max;
 }
 
@@ -49,7 +32,7 @@ static bool parse_size(const char *text, uint64_t min, uint64_t max,
 		shift = 10;
 	else if (len && text[len - 1] == 'M')
 		shift = 20;
-	if (!parse_digits(text, shift ? len - 1 : len, &n))
+	if (!text_number(text, shift ? len - 1 : len, &n))
 		return false;
 	if (n > max >> shift || n << shift < min)
 		return false;
@@ -87,7 +70,7 @@ const char *value_guest_cid(const char *text, struct vm_config *vm)
 {
 	uint64_t n;
 
-	if (!parse_number(text, CONFIG_CID_MIN, CONFIG_CID_MAX, &n))
+	if (!value_number(text, CONFIG_CID_MIN, CONFIG_CID_MAX, &n))
 		return "a number from 3 to 4294967294";
 	vm->guest_cid = (uint32_t)n;
 	return NULL;
@@ -120,10 +103,8 @@ static bool is_printable(const char *path)
 	return true;
 }
 
-static const char *check_path(const char *path)
+const char *value_path_form(const char *path)
 {
-	char directory[CONFIG_PATH_MAX + 1];
-	struct stat st;
 	size_t len = strlen(path);
 
 	if (len > CONFIG_PATH_MAX)
@@ -133,6 +114,17 @@ static const char *check_path(const char *path)
 	if (!is_printable(path))
 		return "a path without control characters, blanks at its ends "
 		       "and ' ;'";
+	return NULL;
+}
+
+static const char *check_path(const char *path)
+{
+	const char *right = value_path_form(path);
+	char directory[CONFIG_PATH_MAX + 1];
+	struct stat st;
+
+	if (right)
+		return right;
 	directory_of(path, directory);
 	if (stat(directory, &st) < 0 || !S_ISDIR(st.st_mode))
 		return "a path in a directory that exists";
@@ -175,7 +167,7 @@ const char *value_fd(const char *text, struct vm_config *vm)
 {
 	uint64_t n;
 
-	if (!parse_number(text, 0, INT_MAX, &n))
+	if (!value_number(text, 0, INT_MAX, &n))
 		return "the number of an open socket";
 	vm->fd = (int)n;
 	return NULL;
@@ -225,7 +217,7 @@ static bool find_user(const char *text, uid_t *out)
 	const struct passwd *entry;
 	uint64_t n;
 
-	if (parse_number(text, 0, OWNER_MAX, &n)) {
+	if (value_number(text, 0, OWNER_MAX, &n)) {
 		*out = (uid_t)n;
 		return true;
 	}
@@ -240,7 +232,7 @@ static bool find_group(const char *text, gid_t *out)
 	const struct group *entry;
 	uint64_t n;
 
-	if (parse_number(text, 0, OWNER_MAX, &n)) {
+	if (value_number(text, 0, OWNER_MAX, &n)) {
 		*out = (gid_t)n;
 		return true;
 	}
@@ -288,5 +280,46 @@ const char *value_log_level(const char *text, struct config *config)
 {
 	if (log_level_parse(text, &config->log_level) < 0)
 		return "error, warn, info or debug";
+	return NULL;
+}
+
+const char *value_seqpacket(const char *text, struct vm_config *vm)
+{
+	bool yes = strcmp(text, "yes") == 0;
+
+	if (!yes && strcmp(text, "no") != 0)
+		return "yes or no";
+	vm->seqpacket = yes;
+	return NULL;
+}
+
+const char *value_forward_cid(const char *text, struct vm_config *vm)
+{
+	uint64_t n;
+
+	if (!value_number(text, 1, CONFIG_CID_MAX, &n))
+		return "a number from 1 to 4294967294";
+	vm->forward_cid = (uint32_t)n;
+	return NULL;
+}
+
+const char *value_workers(const char *text, struct config *config)
+{
+	uint64_t n = 0;
+
+	if (strcmp(text, "auto") != 0 &&
+	    !value_number(text, 1, CONFIG_WORKERS_MAX, &n))
+		return "a number from 1 to 64, or auto";
+	config->workers = (unsigned)n;
+	return NULL;
+}
+
+const char *value_poll_us(const char *text, struct config *config)
+{
+	uint64_t n;
+
+	if (!value_number(text, 0, CONFIG_POLL_US_MAX, &n))
+		return "microseconds from 0 to 1000";
+	config->poll_us = (unsigned)n;
 	return NULL;
 }

@@ -6,6 +6,8 @@
 #ifndef URING_VSOCK_CONFIG_VALUES_H
 #define URING_VSOCK_CONFIG_VALUES_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct config;
@@ -32,8 +34,24 @@ const char *value_socket_mode(const char *text, struct vm_config *vm);
 /* user:group; names that exist, or any numbers. */
 const char *value_socket_owner(const char *text, struct vm_config *vm);
 
+/* yes or no */
+const char *value_seqpacket(const char *text, struct vm_config *vm);
+
+/* vsock(7): 0 is nobody's, 1 the host itself, 2 whatever it runs under. */
+const char *value_forward_cid(const char *text, struct vm_config *vm);
+
 const char *value_engine(const char *text, struct config *config);
 const char *value_log_level(const char *text, struct config *config);
+
+/* A number, or auto. */
+const char *value_workers(const char *text, struct config *config);
+const char *value_poll_us(const char *text, struct config *config);
+
+/* Digits alone that are MIN to MAX; false, and *OUT is anything, if not. */
+bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+
+/* What a path would have to be for a socket's address; NULL: it is that. */
+const char *value_path_form(const char *path);
 
 /* What tells files apart, whatever name they go by; they need not exist. */
 struct place {

@@ -58,6 +58,47 @@ static bool is_null(const yaml_node_t *node, const char *text)
 	return false;
 }
 
+/* The items of a list are set one by one. */
+static void read_items(struct yaml_file *f, struct section *section,
+		       const char *name, const yaml_node_t *list)
+{
+	const yaml_node_item_t *item = list->data.sequence.items.start;
+	const yaml_node_t *node;
+	const char *text;
+	struct origin here;
+
+	for (; item < list->data.sequence.items.top; item++) {
+		node = yaml_document_get_node(&f->document, *item);
+		text = text_of(node);
+		here = origin_of(f, node);
+		if (text)
+			section_put_once(section, name, text, &here,
+					 f->mistakes);
+		else
+			wrong(f, node, name, "an item is a number or text");
+	}
+}
+
+/* Whether NAME may have a list with something in it for a value. */
+static bool is_list(const char *name, const yaml_node_t *value)
+{
+	enum config_key key = config_key_find(name);
+
+	return value->type == YAML_SEQUENCE_NODE && key < CONFIG_KEYS &&
+	       config_key_row(key)->list &&
+	       value->data.sequence.items.start <
+		       value->data.sequence.items.top;
+}
+
+static const char *describe_value(const char *name)
+{
+	enum config_key key = config_key_find(name);
+
+	return key < CONFIG_KEYS && config_key_row(key)->list
+		       ? "a key has one number or text, or a list of them"
+		       : "a key has one number or text";
+}
+
 static void read_pair(struct yaml_file *f, struct section *section,
 		      const yaml_node_pair_t *pair)
 {
@@ -73,11 +114,13 @@ static void read_pair(struct yaml_file *f, struct section *section,
 		if (!is_null(value, text))
 			section_put_once(section, name, text, &here,
 					 f->mistakes);
-		return;
+	} else if (name && is_list(name, value)) {
+		read_items(f, section, name, value);
+	} else {
+		wrong(f, key, name,
+		      name ? describe_value(name) : "a key is a word");
+		section->partial = true;
 	}
-	wrong(f, key, name,
-	      name ? "a key has one number or text" : "a key is a word");
-	section->partial = true;
 }
 
 static void read_section(struct yaml_file *f, struct section *section,

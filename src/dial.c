@@ -15,12 +15,14 @@
 #include "loop.h"
 #include "vsock/packet.h"
 
-/* 0, or -ENAMETOOLONG where the path of a port does not fit. */
+/* 0, -ENOENT where no port has one, or -ENAMETOOLONG where PORT's does not fit. */
 static int port_address(const struct guest *guest, uint32_t port,
 			struct sockaddr_un *addr)
 {
 	int n;
 
+	if (!guest->config->uds_path)
+		return -ENOENT;
 	memset(addr, 0, sizeof(*addr));
 	addr->sun_family = AF_UNIX;
 	n = snprintf(addr->sun_path, sizeof(addr->sun_path), "%s_%u",
@@ -60,7 +62,10 @@ static void log_refusal(struct guest *guest, uint32_t port, int err)
 	guest_log_limited(guest, limit_guest,
 			  absent ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 			  "guest's connection to port %u refused: %s_%u: %s",
-			  port, guest->config->uds_path, port, strerror(-err));
+			  port,
+			  guest->config->uds_path ? guest->config->uds_path
+						  : "no uds-path",
+			  port, strerror(-err));
 }
 
 /* Links of one guest whose dialing waits: beyond, it is refused at once. */

@@ -14,6 +14,7 @@
 #include "config_draft.h"
 #include "config_file.h"
 #include "config_merge.h"
+#include "config_print.h"
 #include "options_help.h"
 
 /* What getopt_long() gives for an option. */

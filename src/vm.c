@@ -56,9 +56,12 @@ static int open_front(struct vm *vm, const struct vm_config *config)
 static int open_host(struct vm *vm, const struct vm_config *config)
 {
 	const char *why = NULL;
-	int err = usock_listen(&vm->host, config->uds_path, HOST_BACKLOG,
-			       config, &why);
+	int err;
 
+	if (!config->uds_path)
+		return 0;
+	err = usock_listen(&vm->host, config->uds_path, HOST_BACKLOG, config,
+			   &why);
 	if (err)
 		return complain(config, config->uds_path, err, why);
 	vm->listener = listener_new(vm->guest, vm->host.fd);
@@ -111,6 +114,7 @@ void vm_free(struct vm *vm)
 
 void vm_resume(struct vm *vm)
 {
-	listener_resume(vm->listener);
+	if (vm->listener)
+		listener_resume(vm->listener);
 	frontends_resume(vm->guest->frontends);
 }

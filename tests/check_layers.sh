@@ -35,9 +35,11 @@ layers() {
 	ring/uring ring/epoll
 
 	capabilities config mistakes spin turn watchdog
-	config_values usock
+	config_print config_values usock
+	config_lists
 	config_keys
 	config_draft options_help
+	config_clash
 	config_merge config_build config_ini config_yaml
 	config_file
 	options

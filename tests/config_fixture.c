@@ -11,6 +11,7 @@
 #include "config.h"
 #include "config_build.h"
 #include "config_draft.h"
+#include "config_print.h"
 
 static char directory[64];
 

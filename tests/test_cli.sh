@@ -45,6 +45,12 @@ silent() {
 	[ ! -s "$here/$1" ] || fail "something on $1"
 }
 
+# Which CPU we may run on is the machine's affair.
+first_cpu() {
+	sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' \
+		/proc/self/status
+}
+
 expect 0 --help
 silent err
 says out '^usage: uring-vsock'
@@ -63,8 +69,9 @@ silent out
 says err '^uring-vsock: no VM'
 
 # A round trip: what is printed reads as the same again, from either format.
-expect 0 --check-config --engine=epoll --log-level=debug \
-	--vm guest-cid=3,socket=a.sock,uds-path=a.vsock,socket-mode=0660 \
+lists=groups=b+a,map=7:@x,map=6:/run/x,allow-guest=22+1024-2047
+expect 0 --check-config --engine=epoll --log-level=debug --workers=auto \
+	--vm guest-cid=3,socket=a.sock,uds-path=a.vsock,socket-mode=0660,$lists \
 	--vm guest_cid=4,socket=b.sock,uds_path=b.vsock,tx_buffer_size=1M
 silent err
 mv "$here/out" "$here/first.ini"
@@ -78,13 +85,18 @@ vms:
       socket: a.sock
       uds_path: a.vsock
       socket_mode: 0660
+      groups: [a, b]
+      map:
+          - 6:/run/x
+          - 7:@x
+      allow_guest: 22, 1024-2047
     - guest_cid: 4
       socket: b.sock
       uds_path: b.vsock
       tx_buffer_size: 1048576
 END
 expect 0 --check-config --config "$here/vms.yaml" --engine epoll \
-	--log_level debug
+	--log_level debug --workers=auto
 silent err
 cmp "$here/out" "$here/first.ini" || fail 'YAML says something else'
 
@@ -96,7 +108,8 @@ silent err
 says out '^guest-cid = 3$'
 says out "^uds-path = $here/web.vsock$"
 sed "s,/run/uring-vsock,$here,; s/^;\([a-z[]\)/\1/" \
-	"$source/docs/uring-vsock.ini" >"$here/sample.ini"
+	"$source/docs/uring-vsock.ini" |
+	sed "s/^cpus = .*/cpus = $(first_cpu)/" >"$here/sample.ini"
 getent group kvm >/dev/null ||
 	sed -i 's/^socket-owner = .*/socket-owner = 0:0/' "$here/sample.ini"
 expect 0 --check-config --config "$here/sample.ini"
@@ -104,6 +117,10 @@ silent err
 says out '^\[vm database\]$'
 says out '^tx-buffer-size = 1048576$'
 says out '^socket-mode = 0660$'
+says out '^workers = auto$'
+says out '^allow-guest = 22,1024-2047$'
+says out '^map = 1025:@app$'
+says out '^forward-listen = 9001-9002$'
 
 # All mistakes at once, each with its place, and nothing is created.
 cat >"$here/wrong.ini" <<'END'

@@ -6,6 +6,7 @@
  */
 #include <check.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,13 @@
 #define OWNER "user:group, names or numbers"
 #define LONG "a path of at most 107 bytes"
 #define WHERE "a path in a directory that exists"
+#define GROUPS                                                         \
+	"names of letters, digits, '.', '_' or '-', several with '+' " \
+	"between"
+#define FORWARD_CID "a number from 1 to 4294967294"
+#define LISTEN "ports from 0 to 4294967294, such as 9001+9002"
+#define ALLOWED "all, none, or ports and ranges of them, such as 22+1024-2047"
+#define MAP "PORT:PATH, or PORT:@NAME for an abstract socket"
 #define ODD "a path without control characters, blanks at its ends and ' ;'"
 
 static const struct value_row {
@@ -107,15 +115,67 @@ static const struct value_row {
 	{ "log-level", "error", "error", NULL },
 	{ "log_level", "debug", "debug", NULL },
 	{ "log-level", "all", NULL, "error, warn, info or debug" },
-	{ "groups", "a+b", NULL,
-	  "connections between guests are not implemented yet; leave this "
-	  "key out" },
-	{ "forward-cid", "1", NULL,
-	  "forwarding to the host's AF_VSOCK is not implemented yet; use "
-	  "uds-path" },
-	{ "forward_listen", "1+2", NULL,
-	  "forwarding from the host's AF_VSOCK is not implemented yet; use "
-	  "uds-path" },
+	{ "groups", "a+b", "a+b", NULL },
+	{ "groups", "b, a\tb a", "a+b", NULL },
+	{ "groups", "A.1_x-y", "A.1_x-y", NULL },
+	{ "groups", X50 X10 "xxx", X50 X10 "xxx", NULL },
+	{ "groups", X50 X10 "xxxx", NULL, GROUPS },
+	{ "groups", "a/b", NULL, GROUPS },
+	{ "groups", "+", NULL, GROUPS },
+	{ "groups", "", NULL, GROUPS },
+	{ "seqpacket", "no", "no", NULL },
+	{ "seqpacket", "yes", "yes", NULL },
+	{ "seqpacket", "true", NULL, "yes or no" },
+	{ "seqpacket", "", NULL, "yes or no" },
+	{ "forward-cid", "1", "1", NULL },
+	{ "forward_cid", "4294967294", "4294967294", NULL },
+	{ "forward-cid", "0", NULL, FORWARD_CID },
+	{ "forward-cid", "4294967295", NULL, FORWARD_CID },
+	{ "forward_listen", "1+2+9", "1-2,9", NULL },
+	{ "forward-listen", "0-255", "0-255", NULL },
+	{ "forward-listen", "0-256", NULL, "at most 256 ports" },
+	{ "forward-listen", "x", NULL, LISTEN },
+	{ "forward-listen", "4294967295", NULL, LISTEN },
+	{ "allow-guest", "22+1024-2047", "22,1024-2047", NULL },
+	{ "allow-guest", "all", "all", NULL },
+	{ "allow-guest", "0-4294967294", "all", NULL },
+	{ "allow_guest", "none", "none", NULL },
+	{ "allow-host", "5, 4 3", "3-5", NULL },
+	{ "allow-host", "none", "none", NULL },
+	{ "allow-host", "all", "all", NULL },
+	{ "allow-host", "", NULL, ALLOWED },
+	{ "allow-host", "4294967295", NULL, ALLOWED },
+	{ "allow-host", "22+none", NULL, ALLOWED },
+	{ "allow-guest", "9-8", NULL, ALLOWED },
+	{ "map", "1024:/run/app.sock", "1024:/run/app.sock", NULL },
+	{ "map", "0:a:b", "0:a:b", NULL },
+	{ "map", "7:@name", "7:@name", NULL },
+	{ "map", "4294967294:nodir/x", "4294967294:nodir/x", NULL },
+	{ "map", "4294967295:x", NULL, MAP },
+	{ "map", "/run/app.sock", NULL, MAP },
+	{ "map", ":/run/app.sock", NULL, MAP },
+	{ "map", "7:@", NULL, MAP },
+	{ "map", "7:", NULL, "the path of a socket" },
+	{ "map", "7:dir/", NULL, "the path of a socket" },
+	{ "map", "7:/tmp/" X50 X50 "123", NULL, LONG },
+	{ "map", "7:@" X50 X50 "123456", "7:@" X50 X50 "123456", NULL },
+	{ "map", "7:@" X50 X50 "1234567", NULL, LONG },
+	{ "workers", "1", "1", NULL },
+	{ "workers", "64", "64", NULL },
+	{ "workers", "auto", "auto", NULL },
+	{ "workers", "0", NULL, "a number from 1 to 64, or auto" },
+	{ "workers", "65", NULL, "a number from 1 to 64, or auto" },
+	{ "workers", "many", NULL, "a number from 1 to 64, or auto" },
+	{ "poll-us", "0", "0", NULL },
+	{ "poll_us", "1000", "1000", NULL },
+	{ "poll-us", "1001", NULL, "microseconds from 0 to 1000" },
+	{ "poll-us", "-1", NULL, "microseconds from 0 to 1000" },
+	{ "cpus", "x", NULL, "CPUs and ranges of them, such as 0-3,8" },
+	{ "cpus", "3-0", NULL, "CPUs and ranges of them, such as 0-3,8" },
+	{ "cpus", "", NULL, "CPUs and ranges of them, such as 0-3,8" },
+	{ "cpus", "0-1024", NULL, "CPUs from 0 to 1023" },
+	{ "cpus", "1023", NULL,
+	  "CPUs that exist and that this process may run on" },
 };
 
 /* The key's line first, then whatever else a VM must have. */
@@ -154,6 +214,28 @@ START_TEST(test_value)
 		ck_assert_str_eq(outcome, expected);
 	free(outcome);
 	ck_assert_uint_eq(config_litter(), 0);
+}
+END_TEST
+
+/* The first and the last CPU that this test may run on. */
+START_TEST(test_cpus)
+{
+	cpu_set_t allowed;
+	char text[64];
+	char *outcome;
+	size_t first = 0;
+	size_t last = CPU_SETSIZE - 1;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	while (!CPU_ISSET(first, &allowed))
+		first++;
+	while (!CPU_ISSET(last, &allowed))
+		last--;
+	snprintf(text, sizeof(text), "%zu+%zu", last, first);
+	outcome = outcome_of("cpus", text);
+	snprintf(text, sizeof(text), "\ncpus = %zu", first);
+	ck_assert_msg(strstr(outcome, text), "%s", outcome);
+	free(outcome);
 }
 END_TEST
 
@@ -273,6 +355,50 @@ static const struct {
 	  "f:7: key 'uds-path': value 'au_2': another one; the guest of VM "
 	  "'a' would reach it as a port of the host (uds-path, f:3)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = au_x\nuds-path = au_\n", NULL },
+	/* the socket for messages */
+	{ "[vm b]\nguest-cid = 4\nsocket = au_seqpacket\nuds-path = bu\n",
+	  "f:6: key 'socket': value 'au_seqpacket': another one; this is "
+	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
+	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = au_seqpacket\n",
+	  "f:7: key 'uds-path': value 'au_seqpacket': another one; this is "
+	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
+	{ "seqpacket = no\n[vm b]\nguest-cid = 4\nsocket = bs\n"
+	  "uds-path = au_seqpacket\n",
+	  NULL },
+	{ "[vm b]\nguest-cid = 4\nsocket = b_seqpacket\nuds-path = b\n",
+	  "f:7: key 'uds-path': value 'b_seqpacket': another one; this is "
+	  "socket of VM 'b' (f:6)\n" },
+	/* what a port is mapped to */
+	{ "map = 7:./as\nmap = 8:dir/../au\nmap = 9:au_seqpacket\n"
+	  "map = 10:@as\nmap = 11:dir/as\nmap = 12:nodir/as\n",
+	  "f:4: key 'map': value '7:./as': another path; this is socket of VM "
+	  "'a' (f:2)\n"
+	  "f:5: key 'map': value '8:dir/../au': another path; this is "
+	  "uds-path of VM 'a' (f:3)\n"
+	  "f:6: key 'map': value '9:au_seqpacket': another path; this is "
+	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
+	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = x\nuds-path = bu\n"
+	  "map = 1:as\nmap = 2:y\n",
+	  "f:4: key 'map': value '1:x': another path; this is socket of VM "
+	  "'b' (f:7)\n"
+	  "f:9: key 'map': value '1:as': another path; this is socket of VM "
+	  "'a' (f:2)\n" },
+	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n"
+	  "map = 1:x\n",
+	  NULL },
+	{ "map = 1:x\nmap = 2:y\nmap = 01:z\n",
+	  "f:6: key 'map': value '01:z': a port that is not mapped yet\n" },
+	/* ports of the host's AF_VSOCK */
+	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
+	  "forward-cid = 1\nforward-listen = 1+11-20\n",
+	  "f:9: key 'forward-listen': value '11': another one; this is "
+	  "forward-listen of VM 'a' (f:4)\n" },
+	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
+	  "forward-cid = 1\nforward-listen = 8+13\n",
+	  NULL },
+	{ "[vm b]\nguest-cid = 4\nsocket = bs\nforward-listen = 8\n",
+	  "f:4: key 'uds-path': missing: the path where programs on the host "
+	  "connect\n" },
 	{ "[vm b]\nguest-cid = 4\n",
 	  "f:4: key 'socket': missing: the path where the hypervisor "
 	  "connects\n"
@@ -356,6 +482,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_loop_test(tcase, test_value, 0, ARRAY_SIZE(value_rows));
+	tcase_add_test(tcase, test_cpus);
 	tcase_add_test(tcase, test_directory_without_permission);
 	tcase_add_loop_test(tcase, test_names, 0, ARRAY_SIZE(name_rows));
 	tcase_add_loop_test(tcase, test_distance, 0, ARRAY_SIZE(distance_rows));

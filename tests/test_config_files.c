@@ -14,12 +14,24 @@
 #include "suite.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-#define DAEMON(engine, level) \
-	"[daemon]\nengine = " engine "\nlog-level = " level "\n"
+#define DAEMON(engine, level)                                    \
+	"[daemon]\nengine = " engine "\nlog-level = " level "\n" \
+	"workers = 1\npoll-us = 50\n"
+#define PEERS                                 \
+	"groups = default\nseqpacket = yes\n" \
+	"allow-guest = all\nallow-host = all\n"
 #define VM(name, cid, socket, uds)                               \
 	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket \
-	"\nuds-path = " uds "\ntx-buffer-size = 262144\nqueue-size = 1024\n"
+	"\nuds-path = " uds                                      \
+	"\ntx-buffer-size = 262144\nqueue-size = 1024\n" PEERS
 #define ONE DAEMON("auto", "info") VM("a", "3", "s", "u")
+#define LISTS                                                           \
+	DAEMON("auto", "info")                                          \
+	"\n[vm a]\nguest-cid = 3\nsocket = s\nuds-path = u\n"           \
+	"tx-buffer-size = 262144\nqueue-size = 1024\ngroups = a+b+c\n"  \
+	"seqpacket = no\nforward-cid = 1\nforward-listen = 9001-9002\n" \
+	"allow-guest = 22,1024-2047\nallow-host = 22,80\nmap = 6:y\n"   \
+	"map = 7:@x\n"
 #define NO_VM                                                                  \
 	"uring-vsock: no VM: give --socket and --uds-path, --vm or --config; " \
 	"see --help\n"
@@ -46,6 +58,18 @@ static const struct file_row {
 	  "uds-path = u\n[vm b]\nguest-cid = 4\nsocket = t\nuds-path = v\n",
 	  DAEMON("epoll", "warn") VM("a", "3", "s", "u")
 		  VM("b", "4", "t", "v") },
+	/* lists: written once, or again and again */
+	{ "[vm a]\nsocket = s\nuds-path = u\ngroups = c b,a\n"
+	  "forward-listen = 9001+9002\nallow-guest = 22+1024-2047\n"
+	  "allow-host = 22, 80\nmap = 7:@x\nmap = 6:y\nforward-cid = 1\n"
+	  "seqpacket = no\n",
+	  LISTS },
+	{ "[vm a]\nsocket = s\nuds-path = u\nallow-guest = 1024-2047\n"
+	  "groups = c\nforward_listen = 9001\nforward-listen = 9002\n"
+	  "allow-guest = none\nallow_guest = 22\ngroups = b\n"
+	  "allow-host = 80\nmap = 7:@x\nallow-host = 22\nmap = 6:y\n"
+	  "forward-cid = 1\nseqpacket = no\ngroups = a\n",
+	  LISTS },
 	{ "", NO_VM },
 	{ "\n; nothing\n", NO_VM },
 	{ "[daemon]\n", NO_VM },
@@ -165,9 +189,31 @@ static const struct file_row yaml_rows[] = {
 		   "sets it to 's'")
 		  WRONG(4, "key 'udspath': value 'u': there is no such key; "
 			   "the nearest is 'uds-path'")
-			  WRONG(5, "key 'groups': value '': connections "
-				   "between guests are not implemented yet; "
-				   "leave this key out") },
+			  WRONG(5, "key 'groups': value '': names of "
+				   "letters, digits, '.', '_' or '-', several "
+				   "with '+' between") },
+	/* lists */
+	{ "- socket: s\n  uds_path: u\n  name: a\n  groups: [b, a+c]\n"
+	  "  forward_listen: 9001+9002\n  allow_guest:\n    - 22\n"
+	  "    - 1024-2047\n  allow-host: 22, 80\n  map:\n    - 7:@x\n"
+	  "    - 6:y\n  forward-cid: 1\n  seqpacket: no\n",
+	  LISTS },
+	{ "- socket: s\n  uds_path: u\n  map:\n  - 7:x\n  - [8]\n  - x\n"
+	  "  - 7:y\n",
+	  WRONG(5, "key 'map': an item is a number or text")
+		  WRONG(6, "key 'map': value 'x': PORT:PATH, or PORT:@NAME "
+			   "for an abstract socket")
+			  WRONG(7, "key 'map': value '7:y': a port that is "
+				   "not mapped yet") },
+	{ "- socket: s\n  uds_path: u\n  groups: []\n  map: {7: x}\n"
+	  "  name: [a]\n  tags: [a]\n",
+	  WRONG(3, "key 'groups': a key has one number or text, or a list of "
+		   "them")
+		  WRONG(4, "key 'map': a key has one number or text, or a "
+			   "list of them")
+			  WRONG(5, "key 'name': a key has one number or text")
+				  WRONG(6, "key 'tags': a key has one number "
+					   "or text") },
 	{ "vms:\n  - socket: s\n uds_path: u\n",
 	  WRONG(3, "this is not YAML: did not find expected key") },
 	{ "vms:\n\t- socket: s\n",
@@ -217,7 +263,10 @@ START_TEST(test_round_trip)
 		"[vm b]\nsocket = a b;c=d:e#f\nuds-path = dir/\xc3\xa4\n"
 		"tx-buffer-size = 1M\nqueue-size = 32K\nsocket-mode = 0600\n"
 		"socket-owner = 1:2\n[daemon]\nengine = epoll\n"
-		"log-level = debug\n[vm c]\nguest-cid = 4294967294\nfd = 3\n"
+		"log-level = debug\nworkers = auto\npoll-us = 0\n"
+		"[vm c]\nguest-cid = 4294967294\nfd = 3\n"
+		"allow-guest = none\nallow-host = 1 2 4\nmap = 9:@a b\n"
+		"map = 8:/x\nforward-listen = 7\ngroups = z+y\n"
 		"uds-path = /tmp/" X50 X50 "\n";
 	char *first = config_outcome(config_ini_read, text, strlen(text));
 	char *second = config_outcome(config_ini_read, first, strlen(first));

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "config.h"
 #include "config_fixture.h"
+#include "config_print.h"
 #include "options.h"
 #include "suite.h"
 
@@ -20,18 +21,22 @@
 #define RUNS -1
 #define CHECK "--check-config"
 
-#define DAEMON(engine, level) \
-	"[daemon]\nengine = " engine "\nlog-level = " level "\n"
+#define DAEMON(engine, level)                                    \
+	"[daemon]\nengine = " engine "\nlog-level = " level "\n" \
+	"workers = 1\npoll-us = 50\n"
+#define PEERS                                 \
+	"groups = default\nseqpacket = yes\n" \
+	"allow-guest = all\nallow-host = all\n"
 #define VM(name, cid, socket, uds, tx, queue)                                \
 	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket             \
 	"\nuds-path = " uds "\ntx-buffer-size = " tx "\nqueue-size = " queue \
-	"\n"
+	"\n" PEERS
 #define PLAIN DAEMON("auto", "info")
 #define VM3 VM("vm3", "3", "s", "u", "262144", "1024")
 #define VM_B VM("b", "4", "t", "v", "262144", "1024")
-#define LATER                                                        \
-	"connections between guests are not implemented yet; leave " \
-	"this key out"
+#define GROUPS                                                         \
+	"names of letters, digits, '.', '_' or '-', several with '+' " \
+	"between"
 
 static const struct command_row {
 	const char *argument[ARGUMENTS_MAX];
@@ -56,7 +61,7 @@ static const struct command_row {
 	{ { CHECK, "--fd=3", "--uds-path=u" },
 	  0,
 	  PLAIN "\n[vm vm3]\nguest-cid = 3\nfd = 3\nuds-path = u\n"
-		"tx-buffer-size = 262144\nqueue-size = 1024\n" },
+		"tx-buffer-size = 262144\nqueue-size = 1024\n" PEERS },
 	/* --vm */
 	{ { CHECK, "--vm", "guest-cid=4,socket=t,uds-path=v,name=b" },
 	  0,
@@ -97,6 +102,33 @@ static const struct command_row {
 	  0,
 	  PLAIN VM("c", "3", "s", "u", "1048576", "1024")
 		  VM("b", "9", "t", "v", "262144", "1024") },
+	/* lists are added to, and replace the file's */
+	{ { CHECK, "--config=lists", "--map=8:y", "--allow-guest=80",
+	    "--groups=b", "--map=7:@x", "--allow_guest=22" },
+	  0,
+	  PLAIN "\n[vm vm3]\nguest-cid = 3\nsocket = s\nuds-path = u\n"
+		"tx-buffer-size = 262144\nqueue-size = 1024\ngroups = b\n"
+		"seqpacket = yes\nallow-guest = 22,80\nallow-host = 1-5\n"
+		"map = 7:@x\nmap = 8:y\n" },
+	{ { CHECK,
+	    "--vm=socket=s,uds-path=u,map=8:y,groups=a+b,groups=c,"
+	    "map=7:@x,allow-guest=22+80-90,allow-host=none",
+	    "--workers=2", "--workers=auto", "--poll-us=0" },
+	  0,
+	  "[daemon]\nengine = auto\nlog-level = info\nworkers = auto\n"
+	  "poll-us = 0\n"
+	  "\n[vm vm3]\nguest-cid = 3\nsocket = s\nuds-path = u\n"
+	  "tx-buffer-size = 262144\nqueue-size = 1024\ngroups = a+b+c\n"
+	  "seqpacket = yes\nallow-guest = 22,80-90\nallow-host = none\n"
+	  "map = 7:@x\nmap = 8:y\n" },
+	/* no uds-path where all is forwarded */
+	{ { CHECK, "--socket=s", "--forward-cid=1", "--forward-listen=9+8" },
+	  0,
+	  PLAIN "\n[vm vm3]\nguest-cid = 3\nsocket = s\n"
+		"tx-buffer-size = 262144\nqueue-size = 1024\n"
+		"groups = default\nseqpacket = yes\nforward-cid = 1\n"
+		"forward-listen = 8-9\nallow-guest = all\n"
+		"allow-host = all\n" },
 	{ { "--socket=s", "--uds-path=u" }, RUNS, PLAIN VM3 },
 	/* mistakes */
 	{ { "--config=two.ini", "--queue-size=16" },
@@ -122,7 +154,7 @@ static const struct command_row {
 	  2,
 	  "--vm #2: key 'guest-cid': value '4': another one; this is "
 	  "guest-cid of VM 'vm4' (--vm #1)\n" },
-	{ { "--vm=socket=s,,uds-path=u,groups=a+b,uds,quue_size=1,engine=x" },
+	{ { "--vm=socket=s,,uds-path=u,groups=a/b,uds,quue_size=1,engine=x" },
 	  2,
 	  "--vm #1: value '': KEY=VALUE, several of them with ',' "
 	  "between\n"
@@ -132,7 +164,7 @@ static const struct command_row {
 	  "nearest is 'queue-size'\n"
 	  "--vm #1: key 'engine': value 'x': this key belongs to the "
 	  "daemon\n"
-	  "--vm #1: key 'groups': value 'a+b': " LATER "\n" },
+	  "--vm #1: key 'groups': value 'a/b': " GROUPS "\n" },
 	{ { "--config=one", "--vm=guest-cid=2" },
 	  2,
 	  "--vm #1: key 'guest-cid': value '2': a number from 3 to "
@@ -150,10 +182,13 @@ static const struct command_row {
 	  "VM 'vm3' (--vm #1)\n"
 	  "--vm #4: key 'name': value 'vm6': another one; this is name of "
 	  "VM 'vm6' (--vm #3)\n" },
-	{ { "--vm=socket=s,forward-cid=1" },
+	{ { "--vm=socket=s,forward-cid=0,map=7:x,map=y,map=07:z" },
 	  2,
-	  "--vm #1: key 'forward-cid': value '1': forwarding to the host's "
-	  "AF_VSOCK is not implemented yet; use uds-path\n" },
+	  "--vm #1: key 'forward-cid': value '0': a number from 1 to "
+	  "4294967294\n"
+	  "--vm #1: key 'map': value 'y': PORT:PATH, or PORT:@NAME for an "
+	  "abstract socket\n"
+	  "--vm #1: key 'map': value '07:z': a port that is not mapped yet\n" },
 	{ { "--socket=s", "--uds-path=u", "--name=" },
 	  2,
 	  "--name: value '': 1 to 31 letters, digits, '.', '_' or '-'\n" },
@@ -170,14 +205,22 @@ static const struct command_row {
 	  2,
 	  "--uds-path: value 's': another one; this is socket of VM 'vm3' "
 	  "(--socket)\n" },
-	{ { "--socket=s", "--uds-path=u", "--groups=a", "--forward_cid=1",
-	    "--forward-listen=1+2" },
+	{ { "--socket=s", "--uds-path=u", "--groups=/", "--forward_cid=x",
+	    "--forward-listen=1+2+", "--workers=0", "--poll-us=1ms",
+	    "--cpus=all", "--seqpacket=1" },
 	  2,
-	  "--groups: value 'a': " LATER "\n"
-	  "--forward-cid: value '1': forwarding to the host's AF_VSOCK is "
-	  "not implemented yet; use uds-path\n"
-	  "--forward-listen: value '1+2': forwarding from the host's "
-	  "AF_VSOCK is not implemented yet; use uds-path\n" },
+	  "--workers: value '0': a number from 1 to 64, or auto\n"
+	  "--cpus: value 'all': CPUs and ranges of them, such as 0-3,8\n"
+	  "--poll-us: value '1ms': microseconds from 0 to 1000\n"
+	  "--groups: value '/': " GROUPS "\n"
+	  "--seqpacket: value '1': yes or no\n"
+	  "--forward-cid: value 'x': a number from 1 to 4294967294\n" },
+	{ { "--vm=socket=s,uds-path=u", "--map=7:x", "--map=8:y" },
+	  2,
+	  "--map: value '7:x': beside --vm it is not clear whose this is; "
+	  "write it as a key of --vm\n"
+	  "--map: value '8:y': beside --vm it is not clear whose this is; "
+	  "write it as a key of --vm\n" },
 	{ { "--socket=s", "--uds-path=u", "--sokcet=t", "--check-config=1",
 	    "--verbose", "-x", "word", "--engine=fast", "--queue-size" },
 	  2,
@@ -264,6 +307,9 @@ static void write_files(void)
 	config_write("two.ini", "[vm a]\nguest-cid = 3\nsocket = s\n"
 				"uds-path = u\n[vm b]\nguest-cid = 4\n"
 				"socket = t\nuds-path = v\n");
+	config_write("lists", "- {socket: s, uds_path: u, groups: a+z, "
+			      "map: [1:a, 2:b], allow_guest: 1-5, "
+			      "allow_host: 1-5}\n");
 	config_write("wrong.conf", "[x]\n");
 }
 
@@ -341,10 +387,17 @@ START_TEST(test_help_names_everything)
 		"socket-mode",
 		"socket-owner",
 		"groups",
+		"seqpacket",
 		"forward-cid",
 		"forward-listen",
+		"allow-guest",
+		"allow-host",
+		"map",
 		"engine",
 		"log-level",
+		"workers",
+		"cpus",
+		"poll-us",
 		"vm",
 		"config",
 		"check-config",

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "config_lists.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "config.h"
+#include "config_values.h"
+
+#define NO_MEMORY "there is no memory left for it"
+
+static bool is_group(const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
+			return false;
+	}
+	return len <= CONFIG_GROUP_MAX;
+}
+
+const char *value_groups(const char *text, struct vm_config *vm)
+{
+	const char *right = "names of letters, digits, '.', '_' or '-', "
+			    "several with '+' between";
+	const char *rest = text;
+	const char *name;
+	size_t len;
+
+	while (text_item(&rest, &name, &len)) {
+		if (!is_group(name, len))
+			return right;
+		if (config_add_group(vm, name, len) < 0)
+			return NO_MEMORY;
+	}
+	return vm->ngroups ? NULL : right;
+}
+
+const char *value_forward_listen(const char *text, struct vm_config *vm)
+{
+	int err = ranges_parse(&vm->forward_listen, text, CONFIG_PORT_MAX);
+
+	if (err == -ENOMEM)
+		return NO_MEMORY;
+	if (err)
+		return "ports from 0 to 4294967294, such as 9001+9002";
+	if (ranges_size(&vm->forward_listen) > CONFIG_FORWARDS_MAX)
+		return "at most 256 ports";
+	return NULL;
+}
+
+static const char *parse_allowed(const char *text, struct ranges *ports,
+				 bool *limited)
+{
+	int err;
+
+	*limited = true;
+	if (strcmp(text, "none") == 0)
+		return NULL;
+	err = strcmp(text, "all") == 0
+		      ? ranges_add(ports, 0, CONFIG_PORT_MAX)
+		      : ranges_parse(ports, text, CONFIG_PORT_MAX);
+	if (err == -ENOMEM)
+		return NO_MEMORY;
+	return err ? "all, none, or ports and ranges of them, such as "
+		     "22+1024-2047"
+		   : NULL;
+}
+
+const char *value_allow_guest(const char *text, struct vm_config *vm)
+{
+	return parse_allowed(text, &vm->allow_guest, &vm->guest_limited);
+}
+
+const char *value_allow_host(const char *text, struct vm_config *vm)
+{
+	return parse_allowed(text, &vm->allow_host, &vm->host_limited);
+}
+
+const char *value_map(const char *text, struct vm_config *vm)
+{
+	const char *colon = strchr(text, ':');
+	const char *right;
+	uint64_t port;
+	int err;
+
+	if (!colon || !text_number(text, (size_t)(colon - text), &port) ||
+	    port > CONFIG_PORT_MAX || strcmp(colon, ":@") == 0)
+		return "PORT:PATH, or PORT:@NAME for an abstract socket";
+	right = value_path_form(colon + 1);
+	if (right)
+		return right;
+	err = config_add_map(vm, (uint32_t)port, colon + 1);
+	if (err == -EEXIST)
+		return "a port that is not mapped yet";
+	return err ? NO_MEMORY : NULL;
+}
+
+/* Where the kernel does not say so, each CPU may be right. */
+static bool may_run_on(const struct ranges *cpus)
+{
+	uint64_t n = ranges_size(cpus);
+	cpu_set_t allowed;
+	uint64_t i;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return true;
+	for (i = 0; i < n; i++) {
+		if (!CPU_ISSET(ranges_nth(cpus, i), &allowed))
+			return false;
+	}
+	return true;
+}
+
+const char *value_cpus(const char *text, struct config *config)
+{
+	int err = ranges_parse(&config->cpus, text, CPU_SETSIZE - 1);
+
+	if (err == -ENOMEM)
+		return NO_MEMORY;
+	if (err == -ERANGE)
+		return "CPUs from 0 to 1023";
+	if (err)
+		return "CPUs and ranges of them, such as 0-3,8";
+	if (!may_run_on(&config->cpus))
+		return "CPUs that exist and that this process may run on";
+	return NULL;
+}

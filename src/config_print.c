@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "config_print.h"
+
+#include <string.h>
+
+#include "config.h"
+
+/* "_4294967295", what follows uds-path for the highest port. */
+#define PORT_SUFFIX_MAX 11
+
+static void print_front(const struct vm_config *vm, FILE *out)
+{
+	if (vm->socket)
+		fprintf(out, "socket = %s\n", vm->socket);
+	else
+		fprintf(out, "fd = %d\n", vm->fd);
+}
+
+static void print_uds_path(const struct vm_config *vm, FILE *out)
+{
+	size_t len;
+
+	if (!vm->uds_path)
+		return;
+	len = strlen(vm->uds_path);
+	if (len + PORT_SUFFIX_MAX > CONFIG_PATH_MAX)
+		fprintf(out,
+			"; with a name as long as this the guest reaches"
+			" no port of %zu digits or more\n",
+			CONFIG_PATH_MAX - len);
+	fprintf(out, "uds-path = %s\n", vm->uds_path);
+}
+
+static void print_owner(const struct vm_config *vm, FILE *out)
+{
+	if (vm->socket_mode_set)
+		fprintf(out, "socket-mode = %04o\n", vm->socket_mode);
+	if (vm->socket_owner_set)
+		fprintf(out, "socket-owner = %u:%u\n", vm->owner_uid,
+			vm->owner_gid);
+}
+
+static void print_groups(const struct vm_config *vm, FILE *out)
+{
+	unsigned i;
+
+	fputs("groups = ", out);
+	for (i = 0; i < vm->ngroups; i++)
+		fprintf(out, "%s%s", i ? "+" : "", vm->groups[i]);
+	fputc('\n', out);
+}
+
+static void print_ranges(const char *key, const struct ranges *r, FILE *out)
+{
+	fprintf(out, "%s = ", key);
+	ranges_print(r, out);
+	fputc('\n', out);
+}
+
+static void print_allowed(const char *key, bool limited, const struct ranges *r,
+			  FILE *out)
+{
+	if (!limited || ranges_size(r) > CONFIG_PORT_MAX)
+		fprintf(out, "%s = all\n", key);
+	else if (!r->count)
+		fprintf(out, "%s = none\n", key);
+	else
+		print_ranges(key, r, out);
+}
+
+static void print_peers(const struct vm_config *vm, FILE *out)
+{
+	unsigned i;
+
+	print_groups(vm, out);
+	fprintf(out, "seqpacket = %s\n", vm->seqpacket ? "yes" : "no");
+	if (vm->forward_cid)
+		fprintf(out, "forward-cid = %u\n", vm->forward_cid);
+	if (vm->forward_listen.count)
+		print_ranges("forward-listen", &vm->forward_listen, out);
+	print_allowed("allow-guest", vm->guest_limited, &vm->allow_guest, out);
+	print_allowed("allow-host", vm->host_limited, &vm->allow_host, out);
+	for (i = 0; i < vm->nmaps; i++)
+		fprintf(out, "map = %u:%s\n", vm->maps[i].port,
+			vm->maps[i].path);
+}
+
+static void print_vm(const struct vm_config *vm, FILE *out)
+{
+	fprintf(out, "\n[vm %s]\n", vm->name);
+	fprintf(out, "guest-cid = %u\n", vm->guest_cid);
+	print_front(vm, out);
+	print_uds_path(vm, out);
+	fprintf(out, "tx-buffer-size = %u\n", vm->tx_buffer_size);
+	fprintf(out, "queue-size = %u\n", vm->queue_size);
+	print_owner(vm, out);
+	print_peers(vm, out);
+}
+
+static void print_daemon(const struct config *config, FILE *out)
+{
+	fprintf(out, "[daemon]\nengine = %s\nlog-level = %s\n",
+		engine_name(config->engine), log_level_name(config->log_level));
+	if (config->workers)
+		fprintf(out, "workers = %u\n", config->workers);
+	else
+		fprintf(out, "workers = auto\n");
+	if (config->cpus.count)
+		print_ranges("cpus", &config->cpus, out);
+	fprintf(out, "poll-us = %u\n", config->poll_us);
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+	unsigned i;
+
+	print_daemon(config, out);
+	for (i = 0; i < config->nvms; i++)
+		print_vm(&config->vms[i], out);
+}
