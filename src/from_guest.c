@@ -120,7 +120,8 @@ static bool deliver(struct turn *turn, struct link *link, struct chain *chain,
 
 static struct link *find_link(struct guest *guest, const struct packet *p)
 {
-	struct conn *conn = table_find(&guest->conns, p->dst_port, p->src_port);
+	struct conn *conn =
+		table_find(&guest->conns, p->dst_cid, p->dst_port, p->src_port);
 
 	return conn ? link_of(conn) : NULL;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/fd.h"
@@ -18,10 +19,14 @@
 /* Messages of one connection in a turn: other guests wait meanwhile. */
 #define MESSAGES_A_TURN 64
 
+/* Connections accepted in a turn. */
+#define ACCEPTS_A_TURN 16
+
 struct frontends {
 	struct guest *guest;
 	struct ring_watch accepting;
-	int listen_fd;
+	bool called;  /* somebody may wait in the backlog */
+	bool leaving; /* another worker accepts what comes now */
 	struct accept_pause pause;
 	struct list waiting; /* oldest first */
 	unsigned nwaiting;
@@ -77,6 +82,7 @@ static void end_session(struct frontends *f)
 	struct frontend *fe = f->guest->frontend;
 
 	f->guest->frontend = NULL;
+	atomic_fetch_sub(&f->guest->loop->hypervisors, 1);
 	bury(f, fe);
 	device_release(f->guest);
 }
@@ -101,41 +107,82 @@ static void refused(struct frontends *f, int err)
 }
 
 /* Accepting stopped by itself: it is tried again in a while. */
-static void paused(struct frontends *f, int err)
+static void pause_accepting(struct frontends *f, int err)
 {
 	refused(f, err);
 	timer_arm(&f->guest->loop->resuming, &f->pause.timer, clock_ms());
 }
 
-static void accepted(struct ring_watch *watch, int what)
+static bool unused(const struct frontends *f)
 {
-	struct frontends *f = container_of(watch, struct frontends, accepting);
-	int err;
+	const struct guest *guest = f->guest;
 
-	if (what < 0) {
-		paused(f, what);
-		return;
-	}
-	err = frontends_adopt(f, what);
-	if (err)
-		refused(f, err);
+	return !guest->frontend && !f->nwaiting && !guest->greetings &&
+	       !guest->conns.count && !guest->nparted;
 }
 
-int frontends_listen(struct frontends *f, int fd)
+/* 0, or -errno: -EAGAIN when nobody waits any more. */
+static int accept_one(struct frontends *f)
 {
-	f->listen_fd = fd;
-	return ring_accept(f->guest->loop->ring, &f->accepting, fd, accepted);
+	int fd = accept4(f->accepting.fd, NULL, NULL,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
+	err = frontends_adopt(f, fd);
+	if (err)
+		refused(f, err);
+	return 0;
+}
+
+/*
+ * Not the ring's own accepting, which may have taken a connection just before
+ * it is told to stop: one that is not accepted here stays in the backlog, for
+ * another worker.
+ */
+static void accept_callers(struct frontends *f)
+{
+	struct loop *loop = f->guest->loop;
+	unsigned n = ACCEPTS_A_TURN;
+	int err = 0;
+
+	f->leaving |= loop->relocate && unused(f) &&
+		      loop->relocate(loop, f->guest);
+	if (f->leaving)
+		return;
+	while (!err && n--)
+		err = accept_one(f);
+	f->called = !err;
+	if (err && err != -EAGAIN)
+		pause_accepting(f, err);
+}
+
+static void called(struct ring_watch *watch, int events)
+{
+	struct frontends *f = container_of(watch, struct frontends, accepting);
+
+	(void)events;
+	f->called = true;
+	guest_wake(f->guest);
 }
 
 static void try_again(struct accept_pause *p)
 {
 	struct frontends *f = container_of(p, struct frontends, pause);
-	int err;
 
 	timer_disarm(&p->timer);
-	err = frontends_listen(f, f->listen_fd);
-	if (err)
-		paused(f, err);
+	f->called = true;
+	guest_wake(f->guest);
+}
+
+int frontends_listen(struct frontends *f, int fd)
+{
+	int err = fd_nonblock(fd);
+
+	return err ? err
+		   : ring_watch(f->guest->loop->ring, &f->accepting, fd,
+				called);
 }
 
 struct frontends *frontends_new(struct guest *guest)
@@ -145,19 +192,12 @@ struct frontends *frontends_new(struct guest *guest)
 	if (!f)
 		return NULL;
 	f->guest = guest;
-	f->listen_fd = -1;
 	timer_init(&f->pause.timer);
 	f->pause.over = try_again;
 	ring_watch_init(&f->accepting);
 	list_init(&f->waiting);
 	list_init(&f->past);
 	return f;
-}
-
-void frontends_resume(struct frontends *f)
-{
-	if (timer_armed(&f->pause.timer))
-		try_again(&f->pause);
 }
 
 static void session_ended(struct frontends *f, int err, const struct message *m,
@@ -226,6 +266,7 @@ static int admit(struct frontends *f, struct frontend *fe,
 	list_remove(&fe->node);
 	f->nwaiting--;
 	f->guest->frontend = fe;
+	atomic_fetch_add(&f->guest->loop->hypervisors, 1);
 	session_log(f, LOG_LEVEL_INFO, "hypervisor connected");
 	return 0;
 }
@@ -274,10 +315,12 @@ bool frontends_run(struct frontends *f)
 	bool more = false;
 
 	free_past(f, false);
+	if (f->called)
+		accept_callers(f);
 	if (f->guest->frontend && f->guest->frontend->readable)
 		more = serve_session(f);
 	more |= hear_waiting(f);
-	return more && f->guest->frontend;
+	return (more && f->guest->frontend) || (f->called && !f->leaving);
 }
 
 void frontends_stop(struct frontends *f)
@@ -288,6 +331,12 @@ void frontends_stop(struct frontends *f)
 		drop_waiting(f, first_of(&f->waiting), "the daemon ends");
 	ring_unwatch(f->guest->loop->ring, &f->accepting);
 	timer_disarm(&f->pause.timer);
+}
+
+bool frontends_busy(struct frontends *f)
+{
+	free_past(f, false);
+	return ring_watch_busy(&f->accepting) || !list_empty(&f->past);
 }
 
 void frontends_free(struct frontends *f)

@@ -22,7 +22,8 @@ struct guest;
 /* NULL and errno on lack of memory. Needs guest->loop->ring. */
 struct frontends *frontends_new(struct guest *guest);
 
-/* Accepts on FD, a listening socket that stays the caller's. 0 or -errno. */
+/* Accepts on FD, a listening socket that stays the caller's. 0 or -errno. While
+ * the VM is unused, its loop may have another worker accept (loop.h). */
 int frontends_listen(struct frontends *f, int fd);
 
 /* FD is a connection, and becomes ours in any case. 0 or -errno. */
@@ -35,13 +36,14 @@ int frontends_adopt(struct frontends *f, int fd);
  */
 bool frontends_run(struct frontends *f);
 
-/* Descriptors are there again: accepting, which paused on EMFILE, goes on. */
-void frontends_resume(struct frontends *f);
-
 /* Ends all connections and the accepting; the guest is reset. */
 void frontends_stop(struct frontends *f);
 
-/* After frontends_stop(), when the ring is closed. Accepts NULL. */
+/* After frontends_stop(): the ring still refers to some of it. */
+bool frontends_busy(struct frontends *f);
+
+/* After frontends_stop(), when it is not busy or the ring is closed. Accepts
+ * NULL. */
 void frontends_free(struct frontends *f);
 
 #endif

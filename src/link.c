@@ -290,7 +290,8 @@ static void refresh_joined(struct link *link)
 		guest_wake(guest);
 	}
 	if (conn_due(&link->conn) != link->conn.deadline)
-		table_set_deadline(&guest->conns, &link->conn, clock_ms());
+		deadlines_follow(&guest->loop->deadlines, &link->conn,
+				 clock_ms());
 	link_drained(link);
 }
 

@@ -100,6 +100,11 @@ void listener_stop(struct listener *listener)
 		link_kill(list_first(&guest->greeting, struct link, node));
 }
 
+bool listener_busy(const struct listener *listener)
+{
+	return ring_watch_busy(&listener->watch);
+}
+
 void listener_free(struct listener *listener)
 {
 	free(listener);
@@ -201,10 +206,4 @@ void listener_expire(struct loop *loop, uint64_t now_ms)
 
 	while ((timer = timer_take_due(&loop->greeting, now_ms)))
 		link_kill(container_of(timer, struct link, timer));
-}
-
-void listener_resume(struct listener *listener)
-{
-	if (timer_armed(&listener->pause.timer))
-		try_again(&listener->pause);
 }

@@ -10,6 +10,7 @@
 #ifndef URING_VSOCK_LISTENER_H
 #define URING_VSOCK_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct guest;
@@ -26,7 +27,11 @@ struct listener *listener_new(struct guest *guest, int fd);
 /* Stops accepting and closes all that are silent. */
 void listener_stop(struct listener *listener);
 
-/* After listener_stop(), when the ring is closed. Accepts NULL. */
+/* After listener_stop(): the ring still refers to it. */
+bool listener_busy(const struct listener *listener);
+
+/* After listener_stop(), when it is not busy or the ring is closed. Accepts
+ * NULL. */
 void listener_free(struct listener *listener);
 
 /* Reads the lines that came. Call in a turn. */
@@ -34,8 +39,5 @@ void listener_serve(struct guest *guest);
 
 /* Closes who stayed silent too long, on any listener of the loop. */
 void listener_expire(struct loop *loop, uint64_t now_ms);
-
-/* Descriptors may be free again: goes on where accepting had paused. */
-void listener_resume(struct listener *listener);
 
 #endif

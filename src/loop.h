@@ -6,13 +6,17 @@
 #ifndef URING_VSOCK_LOOP_H
 #define URING_VSOCK_LOOP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
 #include "base/timer.h"
+#include "vsock/deadlines.h"
 
+struct guest;
 struct ring;
+struct worker;
 
 /* A host program may type its CONNECT line by hand. */
 #define LOOP_GREETING_MS 60000
@@ -32,12 +36,20 @@ struct loop {
 	struct ring *ring;
 	struct list active; /* guests with work in the coming turn */
 	struct list dead;   /* links to free when the ring lets go of them */
+	struct deadlines deadlines;  /* of connections */
 	struct timer_queue greeting; /* of links */
 	struct timer_queue dialing;  /* of links */
 	uint64_t redial_ms;	     /* nobody is dialed again before */
 	int descriptor_max;	     /* above, they are for hypervisors */
 	struct timer_queue resuming; /* of pauses */
 	bool descriptor_freed;	     /* listeners may accept again */
+
+	/* Another worker may serve a guest that nobody uses yet, and whose
+	 * hypervisor comes now. True: it will, and takes the connection from
+	 * the socket's backlog. NULL: there is no other worker. */
+	bool (*relocate)(struct loop *loop, struct guest *guest);
+	struct worker *worker;
+	atomic_uint hypervisors; /* that are connected to its guests */
 };
 
 #endif

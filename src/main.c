@@ -6,11 +6,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config.h"
+#include "daemon.h"
 #include "options.h"
-#include "service.h"
 #include "virtq/guard.h"
 
-/* The service reads these from a signalfd; writes to sockets that closed are
+/* The daemon reads these from a signalfd; writes to sockets that closed are
  * errors of those sockets. */
 static void set_signals(void)
 {
@@ -25,7 +25,7 @@ static void set_signals(void)
 
 static int serve(const struct config *config)
 {
-	struct service *service;
+	struct daemon *daemon;
 	int err;
 
 	err = fd_raise_limit();
@@ -38,12 +38,12 @@ static int serve(const struct config *config)
 		log_line(LOG_LEVEL_ERROR, NULL, "SIGBUS: %s", strerror(-err));
 		return err;
 	}
-	service = service_new(config);
-	if (!service)
+	daemon = daemon_new(config);
+	if (!daemon)
 		return -1;
-	err = service_run(service);
-	service_free(service);
-	return err;
+	daemon_run(daemon);
+	daemon_free(daemon);
+	return 0;
 }
 
 int main(int argc, char **argv)

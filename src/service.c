@@ -16,18 +16,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "awake.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/fd.h"
-#include "config.h"
+#include "bell.h"
 #include "dial.h"
 #include "from_guest.h"
 #include "frontends.h"
@@ -40,203 +37,160 @@
 #include "spin.h"
 #include "to_guest.h"
 #include "turn.h"
-#include "vm.h"
 #include "watchdog.h"
 
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
 
 struct service {
-	const struct config *config;
 	struct loop loop;
-	struct vm *vms;
-	unsigned nvms;	       /* opened */
 	struct guest **served; /* in this turn, room for all */
 	unsigned nserved;
 	struct awake awake;
-	struct ring_watch signals;
-	int signal_fd;
-	bool stop;
 	struct spin spin;
 	struct watchdog watchdog;
+	struct bell bell;
+	struct ring_watch bell_watch;
+	uint64_t passed_ms; /* deadlines up to here were looked at */
 	struct turn turn;
 };
 
-static struct ring *open_ring(enum engine engine)
+static void init_loop(struct loop *loop, struct ring *ring)
 {
-	const char *why = "";
-	struct ring *ring;
-
-	if (engine == ENGINE_AUTO) {
-		ring = ring_open(engine_name(ENGINE_IO_URING), &why);
-		if (ring)
-			return ring;
-		log_line(LOG_LEVEL_WARN, NULL,
-			 "using epoll, as io_uring is not available: %s", why);
-		engine = ENGINE_EPOLL;
-	}
-	ring = ring_open(engine_name(engine), &why);
-	if (!ring)
-		log_line(LOG_LEVEL_ERROR, NULL, "--engine %s: %s (%s)",
-			 engine_name(engine), why, strerror(errno));
-	return ring;
+	loop->ring = ring;
+	list_init(&loop->active);
+	list_init(&loop->dead);
+	deadlines_init(&loop->deadlines);
+	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
+	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);
+	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
 }
 
-static void on_signal(struct ring_watch *watch, int events)
+/* The sleep is over; bell_answer() is for who sleeps. */
+static void on_bell(struct ring_watch *watch, int events)
 {
-	struct service *s = container_of(watch, struct service, signals);
+	uint64_t count;
+	ssize_t n = read(watch->fd, &count, sizeof(count));
 
 	(void)events;
-	s->stop = true;
+	(void)n;
 }
 
-static int watch_signals(struct service *s)
+static int open_bell(struct service *s)
 {
-	sigset_t set;
-	int err;
+	int err = bell_open(&s->bell);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	err = s->signal_fd < 0 ? -errno
-			       : ring_watch(s->loop.ring, &s->signals,
-					    s->signal_fd, on_signal);
+	return err ? err
+		   : ring_watch(s->loop.ring, &s->bell_watch, s->bell.fd,
+				on_bell);
+}
+
+static void start_watchdog(struct service *s)
+{
+	int err = watchdog_start(&s->watchdog);
+
 	if (err)
-		log_line(LOG_LEVEL_ERROR, NULL, "signals: %s", strerror(-err));
-	return err;
+		log_line(LOG_LEVEL_WARN, NULL,
+			 "a hypervisor may make the others wait: no timer: %s",
+			 strerror(-err));
 }
 
-static int open_vms(struct service *s)
-{
-	const struct config *config = s->config;
-	int err;
-
-	s->vms = calloc(config->nvms, sizeof(*s->vms));
-	s->served = calloc(config->nvms, sizeof(struct guest *));
-	if (!s->vms || !s->served) {
-		log_line(LOG_LEVEL_ERROR, NULL, "out of memory");
-		return -ENOMEM;
-	}
-	while (s->nvms < config->nvms) {
-		struct vm *vm = &s->vms[s->nvms];
-
-		/* Counted first: a half-open one is freed like the others. */
-		err = vm_open(vm, &config->vms[s->nvms++], &s->loop);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/*
- * A guest may use up all descriptors by its connections, but not the share
- * that another VM's hypervisor needs to come and set its rings up.
- */
-static int highest_for_connections(unsigned nvms)
-{
-	struct rlimit limit;
-	rlim_t reserve = 16 + 24 * (rlim_t)nvms;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	    limit.rlim_cur > (rlim_t)INT_MAX)
-		return INT_MAX;
-	if (reserve > limit.rlim_cur / 4)
-		reserve = limit.rlim_cur / 4;
-	return (int)(limit.rlim_cur - reserve);
-}
-
-struct service *service_new(const struct config *config)
+struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us)
 {
 	struct service *s = calloc(1, sizeof(*s));
+	int err;
 
 	if (!s) {
 		log_line(LOG_LEVEL_ERROR, NULL, "out of memory");
+		ring_close(ring);
 		return NULL;
 	}
-	s->config = config;
-	s->signal_fd = -1;
-	ring_watch_init(&s->signals);
-	list_init(&s->loop.active);
-	list_init(&s->loop.dead);
+	init_loop(&s->loop, ring);
 	list_init(&s->awake.guests);
-	timer_queue_init(&s->loop.greeting, LOOP_GREETING_MS);
-	timer_queue_init(&s->loop.dialing, LOOP_DIALING_MS);
-	timer_queue_init(&s->loop.resuming, LOOP_RESUMING_MS);
-	s->loop.descriptor_max = highest_for_connections(config->nvms);
-	s->loop.ring = open_ring(config->engine);
-	if (!s->loop.ring || watch_signals(s) < 0 || open_vms(s) < 0) {
+	spin_init(&s->spin, poll_us);
+	s->bell.fd = -1;
+	ring_watch_init(&s->bell_watch);
+	s->served = calloc(nvms, sizeof(struct guest *));
+	err = s->served ? open_bell(s) : -ENOMEM;
+	if (err) {
+		log_line(LOG_LEVEL_ERROR, NULL, "cannot start: %s",
+			 strerror(-err));
+		service_end(s);
 		service_free(s);
 		return NULL;
 	}
+	start_watchdog(s);
 	return s;
+}
+
+void service_end(struct service *s)
+{
+	watchdog_stop(&s->watchdog);
+	ring_unwatch(s->loop.ring, &s->bell_watch);
+	bell_close(&s->bell);
+	ring_close(s->loop.ring);
+	s->loop.ring = NULL;
+	link_free_dead(&s->loop);
 }
 
 void service_free(struct service *s)
 {
-	unsigned i;
-
 	if (!s)
 		return;
-	for (i = 0; i < s->nvms; i++)
-		vm_stop(&s->vms[i]);
-	if (s->loop.ring)
-		ring_unwatch(s->loop.ring, &s->signals);
-	fd_close(&s->signal_fd);
-	ring_close(s->loop.ring);
-	link_free_dead(&s->loop);
-	for (i = 0; i < s->nvms; i++)
-		vm_free(&s->vms[i]);
-	free(s->vms);
 	free(s->served);
 	free(s);
 }
 
-static void pass_deadlines(struct service *s, uint64_t now_ms)
+struct loop *service_loop(struct service *s)
 {
-	struct loop *loop = &s->loop;
+	return &s->loop;
+}
+
+struct bell *service_bell(struct service *s)
+{
+	return &s->bell;
+}
+
+/* Those that pause for lack of descriptors try again, and may pause anew. */
+static void resume(struct accept_pause *p)
+{
+	timer_disarm(&p->timer);
+	p->over(p);
+}
+
+static void resume_all(struct loop *loop)
+{
+	struct list pauses;
+
+	if (!loop->descriptor_freed)
+		return;
+	loop->descriptor_freed = false;
+	list_init(&pauses);
+	list_move_all(&pauses, &loop->resuming.armed);
+	while (!list_empty(&pauses))
+		resume(list_first(&pauses, struct accept_pause, timer.node));
+}
+
+static void pass_deadlines(struct loop *loop, uint64_t now_ms)
+{
 	struct timer *timer;
-	unsigned i;
+	struct conn *conn;
 
 	dial_again(loop, now_ms);
 	listener_expire(loop, now_ms);
-	while ((timer = timer_take_due(&loop->resuming, now_ms))) {
-		struct accept_pause *p =
-			container_of(timer, struct accept_pause, timer);
-
-		p->over(p);
-	}
-	for (i = 0; i < s->nvms; i++) {
-		struct table *conns = &s->vms[i].guest->conns;
-		struct conn *conn;
-
-		while ((conn = table_take_due(conns, now_ms)))
-			link_carry_out(link_of(conn), conn_timed_out(conn));
-	}
+	while ((timer = timer_take_due(&loop->resuming, now_ms)))
+		resume(container_of(timer, struct accept_pause, timer));
+	while ((conn = deadlines_take_due(&loop->deadlines, now_ms)))
+		link_carry_out(link_of(conn), conn_timed_out(conn));
 }
 
-static uint64_t next_deadline(const struct service *s)
+static uint64_t next_deadline(const struct loop *loop)
 {
-	uint64_t next = dial_next(&s->loop);
-	unsigned i;
+	uint64_t next = dial_next(loop);
 
-	next = min_u64(next, timer_next(&s->loop.greeting));
-	next = min_u64(next, timer_next(&s->loop.resuming));
-	for (i = 0; i < s->nvms; i++)
-		next = min_u64(next,
-			       table_next_deadline(&s->vms[i].guest->conns));
-	return next;
-}
-
-static void resume_all(struct service *s)
-{
-	unsigned i;
-
-	if (!s->loop.descriptor_freed)
-		return;
-	s->loop.descriptor_freed = false;
-	for (i = 0; i < s->nvms; i++)
-		vm_resume(&s->vms[i]);
+	next = min_u64(next, timer_next(&loop->greeting));
+	next = min_u64(next, timer_next(&loop->resuming));
+	return min_u64(next, deadlines_next(&loop->deadlines));
 }
 
 /* Its waiting packets and connections, as far as the turn has room. */
@@ -297,7 +251,6 @@ static void run_turn(struct service *s)
 
 	s->nserved = 0;
 	s->awake.turns++;
-	watchdog_feed(&s->watchdog);
 	collect_all(s);
 	from_guest_submit(s->loop.ring, &s->turn);
 	ring_run(s->loop.ring);
@@ -307,19 +260,20 @@ static void run_turn(struct service *s)
 		conclude(s->served[i]);
 	awake_notify_others(&s->awake);
 	link_sweep(&s->loop);
-	resume_all(s);
+	resume_all(&s->loop);
 }
 
 /* Looks around for a while instead of sleeping. True: there is work. */
 static bool spin(struct service *s)
 {
 	uint64_t now = clock_ns();
-	uint64_t until = now + SPIN_LIMIT_NS;
+	uint64_t until = now + s->spin.limit_ns;
 
 	if (!spin_worthwhile(&s->spin, now))
 		return false;
 	while (now < until) {
-		if (ring_has_events(s->loop.ring) || awake_look(&s->awake))
+		if (ring_has_events(s->loop.ring) || awake_look(&s->awake) ||
+		    bell_rung(&s->bell))
 			return true;
 		sched_yield();
 		now = clock_ns();
@@ -330,7 +284,7 @@ static bool spin(struct service *s)
 /* How long the loop may sleep, in milliseconds; -1: for ever. */
 static int sleep_ms(const struct service *s)
 {
-	uint64_t next = next_deadline(s);
+	uint64_t next = next_deadline(&s->loop);
 	uint64_t now;
 
 	if (!list_empty(&s->loop.active))
@@ -345,43 +299,36 @@ static int sleep_ms(const struct service *s)
 	return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
 }
 
-/* Sees what happened, waiting for it if there is nothing else to do. */
-static void wait_for_work(struct service *s)
+/* True: there is something to do without waiting for it. */
+static bool busy(struct service *s)
+{
+	return !list_empty(&s->loop.active) || bell_rung(&s->bell) || spin(s);
+}
+
+void service_wait(struct service *s)
 {
 	int timeout = 0;
 
-	if (list_empty(&s->loop.active) && !spin(s)) {
+	if (!busy(s)) {
 		awake_end(&s->awake);
-		timeout = sleep_ms(s);
+		timeout = bell_sleep(&s->bell) ? sleep_ms(s) : 0;
 	}
 	if (ring_wait(s->loop.ring, timeout))
 		spin_event(&s->spin, clock_ns());
 	else if (timeout > 0)
 		awake_look(&s->awake);
+	bell_wake(&s->bell);
 }
 
-int service_run(struct service *s)
+void service_turn(struct service *s)
 {
-	uint64_t passed_ms = 0;
-	uint64_t now;
+	uint64_t now = clock_ms();
 
-	int err = watchdog_start(&s->watchdog);
-
-	if (err)
-		log_line(LOG_LEVEL_WARN, NULL,
-			 "a hypervisor may make the others wait: no timer: %s",
-			 strerror(-err));
-	log_line(LOG_LEVEL_INFO, NULL, "started: %u VM%s, %s", s->nvms,
-		 s->nvms == 1 ? "" : "s", ring_engine(s->loop.ring));
-	while (!s->stop) {
-		wait_for_work(s);
-		now = clock_ms();
-		if (now != passed_ms)
-			pass_deadlines(s, now);
-		passed_ms = now;
-		run_turn(s);
-	}
-	watchdog_stop(&s->watchdog);
-	log_line(LOG_LEVEL_INFO, NULL, "stopped");
-	return 0;
+	/* Not for the signal itself, which also ends the wait. */
+	if (!list_empty(&s->loop.active))
+		watchdog_feed(&s->watchdog);
+	if (now != s->passed_ms)
+		pass_deadlines(&s->loop, now);
+	s->passed_ms = now;
+	run_turn(s);
 }

@@ -1,26 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A worker: one ring, the VMs that it serves, and the turn that moves their
- * packets. See docs/architecture.md, "One turn". All functions are for the
- * worker's own thread.
+ * The turn of one worker, over and over: it waits until something is ready,
+ * and moves the packets of the guests on its loop. See docs/architecture.md,
+ * "One turn". All functions but service_bell() are for the worker's thread.
  */
 #ifndef URING_VSOCK_SERVICE_H
 #define URING_VSOCK_SERVICE_H
 
-struct config;
+struct bell;
+struct loop;
+struct ring;
 struct service;
 
 /*
- * Makes the ring and the VMs of CONFIG, which must outlive the service. NULL
- * after an error that has been logged; nothing is left behind.
+ * For up to NVMS guests, spinning for up to POLL_US before it sleeps. RING
+ * becomes the service's, also on failure: NULL after a logged error.
  */
-struct service *service_new(const struct config *config);
+struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us);
 
-/* Closes everything; host programs see EOF. Accepts NULL. */
-void service_free(struct service *service);
+/* Its guests have been stopped: lets the ring go, and the dead links. */
+void service_end(struct service *s);
 
-/* Runs until SIGTERM or SIGINT, which the caller has blocked. 0, or -errno
- * after an error that has been logged. */
-int service_run(struct service *service);
+/* After service_end(), when nothing refers to the loop. Accepts NULL. */
+void service_free(struct service *s);
+
+struct loop *service_loop(struct service *s);
+
+/* Ringing it ends service_wait(). */
+struct bell *service_bell(struct service *s);
+
+/* Sees what happened, sleeping or spinning until there is something to do. */
+void service_wait(struct service *s);
+
+/* Does it. */
+void service_turn(struct service *s);
 
 #endif

@@ -10,13 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The longest spin, and the gap from which on there is none. */
-#define SPIN_LIMIT_NS 50000u
-
 struct spin {
-	uint64_t last_ns; /* of the last event */
-	uint32_t gap_ns;  /* smoothed */
+	uint32_t limit_ns; /* the longest spin; a longer gap means none */
+	uint32_t gap_ns;   /* smoothed */
+	uint64_t last_ns;  /* of the last event */
 };
+
+/* LIMIT_US 0: never. */
+static inline void spin_init(struct spin *spin, unsigned limit_us)
+{
+	*spin = (struct spin){ .limit_ns = limit_us * 1000 };
+}
 
 /* Something happened at NOW. */
 static inline void spin_event(struct spin *spin, uint64_t now_ns)
@@ -24,8 +28,8 @@ static inline void spin_event(struct spin *spin, uint64_t now_ns)
 	uint64_t gap = now_ns - spin->last_ns;
 
 	/* One long pause must not be forgotten at once, nor dominate. */
-	if (gap > 8 * SPIN_LIMIT_NS)
-		gap = 8 * SPIN_LIMIT_NS;
+	if (gap > 8ull * spin->limit_ns)
+		gap = 8ull * spin->limit_ns;
 	spin->gap_ns += (uint32_t)gap / 8 - spin->gap_ns / 8;
 	spin->last_ns = now_ns;
 }
@@ -33,8 +37,8 @@ static inline void spin_event(struct spin *spin, uint64_t now_ns)
 /* At NOW, with nothing to do: is the next event likely to be near? */
 static inline bool spin_worthwhile(const struct spin *spin, uint64_t now_ns)
 {
-	return spin->gap_ns < SPIN_LIMIT_NS &&
-	       now_ns - spin->last_ns < SPIN_LIMIT_NS;
+	return spin->gap_ns < spin->limit_ns &&
+	       now_ns - spin->last_ns < spin->limit_ns;
 }
 
 #endif

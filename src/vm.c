@@ -23,72 +23,94 @@ static int complain(const struct vm_config *config, const char *what, int err,
 	return err;
 }
 
-/* A socket that was inherited: one to accept from, or a front end itself. */
-static int inherit_front(struct vm *vm, const struct vm_config *config)
+static int inherit_front(struct vm *vm)
 {
 	bool listening;
 	const char *why = NULL;
-	int err = usock_inherit(config->fd, &listening, &why);
+	int err = usock_inherit(vm->config->fd, &listening, &why);
 
-	if (!err && listening) {
-		vm->front.fd = config->fd;
-		err = frontends_listen(vm->guest->frontends, config->fd);
-	} else if (!err) {
-		err = frontends_adopt(vm->guest->frontends, config->fd);
-	}
-	return err ? complain(config, "--fd", err, why) : 0;
-}
-
-static int open_front(struct vm *vm, const struct vm_config *config)
-{
-	const char *why = NULL;
-	int err;
-
-	if (config->fd >= 0)
-		return inherit_front(vm, config);
-	err = usock_listen(&vm->front, config->socket, FRONT_BACKLOG, config,
-			   &why);
-	if (!err)
-		err = frontends_listen(vm->guest->frontends, vm->front.fd);
-	return err ? complain(config, config->socket, err, why) : 0;
-}
-
-static int open_host(struct vm *vm, const struct vm_config *config)
-{
-	const char *why = NULL;
-	int err;
-
-	if (!config->uds_path)
-		return 0;
-	err = usock_listen(&vm->host, config->uds_path, HOST_BACKLOG, config,
-			   &why);
 	if (err)
-		return complain(config, config->uds_path, err, why);
-	vm->listener = listener_new(vm->guest, vm->host.fd);
-	return vm->listener ? 0
-			    : complain(config, config->uds_path, -errno, NULL);
+		return complain(vm->config, "--fd", err, why);
+	/* One to accept from, or a front end itself. */
+	if (listening)
+		vm->front.fd = vm->config->fd;
+	else
+		vm->arrived = vm->config->fd;
+	return 0;
 }
 
-int vm_open(struct vm *vm, const struct vm_config *config, struct loop *loop)
+static int listen_on(struct usock *s, const char *path, int backlog,
+		     const struct vm_config *config)
+{
+	const char *why = NULL;
+	int err;
+
+	if (!path)
+		return 0;
+	err = usock_listen(s, path, backlog, config, &why);
+	return err ? complain(config, path, err, why) : 0;
+}
+
+int vm_open(struct vm *vm, const struct vm_config *config)
+{
+	int err;
+
+	*vm = (struct vm){
+		.config = config,
+		.front = USOCK_NONE,
+		.host = USOCK_NONE,
+		.arrived = -1,
+	};
+	list_init(&vm->node);
+	err = listen_on(&vm->host, config->uds_path, HOST_BACKLOG, config);
+	if (err)
+		return err;
+	if (config->fd >= 0)
+		return inherit_front(vm);
+	return listen_on(&vm->front, config->socket, FRONT_BACKLOG, config);
+}
+
+void vm_close(struct vm *vm)
+{
+	if (!vm->config)
+		return;
+	fd_close(&vm->arrived);
+	usock_close(&vm->front);
+	usock_close(&vm->host);
+}
+
+static int start_front(struct vm *vm)
+{
+	int err = 0;
+
+	if (vm->arrived >= 0)
+		err = frontends_adopt(vm->guest->frontends,
+				      fd_take(&vm->arrived));
+	if (!err && vm->front.fd >= 0)
+		err = frontends_listen(vm->guest->frontends, vm->front.fd);
+	return err;
+}
+
+static int start_host(struct vm *vm)
+{
+	if (vm->host.fd < 0)
+		return 0;
+	vm->listener = listener_new(vm->guest, vm->host.fd);
+	return vm->listener ? 0 : -errno;
+}
+
+int vm_start(struct vm *vm, struct loop *loop)
 {
 	int err = -ENOMEM;
 
-	*vm = (struct vm){ .front = USOCK_NONE, .host = USOCK_NONE };
-	vm->guest = guest_new(config, loop);
+	vm->guest = guest_new(vm->config, loop);
 	if (vm->guest)
 		vm->guest->frontends = frontends_new(vm->guest);
-	if (!vm->guest || !vm->guest->frontends) {
-		complain(config, "cannot start", err, NULL);
-		goto failed;
-	}
-	err = open_host(vm, config);
+	if (vm->guest && vm->guest->frontends)
+		err = start_host(vm);
 	if (!err)
-		err = open_front(vm, config);
-	if (!err)
-		return 0;
-failed:
-	vm_stop(vm);
-	return err;
+		err = start_front(vm);
+	return err ? complain(vm->config, "cannot start", err, NULL) : 0;
 }
 
 void vm_stop(struct vm *vm)
@@ -99,22 +121,21 @@ void vm_stop(struct vm *vm)
 		listener_stop(vm->listener);
 	if (vm->guest)
 		lifecycle_kill_connections(vm->guest);
-	usock_close(&vm->front);
-	usock_close(&vm->host);
+}
+
+bool vm_busy(const struct vm *vm)
+{
+	return (vm->listener && listener_busy(vm->listener)) ||
+	       (vm->guest && vm->guest->frontends &&
+		frontends_busy(vm->guest->frontends));
 }
 
 void vm_free(struct vm *vm)
 {
 	listener_free(vm->listener);
+	vm->listener = NULL;
 	if (vm->guest)
 		frontends_free(vm->guest->frontends);
 	guest_free(vm->guest);
-	*vm = (struct vm){ .front = USOCK_NONE, .host = USOCK_NONE };
-}
-
-void vm_resume(struct vm *vm)
-{
-	if (vm->listener)
-		listener_resume(vm->listener);
-	frontends_resume(vm->guest->frontends);
+	vm->guest = NULL;
 }

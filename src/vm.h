@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * One VM of the configuration: its guest, and the two sockets by which
- * hypervisors and host programs come to it.
+ * One VM of the configuration: the two sockets by which hypervisors and host
+ * programs come to it, which stay, and its guest, which belongs to the worker
+ * that serves it now.
  */
 #ifndef URING_VSOCK_VM_H
 #define URING_VSOCK_VM_H
 
+#include <stdbool.h>
+
+#include "base/list.h"
 #include "usock.h"
 
 struct guest;
@@ -14,23 +18,36 @@ struct loop;
 struct vm_config;
 
 struct vm {
-	struct guest *guest;
+	const struct vm_config *config;
+	struct usock front;  /* vhost-user */
+	struct usock host;   /* <uds-path> */
+	int arrived;	     /* a front end on its way to a worker, or -1 */
+	struct list node;    /* of a worker */
+	struct guest *guest; /* NULL: nobody serves it */
 	struct listener *listener;
-	struct usock front; /* vhost-user */
-	struct usock host;  /* <uds-path> */
 };
 
-/* 0, or -errno after an error that has been logged; VM is then empty. All
- * zero is an empty one, too. */
-int vm_open(struct vm *vm, const struct vm_config *config, struct loop *loop);
+/* Makes the sockets. 0, or -errno after an error that has been logged; either
+ * way vm_close() is due. */
+int vm_open(struct vm *vm, const struct vm_config *config);
 
-/* Ends sessions and connections, removes the sockets. Idempotent. */
+/* Removes the sockets. Accepts what is all zero. */
+void vm_close(struct vm *vm);
+
+/*
+ * Makes the guest, and accepts on the sockets: whoever arrived, first. By the
+ * loop's thread. 0, or -errno after an error that has been logged, and
+ * vm_stop() is due all the same.
+ */
+int vm_start(struct vm *vm, struct loop *loop);
+
+/* Ends sessions and connections; the sockets stay. Idempotent. */
 void vm_stop(struct vm *vm);
 
-/* After vm_stop(), when the ring is closed. */
-void vm_free(struct vm *vm);
+/* After vm_stop(): the ring still refers to parts of it, for a few turns. */
+bool vm_busy(const struct vm *vm);
 
-/* Descriptors were closed: whoever paused for lack of them goes on. */
-void vm_resume(struct vm *vm);
+/* After vm_stop(), when it is not busy or the ring is closed. */
+void vm_free(struct vm *vm);
 
 #endif

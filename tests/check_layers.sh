@@ -27,14 +27,14 @@ layers() {
 	vsock/packet vsock/credit vsock/handshake
 	vsock/backlog
 	vsock/conn
-	vsock/conn_output vsock/table
+	vsock/conn_output vsock/deadlines vsock/table
 
 	ring/watch
 	ring/ring
 	ring/engine ring/uring_setup
 	ring/uring ring/epoll
 
-	capabilities config mistakes spin turn watchdog
+	bell capabilities config mistakes spin turn watchdog
 	config_print config_values usock
 	config_lists
 	config_keys
@@ -54,8 +54,9 @@ layers() {
 	device
 	handlers
 	frontends
-	vm
-	service
+	service vm
+	worker
+	daemon
 	main
 	END
 }

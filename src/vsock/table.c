@@ -9,27 +9,26 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
+#include "vsock/conn.h"
+#include "vsock/packet.h"
 
 #define CAPACITY_MIN 16u
 
-static uint64_t make_key(uint32_t local_port, uint32_t peer_port)
+static uint64_t pair_of(uint32_t local_port, uint32_t peer_port)
 {
 	return (uint64_t)local_port << 32 | peer_port;
 }
 
-static uint64_t conn_key(const struct conn *conn)
-{
-	return make_key(conn->local_port, conn->peer_port);
-}
-
 /* A keyed mix whose multiplications spread every bit of the key upwards. */
-static uint32_t home_slot(const struct table *table, uint64_t key)
+static uint32_t home_slot(const struct table *table, uint64_t ports,
+			  uint32_t cid)
 {
-	key ^= table->secret;
+	uint64_t key = ports ^ table->secret;
+
 	key *= 0x9e3779b97f4a7c15u;
 	key ^= key >> 32;
+	key += cid;
 	key *= table->secret | 1;
 	key ^= key >> 29;
 	return (uint32_t)key & (table->capacity - 1);
@@ -38,18 +37,11 @@ static uint32_t home_slot(const struct table *table, uint64_t key)
 void table_init(struct table *table, uint64_t secret)
 {
 	uint32_t ports = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
-	unsigned i;
 
 	*table = (struct table){
 		.secret = secret,
 		.next_port = TABLE_PORT_MIN + (uint32_t)(secret % ports),
 	};
-	timer_queue_init(&table->connecting, CONN_CONNECT_MS);
-	timer_queue_init(&table->closing, CONN_CLOSE_MS);
-	for (i = 0; i < CONN_PROBE_STEPS; i++)
-		timer_queue_init(&table->probing[i],
-				 min_u32(CONN_PROBE_MS << 2 * i,
-					 CONN_PROBE_MAX_MS));
 }
 
 void table_free(struct table *table)
@@ -60,22 +52,31 @@ void table_free(struct table *table)
 	table->capacity = 0;
 }
 
-/* The slot that holds KEY, or the free one where it belongs. */
-static struct table_slot *probe(const struct table *table, uint64_t key)
+/* The slot of this connection, or the free one where it belongs. */
+static struct table_slot *probe(const struct table *table, uint64_t ports,
+				uint32_t cid)
 {
-	uint32_t i = home_slot(table, key);
+	uint32_t i = home_slot(table, ports, cid);
 
-	while (table->slots[i].conn && table->slots[i].key != key)
+	while (table->slots[i].conn &&
+	       (table->slots[i].ports != ports || table->slots[i].cid != cid))
 		i = (i + 1) & (table->capacity - 1);
 	return &table->slots[i];
 }
 
-struct conn *table_find(const struct table *table, uint32_t local_port,
-			uint32_t peer_port)
+static struct table_slot *probe_conn(const struct table *table,
+				     const struct conn *conn)
+{
+	return probe(table, pair_of(conn->local_port, conn->peer_port),
+		     conn->local_cid);
+}
+
+struct conn *table_find(const struct table *table, uint32_t local_cid,
+			uint32_t local_port, uint32_t peer_port)
 {
 	if (!table->count)
 		return NULL;
-	return probe(table, make_key(local_port, peer_port))->conn;
+	return probe(table, pair_of(local_port, peer_port), local_cid)->conn;
 }
 
 static int resize(struct table *table, uint32_t capacity)
@@ -89,7 +90,8 @@ static int resize(struct table *table, uint32_t capacity)
 	bigger.capacity = capacity;
 	for (i = 0; i < table->capacity; i++)
 		if (table->slots[i].conn)
-			*probe(&bigger, table->slots[i].key) = table->slots[i];
+			*probe(&bigger, table->slots[i].ports,
+			       table->slots[i].cid) = table->slots[i];
 	free(table->slots);
 	table->slots = bigger.slots;
 	table->capacity = capacity;
@@ -109,10 +111,14 @@ int table_insert(struct table *table, struct conn *conn)
 		if (err)
 			return err;
 	}
-	slot = probe(table, conn_key(conn));
+	slot = probe_conn(table, conn);
 	if (slot->conn)
 		return -EEXIST;
-	*slot = (struct table_slot){ conn_key(conn), conn };
+	*slot = (struct table_slot){
+		.ports = pair_of(conn->local_port, conn->peer_port),
+		.conn = conn,
+		.cid = conn->local_cid,
+	};
 	table->count++;
 	return 0;
 }
@@ -121,7 +127,8 @@ int table_insert(struct table *table, struct conn *conn)
 static bool may_fill(const struct table *table, uint32_t gap, uint32_t i)
 {
 	uint32_t mask = table->capacity - 1;
-	uint32_t home = home_slot(table, table->slots[i].key);
+	uint32_t home =
+		home_slot(table, table->slots[i].ports, table->slots[i].cid);
 
 	return ((i - home) & mask) >= ((i - gap) & mask);
 }
@@ -152,7 +159,7 @@ static void shrink(struct table *table)
 
 void table_remove(struct table *table, struct conn *conn)
 {
-	struct table_slot *slot = probe(table, conn_key(conn));
+	struct table_slot *slot = probe_conn(table, conn);
 
 	debug_assert(slot->conn == conn);
 	timer_disarm(&conn->timer);
@@ -171,68 +178,10 @@ uint32_t table_new_port(struct table *table, uint32_t peer_port)
 
 		table->next_port = port == TABLE_PORT_MAX ? TABLE_PORT_MIN
 							  : port + 1;
-		if (!table_find(table, port, peer_port))
+		if (!table_find(table, PACKET_HOST_CID, port, peer_port))
 			return port;
 	}
 	return 0;
-}
-
-static struct timer_queue *queue_for(struct table *table,
-				     const struct conn *conn)
-{
-	switch ((enum conn_deadline)conn->deadline) {
-	case CONN_CONNECT_DEADLINE:
-	case CONN_RESPONSE_DEADLINE:
-		return &table->connecting;
-	case CONN_CLOSE_DEADLINE:
-		return &table->closing;
-	case CONN_PROBE_DEADLINE:
-		return &table->probing[conn->probes];
-	case CONN_NO_DEADLINE:
-	case CONN_DEADLINES:
-		break;
-	}
-	return NULL;
-}
-static_assert(CONN_CONNECT_MS == CONN_RESPONSE_MS, "they share a queue");
-
-void table_set_deadline(struct table *table, struct conn *conn, uint64_t now_ms)
-{
-	enum conn_deadline due = conn_due(conn);
-	struct timer_queue *queue;
-
-	if (likely(conn->deadline == due))
-		return;
-	conn->deadline = (uint8_t)due;
-	queue = queue_for(table, conn);
-	if (queue)
-		timer_arm(queue, &conn->timer, now_ms);
-	else
-		timer_disarm(&conn->timer);
-}
-
-struct conn *table_take_due(struct table *table, uint64_t now_ms)
-{
-	struct timer *timer = timer_take_due(&table->connecting, now_ms);
-	unsigned i;
-
-	if (!timer)
-		timer = timer_take_due(&table->closing, now_ms);
-	for (i = 0; i < CONN_PROBE_STEPS && !timer; i++)
-		timer = timer_take_due(&table->probing[i], now_ms);
-	return timer ? container_of(timer, struct conn, timer) : NULL;
-}
-
-uint64_t table_next_deadline(const struct table *table)
-{
-	uint64_t next = timer_next(&table->connecting);
-
-	unsigned i;
-
-	next = min_u64(next, timer_next(&table->closing));
-	for (i = 0; i < CONN_PROBE_STEPS; i++)
-		next = min_u64(next, timer_next(&table->probing[i]));
-	return next;
 }
 
 struct conn *table_next(const struct table *table, uint32_t *pos)

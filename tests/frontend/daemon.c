@@ -109,6 +109,20 @@ static void add_vms(const struct daemon *d, const struct daemon_config *config,
 	}
 }
 
+/* So that every test can be run with any number of workers. */
+static void add_workers(const struct daemon *d,
+			const struct daemon_config *config, struct argv *argv)
+{
+	const char *workers = getenv("URING_VSOCK_WORKERS");
+
+	if (config->workers || !d->ours)
+		workers = config->workers;
+	if (!workers)
+		return;
+	add_arg(argv, "--workers");
+	add_arg(argv, workers);
+}
+
 static void make_argv(const struct daemon *d,
 		      const struct daemon_config *config, struct argv *argv)
 {
@@ -121,6 +135,7 @@ static void make_argv(const struct daemon *d,
 		add_classic(d, argv);
 	else
 		add_vms(d, config, argv);
+	add_workers(d, config, argv);
 	for (unsigned i = 0; i < DAEMON_ARGS_MAX && config->args[i]; i++)
 		add_arg(argv, config->args[i]);
 }

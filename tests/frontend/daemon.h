@@ -20,6 +20,7 @@
 struct daemon_config {
 	const char *program; /* NULL: see above */
 	const char *engine;  /* NULL: no --engine */
+	const char *workers; /* NULL: the environment's URING_VSOCK_WORKERS */
 	unsigned vms;	     /* 0: one */
 	bool classic;	     /* --guest-cid, --socket, --uds-path; one VM */
 	const char *vm_keys; /* appended to each --vm, begins with a comma */
