@@ -4,9 +4,7 @@
  * accept. Nothing is lost, no CPU is spent on waiting, and the others do not
  * notice.
  */
-#include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "system.h"
@@ -111,25 +109,10 @@ START_TEST(a_light_connection_is_served_beside_greedy_ones)
 }
 END_TEST
 
-/* Dials PORT's socket until its backlog is full. */
+/* A server at PORT + 1 that accepts nobody, and its backlog is full. */
 static unsigned fill_backlog(struct scene *s, int clients[], unsigned max)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	unsigned n = 0;
-
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s_%u", s->daemon.uds[0],
-		 PORT + 1);
-	while (n < max) {
-		int fd = socket(AF_UNIX,
-				SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-		if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
-			close(fd);
-			return n;
-		}
-		clients[n++] = fd;
-	}
-	die("the backlog is endless");
+	return host_fill_backlog(s->daemon.uds[0], PORT + 1, clients, max);
 }
 
 START_TEST(a_full_backlog_is_refused_after_two_seconds_and_stops_nobody)

@@ -53,6 +53,27 @@ int host_listen(const char *uds, uint32_t port, int backlog)
 	return fd;
 }
 
+unsigned host_fill_backlog(const char *uds, uint32_t port, int clients[],
+			   unsigned max)
+{
+	struct sockaddr_un to;
+	char path[128];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "%s_%u", uds, port);
+	to = address(path);
+	while (n < max) {
+		int fd = new_socket(SOCK_NONBLOCK);
+
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+			close(fd);
+			return n;
+		}
+		clients[n++] = fd;
+	}
+	die("the backlog is endless");
+}
+
 void host_unlisten(const char *uds, uint32_t port, int fd)
 {
 	char path[128];

@@ -32,6 +32,10 @@ int host_dial(const char *path);
 /* A server's socket at <uds>_<port>, non-blocking. */
 int host_listen(const char *uds, uint32_t port, int backlog);
 void host_unlisten(const char *uds, uint32_t port, int fd);
+/* Dials it until its backlog is full: as many descriptors in CLIENTS, which
+ * has room for MAX. */
+unsigned host_fill_backlog(const char *uds, uint32_t port, int clients[],
+			   unsigned max);
 /* The next client as C, or false. */
 bool host_accept(struct host_conn *c, struct world *w, int listener);
 

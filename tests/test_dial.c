@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Dials that wait for a full backlog: how many are tried again, and when. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "config.h"
+#include "dial.h"
+#include "guest.h"
+#include "lifecycle.h"
+#include "link.h"
+#include "loop.h"
+#include "ring/ring.h"
+#include "suite.h"
+#include "vsock/packet.h"
+
+#define PORT 5000
+#define WAITING 100u
+#define REDIALS 64u /* in one go */
+
+static char uds[] = "/tmp/uv-dial-XXXXXX";
+static char name[] = "test";
+static const struct vm_config config = {
+	.name = name,
+	.guest_cid = 3,
+	.uds_path = uds,
+	.fd = -1,
+	.tx_buffer_size = 262144,
+};
+static struct loop loop;
+static struct guest *guest;
+static struct sockaddr_un addr = { .sun_family = AF_UNIX };
+static int server;
+static int client; /* fills the server's backlog */
+
+static void setup(void)
+{
+	const char *why = "";
+	int fd = mkstemp(uds);
+
+	fd_close(&fd);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s_%d", uds, PORT);
+	server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	ck_assert(!bind(server, (struct sockaddr *)&addr, sizeof(addr)));
+	ck_assert(!listen(server, 0));
+	ck_assert(!connect(client, (struct sockaddr *)&addr, sizeof(addr)));
+	log_set_level(LOG_LEVEL_ERROR);
+	list_init(&loop.active);
+	list_init(&loop.dead);
+	deadlines_init(&loop.deadlines);
+	timer_queue_init(&loop.dialing, LOOP_DIALING_MS);
+	loop.descriptor_max = 1000;
+	loop.ring = ring_open("epoll", &why);
+	ck_assert_msg(loop.ring, "%s", why);
+	guest = guest_new(&config, &loop);
+	ck_assert_ptr_nonnull(guest);
+}
+
+static void teardown(void)
+{
+	lifecycle_kill_connections(guest);
+	ring_close(loop.ring);
+	link_free_dead(&loop);
+	guest_free(guest);
+	fd_close(&server);
+	fd_close(&client);
+	unlink(addr.sun_path);
+	unlink(uds);
+}
+
+static void request(uint32_t from_port)
+{
+	struct packet packet = {
+		.op = PACKET_REQUEST,
+		.type = PACKET_STREAM,
+		.src_cid = 3,
+		.dst_cid = PACKET_HOST_CID,
+		.src_port = from_port,
+		.dst_port = PORT,
+		.buf_alloc = 262144,
+	};
+
+	dial(guest, &packet);
+}
+
+START_TEST(a_bounded_number_is_dialed_again_at_a_time)
+{
+	static const struct {
+		unsigned after_ms;
+		unsigned waiting;
+	} rows[] = {
+		{ 0, WAITING - REDIALS },
+		{ 0, WAITING - REDIALS },
+		{ LOOP_DIALING_MS - 1, WAITING - REDIALS },
+		{ LOOP_DIALING_MS, 0 },
+	};
+	uint64_t later;
+
+	for (uint32_t i = 0; i < WAITING; i++)
+		request(1000 + i);
+	ck_assert_uint_eq(guest->waiting, WAITING);
+	ck_assert(!listen(server, 4096));
+	later = clock_ms() + 1000;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		dial_again(&loop, later + rows[i].after_ms);
+		ck_assert_msg(guest->waiting == rows[i].waiting,
+			      "row %zu: %u wait", i, guest->waiting);
+	}
+	ck_assert_uint_eq(dial_next(&loop), TIMER_NEVER);
+}
+END_TEST
+
+/* Who found no room is at the end of the queue, and its time is not yet. */
+START_TEST(nobody_is_dialed_twice_before_all_were)
+{
+	uint64_t later;
+
+	for (uint32_t i = 0; i < WAITING; i++)
+		request(1000 + i);
+	later = clock_ms() + 1000;
+	dial_again(&loop, later);
+	ck_assert_uint_eq(guest->waiting, WAITING);
+	ck_assert(!listen(server, 4096));
+	dial_again(&loop, later + LOOP_DIALING_MS);
+	ck_assert_uint_eq(guest->waiting, WAITING - REDIALS);
+	for (uint32_t i = REDIALS; i < WAITING; i++)
+		ck_assert_uint_eq(table_find(&guest->conns, PACKET_HOST_CID,
+					     PORT, 1000 + i)
+					  ->state,
+				  CONN_OPEN);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("dial");
+	TCase *tcase = tcase_create("dial");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, a_bounded_number_is_dialed_again_at_a_time);
+	tcase_add_test(tcase, nobody_is_dialed_twice_before_all_were);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
