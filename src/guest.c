@@ -5,9 +5,17 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "config.h"
 #include "loop.h"
+
+/* The credit of one guest's connections together, which bounds what slow host
+ * programs make us keep. A new one is granted no more than a share of what is
+ * left: those that come late start small rather than being refused. */
+#define CREDIT_TOTAL (512ull * 1024 * 1024)
+#define CREDIT_SHARE 16
+#define CREDIT_LEAST 4096u /* however many there are */
 
 /* Seeds the connection table's hash; weaker is no danger to memory. */
 static uint64_t random_secret(const struct guest *guest)
@@ -71,6 +79,25 @@ bool guest_running(const struct guest *guest)
 {
 	return queue_active(&guest->queue[GUEST_RX]) &&
 	       queue_active(&guest->queue[GUEST_TX]);
+}
+
+uint32_t guest_grant(struct guest *guest)
+{
+	uint64_t left = guest->granted < CREDIT_TOTAL
+				? CREDIT_TOTAL - guest->granted
+				: 0;
+	uint32_t share = (uint32_t)(left / CREDIT_SHARE);
+	uint32_t grant = share < CREDIT_LEAST ? CREDIT_LEAST : share;
+
+	grant = min_u32(grant, guest->config->tx_buffer_size);
+	guest->granted += grant;
+	return grant;
+}
+
+void guest_take_back(struct guest *guest, uint32_t credit)
+{
+	debug_assert(credit <= guest->granted);
+	guest->granted -= credit;
 }
 
 void guest_wake(struct guest *guest)

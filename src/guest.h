@@ -60,6 +60,7 @@ struct guest {
 	unsigned greetings;
 	unsigned nparted;
 	unsigned waiting; /* links that a host program's full backlog delays */
+	uint64_t granted; /* bytes of credit, all links together */
 	struct resets resets; /* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
@@ -86,6 +87,14 @@ uint32_t guest_cid(const struct guest *guest);
 
 /* Both data rings run and are healthy: packets can be exchanged. */
 bool guest_running(const struct guest *guest);
+
+/*
+ * The credit of a new connection: tx-buffer-size, or less where the guest's
+ * other connections have used up most of what is granted to one guest. It
+ * counts until guest_take_back().
+ */
+uint32_t guest_grant(struct guest *guest);
+void guest_take_back(struct guest *guest, uint32_t credit);
 
 /* Something waits to be put into its RX ring. */
 static inline bool guest_has_output(const struct guest *guest)

@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "config.h"
 #include "guest.h"
 #include "loop.h"
 #include "ring/ring.h"
@@ -69,8 +68,7 @@ struct link *link_new_from_guest(struct guest *guest,
 	struct link *link = link_new(guest, LINK_PARTED);
 
 	if (link)
-		conn_init_from_guest(&link->conn, request,
-				     guest->config->tx_buffer_size);
+		conn_init_from_guest(&link->conn, request, guest_grant(guest));
 	return link;
 }
 
@@ -242,6 +240,7 @@ static void bury(struct link *link)
 		link->guest->nparted--;
 	list_remove(&link->node);
 	list_append(&link->guest->loop->dead, &link->node);
+	guest_take_back(link->guest, link->conn.credit.buf_alloc);
 	link->phase = LINK_DEAD;
 }
 

@@ -122,8 +122,7 @@ static int connect_guest(struct link *link, uint32_t port)
 	host_port = table_new_port(&guest->conns, port);
 	if (!host_port)
 		return -EADDRNOTAVAIL;
-	conn_init_from_host(&link->conn, host_port, port,
-			    guest->config->tx_buffer_size);
+	conn_init_from_host(&link->conn, host_port, port, guest_grant(guest));
 	err = link_join(link);
 	if (err)
 		return err;

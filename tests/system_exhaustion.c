@@ -179,12 +179,56 @@ START_TEST(descriptors_are_left_for_another_vms_hypervisor)
 }
 END_TEST
 
+/* A guest's connections share what it may have under way to slow host
+ * programs: those that come late are granted little, and work. */
+START_TEST(credit_of_one_guest_is_bounded)
+{
+	enum { MANY = 200, WINDOW = 16 * MIB };
+	static const struct daemon_config d = { .vm_keys =
+							",tx-buffer-size=16M" };
+	static struct gsock *g[MANY];
+	static struct host_conn c[MANY];
+	struct neighbours n;
+	int listener;
+
+	neighbours_open(&n, _i, &d);
+	boot_healthy(&n);
+	listener = host_listen(n.s.daemon.uds[1], PORT, MANY);
+	for (unsigned round = 0; round < 2; round++) {
+		unsigned fds = daemon_fds(&n.s.daemon);
+		uint64_t sum = 0;
+
+		ck_assert_uint_eq(connect_many(&n, g, MANY), 0);
+		for (unsigned i = 0; i < MANY; i++) {
+			ck_assert(host_accept(&c[i], &n.s.world, listener));
+			ck_assert_uint_ge(g[i]->peer_buf_alloc, CREDIT_LEAST);
+			sum += g[i]->peer_buf_alloc;
+		}
+		ck_assert_uint_eq(g[0]->peer_buf_alloc, WINDOW);
+		ck_assert_uint_eq(g[MANY - 1]->peer_buf_alloc, CREDIT_LEAST);
+		ck_assert_uint_le(sum, CREDIT_TOTAL + MANY * CREDIT_LEAST);
+		sink_expect(&c[MANY - 1].in, 7);
+		gsock_send(g[MANY - 1], 7, MIB);
+		drive_until(&n.s.world, c[MANY - 1].in.got == MIB);
+		close_many(g, MANY);
+		for (unsigned i = 0; i < MANY; i++) {
+			drive_until(&n.s.world, host_over(&c[i]));
+			host_close(&c[i]);
+		}
+		drive_until(&n.s.world, daemon_fds(&n.s.daemon) == fds);
+	}
+	host_unlisten(n.s.daemon.uds[1], PORT, listener);
+	neighbours_close(&n);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		a_flood_of_a_full_backlog_stops_nobody,
 		leftovers_for_slow_host_programs_are_bounded,
 		descriptors_are_left_for_another_vms_hypervisor,
+		credit_of_one_guest_is_bounded,
 	};
 
 	return run_tests("system_exhaustion", tests, ARRAY_SIZE(tests));
