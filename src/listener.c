@@ -134,13 +134,55 @@ static int connect_guest(struct link *link, uint32_t port)
 	return 0;
 }
 
-/* Takes the line off the socket, all of which is known to be there. */
+/* Looks at what is in FD behind SKIP bytes. */
+static ssize_t peek(int fd, size_t skip, char *to, size_t len)
+{
+	static const int none = -1;
+	int offset = (int)skip;
+	ssize_t n;
+
+	if (skip)
+		setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset,
+			   sizeof(offset));
+	n = recv(fd, to, len, MSG_PEEK | MSG_DONTWAIT);
+	if (skip)
+		setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &none, sizeof(none));
+	return n;
+}
+
+/*
+ * A read ends behind a message that carries descriptors, whatever follows it,
+ * and the next event may never come: looks on until the line is whole or there
+ * is nothing more. Bytes, 0 at the end, or -1 and errno.
+ */
+static ssize_t peek_line(int fd, char *line)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	do {
+		n = peek(fd, got, line + got, HANDSHAKE_LINE_MAX - got);
+		if (n <= 0)
+			return got ? (ssize_t)got : n;
+		got += (size_t)n;
+	} while (got < HANDSHAKE_LINE_MAX && !memchr(line, '\n', got));
+	return (ssize_t)got;
+}
+
+/* Takes the line off the socket, all of which is known to be there. What
+ * descriptors came with it are closed by the kernel. */
 static int consume(int fd, size_t len)
 {
 	char line[HANDSHAKE_LINE_MAX];
-	ssize_t n = recv(fd, line, len, MSG_DONTWAIT);
+	ssize_t n;
 
-	return n == (ssize_t)len ? 0 : -EPROTO;
+	while (len) {
+		n = recv(fd, line, len, MSG_DONTWAIT);
+		if (n <= 0)
+			return -EPROTO;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
 /* 0: joined, or more of the line is awaited. -EPROTO: not a CONNECT line. */
@@ -151,7 +193,7 @@ static int read_line(struct link *link)
 	ssize_t n;
 	int len;
 
-	n = recv(link->fd, line, sizeof(line), MSG_PEEK | MSG_DONTWAIT);
+	n = peek_line(link->fd, line);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	if (!n)

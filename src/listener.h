@@ -5,7 +5,7 @@
  *
  * A line is looked at with MSG_PEEK until it is whole, then exactly it is
  * read: what a program sends behind it stays in its socket as the
- * connection's first data.
+ * connection's first data. Descriptors that it sends are closed.
  */
 #ifndef URING_VSOCK_LISTENER_H
 #define URING_VSOCK_LISTENER_H

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* "CONNECT <port>\n" on the hybrid socket, and "OK <port>\n" from it. */
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "client.h"
 
@@ -213,6 +216,72 @@ START_TEST(ok_line_is_one_write_before_the_guests_bytes)
 }
 END_TEST
 
+/* Sends TEXT with a copy of the descriptor PASSED. */
+static void say_with_descriptor(int fd, const char *text, int passed)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &passed, sizeof(int));
+	ck_assert_int_eq(sendmsg(fd, &msg, MSG_NOSIGNAL), (int)strlen(text));
+}
+
+/* A read stops where a descriptor came; the line does not, and nobody keeps
+ * the descriptor. */
+START_TEST(descriptors_within_the_line_do_not_delay_it)
+{
+	static const char *const pieces[][4] = {
+		{ "CONNECT 5000\nreq" },
+		{ "C", "ONNECT 5000\nreq" },
+		{ "CONNECT ", "50", "00\nreq" },
+		{ "CONNECT 5000", "\n", "req" },
+		{ "CONNECT 5000\n", "r", "eq" },
+	};
+	struct gsock *listener, *g;
+	struct scene s;
+
+	scene_open(&s, _i);
+	listener = gsock_listen(&s.guest.sockets, 5000);
+	for (unsigned i = 0; i < ARRAY_SIZE(pieces); i++) {
+		struct pollfd end = { .events = POLLIN };
+		struct host_conn c;
+		int ends[2];
+
+		s.world.context = pieces[i][0];
+		need(!pipe2(ends, O_CLOEXEC), "pipe2");
+		client_dial(&s, &c);
+		for (unsigned k = 0; k < 4 && pieces[i][k]; k++)
+			say_with_descriptor(c.watch.fd, pieces[i][k], ends[1]);
+		close(ends[1]);
+		drive_until(&s.world, (g = gsock_accept(listener)) != NULL);
+		gsock_read_all(g);
+		drive_until(&s.world, sink_is(&g->in, "req"));
+		end.fd = ends[0];
+		drive_until(&s.world, poll(&end, 1, 0) == 1);
+		ck_assert_int_eq(end.revents, POLLHUP);
+		close(ends[0]);
+		host_close(&c);
+		gsock_close(g);
+	}
+	s.world.context = NULL;
+	scene_check_works(&s);
+	scene_close(&s);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -223,6 +292,7 @@ int main(void)
 		bytes_behind_the_line_then_shutdown_get_an_answer,
 		a_megabyte_behind_the_line_arrives,
 		ok_line_is_one_write_before_the_guests_bytes,
+		descriptors_within_the_line_do_not_delay_it,
 	};
 
 	return run_tests("system_handshake", tests, ARRAY_SIZE(tests));
