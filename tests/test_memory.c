@@ -128,10 +128,12 @@ static const struct {
 	{ "region is empty", { 2 * GIB, 0, 0, 0 } },
 	{ "region wraps around", { -4096ull, 8192, 0, 0 } },
 	{ "region wraps around", { 2 * GIB, 8192, -4096ull, 0 } },
-	{ "region is too large", { 2 * GIB, 1ull << 63, 0, 0 } },
-	{ "region is too large", { 2 * GIB, UINT64_MAX, 0, 0 } },
-	{ "region is too large", { 2 * GIB, 4096, 0, UINT64_MAX } },
-	{ "region is too large", { 2 * GIB, 4096, 0, -4096ull } },
+	{ "more than 16 TiB of memory", { 2 * GIB, MEMORY_SIZE_MAX, 0, 0 } },
+	{ "more than 16 TiB of memory", { 2 * GIB, 1ull << 63, 0, 0 } },
+	{ "more than 16 TiB of memory", { 2 * GIB, UINT64_MAX, 0, 0 } },
+	{ "region begins too far in its file",
+	  { 2 * GIB, 4096, 0, UINT64_MAX } },
+	{ "region begins too far in its file", { 2 * GIB, 4096, 0, -4096ull } },
 	{ "region is longer than its file", { 8 * GIB, 4 * GIB, 0, 0 } },
 	{ "region is longer than its file", { 8 * GIB, 1, 0, 4 * GIB } },
 	{ "region is longer than its file",
@@ -245,6 +247,38 @@ START_TEST(odd_offset_of_a_plain_file)
 	memory_put(m);
 	ck_assert_uint_eq(mappings_of(path), 0);
 	unlink(path);
+}
+END_TEST
+
+/* Sparse files are as large as one likes, the address space is not. */
+START_TEST(sixteen_tebibytes_are_enough)
+{
+	const uint64_t half = MEMORY_SIZE_MAX / 2;
+	struct memory_region r[3] = {
+		{ 0, half, 0, 0 },
+		{ half, half, half, half },
+		{ 2 * half, 1, 2 * half, 0 },
+	};
+	int fd = memfd_create("sparse", MFD_CLOEXEC);
+	int fds[3] = { fd, fd, fd };
+	struct memory *all, *less, *other;
+
+	ck_assert_int_eq(ftruncate(fd, (off_t)MEMORY_SIZE_MAX), 0);
+	ck_assert_ptr_null(memory_new(r, fds, 3, &why));
+	ck_assert_str_eq(why, "more than 16 TiB of memory");
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_uint_eq(mappings_of("memfd:sparse"), 0);
+	all = memory_new(r, fds, 2, &why);
+	ck_assert_msg(all, "%s", why);
+	ck_assert_ptr_null(memory_add(all, &r[2], fd, &why));
+	ck_assert_ptr_nonnull(memory_at_user(all, 2 * half - 1, 1));
+	less = memory_remove(all, &r[0], &why);
+	other = memory_add(less, &r[2], fd, &why);
+	ck_assert_msg(other, "%s", why);
+	memory_put(all);
+	memory_put(less);
+	memory_put(other);
+	close(fd);
 }
 END_TEST
 
@@ -408,6 +442,7 @@ int main(void)
 	tcase_add_test(c, refuses_descriptors);
 	tcase_add_test(c, up_to_2_64);
 	tcase_add_test(c, odd_offset_of_a_plain_file);
+	tcase_add_test(c, sixteen_tebibytes_are_enough);
 	tcase_add_test(c, all_slots);
 	tcase_add_loop_test(c, removes_only_what_matches, 0,
 			    ARRAY_SIZE(strangers));

@@ -130,14 +130,25 @@ static struct mapping *mapping_new(const struct memory_region *r, int fd,
 	return p;
 }
 
+static uint64_t size_of(const struct memory *m)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < m->count; i++)
+		sum += m->ranges[i].window.size;
+	return sum;
+}
+
 static const char *region_fault(const struct memory *m,
 				const struct memory_region *r)
 {
-	/* Half of the address space leaves room to round up to pages. */
 	if (!r->size)
 		return "region is empty";
-	if (r->size > INT64_MAX / 2 || r->mmap_offset > INT64_MAX / 2)
-		return "region is too large";
+	if (r->size > MEMORY_SIZE_MAX - size_of(m))
+		return "more than 16 TiB of memory";
+	/* Which leaves room to round up to pages. */
+	if (r->mmap_offset > INT64_MAX / 2)
+		return "region begins too far in its file";
 	if (wraps(r->guest_addr, r->size) || wraps(r->user_addr, r->size))
 		return "region wraps around";
 	if (m->count == MEMORY_SLOTS_MAX)

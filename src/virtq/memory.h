@@ -22,6 +22,10 @@
 
 #define MEMORY_SLOTS_MAX 512
 
+/* Bytes of all regions: sparse files cost nothing, but the address space that
+ * all guests share would end at 128 TiB. */
+#define MEMORY_SIZE_MAX (16ull << 40)
+
 struct memory;
 
 /* Laid out as in vhost-user's memory region description; bytes throughout. */
@@ -44,7 +48,8 @@ struct memory_window {
  * with errno and a sentence in *WHY. Descriptors stay the caller's and may be
  * closed at once. Refused are empty and wrapping regions, regions that overlap
  * another one in guest-physical or user addresses, files too short for their
- * region, and more than MEMORY_SLOTS_MAX regions. OLD keeps its references.
+ * region, and more than MEMORY_SLOTS_MAX regions or MEMORY_SIZE_MAX bytes. OLD
+ * keeps its references.
  */
 struct memory *memory_new(const struct memory_region *regions, const int *fds,
 			  unsigned n, const char **why);
