@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +40,35 @@ START_TEST(unknown_engine)
 	ck_assert_ptr_nonnull(why);
 	ck_assert_int_ne(errno, 0);
 	ring_close(NULL);
+}
+END_TEST
+
+/* However far it comes before none is left, that is the reason it gives. */
+START_TEST(lack_of_descriptors_is_called_so)
+{
+	struct rlimit before, limit;
+	const char *engine, *why = "";
+	unsigned failed = 0;
+	int first;
+
+	if (!ring_start(_i))
+		return;
+	engine = ring_engine(ring);
+	ring_stop();
+	first = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	close(first);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	for (limit.rlim_cur = (rlim_t)first; !ring; limit.rlim_cur++) {
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		ring = ring_open(engine, &why);
+		ck_assert_msg(ring || errno == EMFILE, "%s", why);
+		ck_assert_msg(ring || !strstr(why, "kernel"), "%s", why);
+		failed += !ring;
+	}
+	ck_assert_uint_gt(failed, 0);
+	ring_stop();
+	setrlimit(RLIMIT_NOFILE, &before);
 }
 END_TEST
 
@@ -302,6 +333,7 @@ int main(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, unknown_engine);
+	tcase_add_loop_test(c, lack_of_descriptors_is_called_so, 0, ENGINES);
 	tcase_add_loop_test(c, readable_edges, 0, ENGINES);
 	tcase_add_loop_test(c, what_was_there_before, 0, ENGINES);
 	tcase_add_loop_test(c, end_of_stream, 0, ENGINES);

@@ -74,33 +74,34 @@ static bool has_operations(struct io_uring *ur)
 	return all;
 }
 
-/* Multishot POLL is no operation of its own: arm one and look. */
-static bool polls_multishot(struct io_uring *ur)
+/* Multishot POLL is no operation of its own: arm one and look. 0, -ENOSYS, or
+ * why it could not be tried. */
+static int polls_multishot(struct io_uring *ur)
 {
 	int ends[2];
-	bool works = false;
+	int err = -ENOSYS;
 	struct io_uring_cqe *cqe;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ur);
+	struct io_uring_sqe *sqe;
 
-	if (!sqe || pipe2(ends, O_CLOEXEC) < 0)
-		return false;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	sqe = io_uring_get_sqe(ur);
 	io_uring_prep_poll_multishot(sqe, ends[1], POLLOUT);
 	io_uring_sqe_set_data64(sqe, URING_IGNORED_DATA);
 	if (io_uring_submit_and_wait(ur, 1) == 1 &&
 	    io_uring_peek_cqe(ur, &cqe) == 0) {
-		works = cqe->res > 0 && (cqe->flags & IORING_CQE_F_MORE);
+		if (cqe->res > 0 && (cqe->flags & IORING_CQE_F_MORE))
+			err = 0;
 		io_uring_cqe_seen(ur, cqe);
 	}
 	/* The hang-up ends the request; its completions are ignored. */
 	fd_close(&ends[0]);
 	sqe = io_uring_get_sqe(ur);
-	if (sqe) {
-		io_uring_prep_cancel64(sqe, URING_IGNORED_DATA, 0);
-		io_uring_sqe_set_data64(sqe, URING_IGNORED_DATA);
-		io_uring_submit(ur);
-	}
+	io_uring_prep_cancel64(sqe, URING_IGNORED_DATA, 0);
+	io_uring_sqe_set_data64(sqe, URING_IGNORED_DATA);
+	io_uring_submit(ur);
 	fd_close(&ends[1]);
-	return works;
+	return err;
 }
 
 int uring_setup(struct io_uring *ur, const char **why)
@@ -111,10 +112,12 @@ int uring_setup(struct io_uring *ur, const char **why)
 		*why = explain(err);
 		return err;
 	}
-	if (has_operations(ur) && polls_multishot(ur))
+	err = has_operations(ur) ? polls_multishot(ur) : -ENOSYS;
+	if (!err)
 		return 0;
-	*why = "the kernel's io_uring lacks operations: "
-	       "Linux 5.13 or later is needed";
+	*why = err == -ENOSYS ? "the kernel's io_uring lacks operations: "
+				"Linux 5.13 or later is needed"
+			      : explain(err);
 	io_uring_queue_exit(ur);
-	return -ENOSYS;
+	return err;
 }
