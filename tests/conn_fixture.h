@@ -27,7 +27,6 @@
 #define END_WRITES CONN_END_WRITES
 #define END_READS CONN_END_READS
 #define HANG_UP CONN_HANG_UP
-#define UNBLOCKED CONN_UNBLOCKED
 
 /* What a row does or looks at; ARG and the expected RESULT follow. */
 enum what {

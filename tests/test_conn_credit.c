@@ -121,7 +121,7 @@ static const struct flow asking[] = {
 		T(SILENT, 0, 0),
 		T(DUE, CONN_PROBE_DEADLINE, 0),
 		T(GUEST_CONSUMED, 10, 0),
-		T(IN_CREDIT_UPDATE, 0, UNBLOCKED),
+		T(IN_CREDIT_UPDATE, 0, NONE),
 		T(DUE, CONN_NO_DEADLINE, 0),
 		T(MAY_SEND, 0, 10) } },
 	{ "one that did is trusted to do it again", OPENED, {
@@ -135,20 +135,22 @@ static const struct flow asking[] = {
 		T(OUT, PACKET_CREDIT_REQUEST, 0),
 		T(SILENT, 0, 0),
 		T(GUEST_CONSUMED, GUEST_BUF, 0),
-		T(IN_RW, 1, DELIVER | UNBLOCKED),
+		T(IN_RW, 1, DELIVER),
 		T(DUE, CONN_NO_DEADLINE, 0) } },
 	{ "an answer is no update of its own accord", OPENED, {
 		T(SEND, GUEST_BUF, 0),
 		T(STARVED, 0, 0),
 		T(OUT, PACKET_CREDIT_REQUEST, 0),
 		T(GUEST_CONSUMED, GUEST_BUF, 0),
-		T(IN_CREDIT_UPDATE, 0, UNBLOCKED),
+		T(IN_CREDIT_UPDATE, 0, NONE),
+		T(DUE, CONN_NO_DEADLINE, 0),
 		T(SEND, GUEST_BUF, 0),
 		T(STARVED, 0, 0),
 		T(OUT, PACKET_CREDIT_REQUEST, 0),
 		T(IN_CREDIT_UPDATE, 0, NONE),
 		T(GUEST_CONSUMED, 2 * GUEST_BUF, 0),
-		T(IN_CREDIT_UPDATE, 0, UNBLOCKED), /* but this one is */
+		T(IN_CREDIT_UPDATE, 0, NONE), /* but this one is */
+		T(DUE, CONN_NO_DEADLINE, 0),
 		T(SEND, GUEST_BUF, 0),
 		T(STARVED, 0, 0),
 		T(SILENT, 0, 0) } },
@@ -161,7 +163,7 @@ static const struct flow asking[] = {
 		T(TIMED_OUT, CONN_PROBE_DEADLINE, NONE),
 		T(PROBES, 2, 0),
 		T(GUEST_CONSUMED, GUEST_BUF, 0),
-		T(IN_CREDIT_UPDATE, 0, UNBLOCKED),
+		T(IN_CREDIT_UPDATE, 0, NONE),
 		T(SEND, GUEST_BUF, 0),
 		T(STARVED, 0, 0),
 		T(PROBES, 0, 0) } },
@@ -170,7 +172,8 @@ static const struct flow asking[] = {
 		T(STARVED, 0, 0),
 		T(OUT, PACKET_CREDIT_REQUEST, 0),
 		T(GUEST_BUFFER, GUEST_BUF + 1, 0),
-		T(IN_CREDIT_UPDATE, 0, UNBLOCKED),
+		T(IN_CREDIT_UPDATE, 0, NONE),
+		T(DUE, CONN_NO_DEADLINE, 0),
 		T(MAY_SEND, 0, 1) } },
 	{ "a shrunk window takes room away", OPENED, {
 		T(SEND, 1000, 0),
@@ -302,7 +305,8 @@ START_TEST(small_packets_do_not_stall)
 		conn_starved(&flow_conn);
 		ck_assert_int_eq(next_op(&flow_conn), PACKET_OPS);
 		p.fwd_cnt += limit;
-		ck_assert_uint_eq(conn_input(&flow_conn, &p), UNBLOCKED);
+		ck_assert_uint_eq(conn_input(&flow_conn, &p), NONE);
+		ck_assert_int_eq(conn_due(&flow_conn), CONN_NO_DEADLINE);
 	}
 }
 END_TEST

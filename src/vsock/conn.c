@@ -270,35 +270,30 @@ static unsigned input_closed(struct conn *conn, const struct packet *p)
 }
 
 /* False: the guest acknowledges what was never sent. */
-static bool take_credit(struct conn *conn, const struct packet *p,
-			unsigned *orders)
+static bool take_credit(struct conn *conn, const struct packet *p)
 {
 	if (!credit_from_peer(&conn->credit, p->buf_alloc, p->fwd_cnt))
 		return false;
-	if (conn->starving && credit_room(&conn->credit)) {
+	if (conn->starving && credit_room(&conn->credit))
 		conn->starving = false;
-		*orders |= CONN_UNBLOCKED;
-	}
 	return true;
 }
 
 unsigned conn_input(struct conn *conn, const struct packet *p)
 {
-	unsigned orders = 0;
-
 	if (conn->state != CONN_CLOSED && p->op != PACKET_RST &&
-	    !take_credit(conn, p, &orders))
+	    !take_credit(conn, p))
 		return close_with_rst(conn);
 
 	switch ((enum conn_state)conn->state) {
 	case CONN_HOST_PENDING:
-		return orders | input_host_pending(conn, p);
+		return input_host_pending(conn, p);
 	case CONN_GUEST_PENDING:
-		return orders | input_guest_pending(conn, p);
+		return input_guest_pending(conn, p);
 	case CONN_OPEN:
-		return orders | input_open(conn, p);
+		return input_open(conn, p);
 	case CONN_CLOSING:
-		return orders | input_closing(conn, p);
+		return input_closing(conn, p);
 	case CONN_CLOSED:
 	case CONN_STATES:
 		break;

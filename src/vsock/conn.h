@@ -44,7 +44,6 @@ enum conn_order {
 	CONN_END_WRITES = 1 << 2, /* after the data: shutdown(SHUT_WR) */
 	CONN_END_READS = 1 << 3,  /* drop what comes: shutdown(SHUT_RD) */
 	CONN_HANG_UP = 1 << 4,	  /* after the data: close the socket */
-	CONN_UNBLOCKED = 1 << 5,  /* there may be room again: conn_may_send() */
 };
 
 /* Deadlines, in milliseconds. */
