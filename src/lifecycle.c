@@ -5,7 +5,6 @@
 #include "guest.h"
 #include "link.h"
 #include "to_guest.h"
-#include "virtq/memory.h"
 
 static const char *const queue_names[] = {
 	[GUEST_RX] = "RX",
@@ -70,27 +69,14 @@ static void report_fault(struct guest *guest, unsigned i)
 		queue_names[i], virtq_broken(&q->vq), q->vq.source.fault_index);
 }
 
-/* A file of the guest's memory shrank: what it held reads as zeros now. */
-static void check_memory(struct guest *guest)
-{
-	unsigned i;
-
-	if (likely(!memory_lost(guest->memory)))
-		return;
-	for (i = 0; i < GUEST_QUEUES; i++)
-		if (virtq_running(&guest->queue[i].vq))
-			virtq_break(&guest->queue[i].vq,
-				    "the memory's file was truncated");
-}
-
 void lifecycle_check_queues(struct guest *guest)
 {
 	unsigned i, broken = 0;
 
-	check_memory(guest);
 	for (i = 0; i < GUEST_QUEUES; i++) {
 		struct guest_queue *q = &guest->queue[i];
 
+		virtq_check_memory(&q->vq);
 		if (likely(!virtq_broken(&q->vq)))
 			continue;
 		broken++;

@@ -314,6 +314,7 @@ START_TEST(truncated_memory_ends_that_guest_only)
 	ck_assert(write(doomed.sockets.driver.rings[DRIVER_TX].kick_fd,
 			&(uint64_t){ 1 }, 8) == 8);
 	drive_until(&s.world, host_over(&p.host));
+	ck_assert_uint_ge(daemon_log_count(&s.daemon, "memory vanished"), 1);
 	host_close(&p.host);
 	scene_check_works(&s);
 	guest_free(&doomed);

@@ -161,6 +161,12 @@ void virtq_break(struct virtq *q, const char *why)
 	q->live = false;
 }
 
+void virtq_check_memory(struct virtq *q)
+{
+	if (unlikely(memory_lost(q->memory)))
+		virtq_break(q, VANISHED);
+}
+
 const char *virtq_broken(const struct virtq *q)
 {
 	return q->broken;
@@ -175,9 +181,8 @@ static uint16_t look(struct virtq *q, int order)
 		return 0;
 	q->seen_avail = layout_load(q->avail + INDEX, order);
 	waiting = (uint16_t)(q->seen_avail - q->next_avail);
-	if (unlikely(memory_lost(q->memory)))
-		virtq_break(q, VANISHED);
-	else if (unlikely((uint32_t)waiting + q->in_flight > q->setup.size))
+	virtq_check_memory(q);
+	if (unlikely((uint32_t)waiting + q->in_flight > q->setup.size))
 		virtq_break(q, "more entries available than the queue has");
 	return q->live ? waiting : 0;
 }

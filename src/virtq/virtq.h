@@ -117,6 +117,8 @@ bool virtq_kicks_on(struct virtq *q);
  * explains every other one and takes its place.
  */
 void virtq_break(struct virtq *q, const char *why);
+/* Breaks Q if its memory vanished: a file shrank, and reads as zeros now. */
+void virtq_check_memory(struct virtq *q);
 /* NULL, or why; q->source.fault_index is the descriptor looked at last. */
 const char *virtq_broken(const struct virtq *q);
 
