@@ -31,14 +31,7 @@ struct frontends {
 	struct list waiting; /* oldest first */
 	unsigned nwaiting;
 	struct list past; /* closed; the ring may still know them */
-	struct log_limit limit;
 };
-
-#define session_log(f, level, ...)                                       \
-	do {                                                             \
-		if (log_on(level) && log_allow(&(f)->limit, clock_ms())) \
-			log_line(level, (f)->guest->label, __VA_ARGS__); \
-	} while (0)
 
 static struct frontend *first_of(struct list *head)
 {
@@ -102,8 +95,9 @@ int frontends_adopt(struct frontends *f, int fd)
 
 static void refused(struct frontends *f, int err)
 {
-	session_log(f, LOG_LEVEL_WARN,
-		    "cannot take a vhost-user connection: %s", strerror(-err));
+	guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+			  "cannot take a vhost-user connection: %s",
+			  strerror(-err));
 }
 
 /* Accepting stopped by itself: it is tried again in a while. */
@@ -205,13 +199,15 @@ static void session_ended(struct frontends *f, int err, const struct message *m,
 {
 	end_session(f);
 	if (err == -ECONNRESET)
-		session_log(f, LOG_LEVEL_INFO, "hypervisor gone");
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_INFO,
+				  "hypervisor gone");
 	else if (m)
-		session_log(f, LOG_LEVEL_WARN,
-			    "hypervisor dismissed: %s (%u): %s",
-			    request_name(m->request), m->request, why);
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+				  "hypervisor dismissed: %s (%u): %s",
+				  request_name(m->request), m->request, why);
 	else
-		session_log(f, LOG_LEVEL_WARN, "hypervisor dismissed: %s", why);
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+				  "hypervisor dismissed: %s", why);
 }
 
 /* False: the session ended. */
@@ -259,15 +255,16 @@ static int admit(struct frontends *f, struct frontend *fe,
 		serve_session(f);
 	if (f->guest->frontend) {
 		*why = "refused, as another front end is connected";
-		session_log(f, LOG_LEVEL_WARN,
-			    "second vhost-user front end refused");
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+				  "second vhost-user front end refused");
 		return -EBUSY;
 	}
 	list_remove(&fe->node);
 	f->nwaiting--;
 	f->guest->frontend = fe;
 	atomic_fetch_add(&f->guest->loop->hypervisors, 1);
-	session_log(f, LOG_LEVEL_INFO, "hypervisor connected");
+	guest_log_limited(f->guest, limit_session, LOG_LEVEL_INFO,
+			  "hypervisor connected");
 	return 0;
 }
 

@@ -73,8 +73,9 @@ struct guest {
 	uint32_t last_turn; /* that it had a part in */
 	uint32_t tx_held; /* segments of TX chains that wait to be published */
 	uint8_t tx_turns; /* that taken TX chains wait to be published */
-	struct log_limit limit_guest; /* what the guest can cause */
-	struct log_limit limit_host;  /* what host programs can cause */
+	struct log_limit limit_guest;	/* what the guest can cause */
+	struct log_limit limit_host;	/* what host programs can cause */
+	struct log_limit limit_session; /* what hypervisors can cause */
 };
 
 /* NULL and errno on lack of memory. */
