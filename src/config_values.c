@@ -54,7 +54,7 @@ static const char *replace(char **field, const char *text)
 
 const char *value_name(const char *text, struct vm_config *vm)
 {
-	const char *right = "1 to 31 letters, digits, '.', '_' or '-'";
+	const char *right = "expected 1 to 31 letters, digits, '.', '_' or '-'";
 	const char *c;
 
 	for (c = text; *c; c++) {
@@ -71,7 +71,7 @@ const char *value_guest_cid(const char *text, struct vm_config *vm)
 	uint64_t n;
 
 	if (!value_number(text, CONFIG_CID_MIN, CONFIG_CID_MAX, &n))
-		return "a number from 3 to 4294967294";
+		return "expected a number from 3 to 4294967294";
 	vm->guest_cid = (uint32_t)n;
 	return NULL;
 }
@@ -108,11 +108,11 @@ const char *value_path_form(const char *path)
 	size_t len = strlen(path);
 
 	if (len > CONFIG_PATH_MAX)
-		return "a path of at most 107 bytes";
+		return "expected a path of at most 107 bytes";
 	if (!len || path[len - 1] == '/')
-		return "the path of a socket";
+		return "expected the path of a socket";
 	if (!is_printable(path))
-		return "a path without control characters, blanks at its ends "
+		return "expected a path without control characters, blanks at its ends "
 		       "and ' ;'";
 	return NULL;
 }
@@ -127,9 +127,9 @@ static const char *check_path(const char *path)
 		return right;
 	directory_of(path, directory);
 	if (stat(directory, &st) < 0 || !S_ISDIR(st.st_mode))
-		return "a path in a directory that exists";
+		return "expected a path in a directory that exists";
 	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
-		return "a path in a directory that can be written";
+		return "expected a path in a directory that can be written";
 	return NULL;
 }
 
@@ -168,7 +168,7 @@ const char *value_fd(const char *text, struct vm_config *vm)
 	uint64_t n;
 
 	if (!value_number(text, 0, INT_MAX, &n))
-		return "the number of an open socket";
+		return "expected the number of an open socket";
 	vm->fd = (int)n;
 	return NULL;
 }
@@ -178,7 +178,7 @@ const char *value_tx_buffer_size(const char *text, struct vm_config *vm)
 	uint64_t n;
 
 	if (!parse_size(text, CONFIG_TX_BUFFER_MIN, CONFIG_TX_BUFFER_MAX, &n))
-		return "bytes from 4096 to 16777216, suffix K or M or none";
+		return "expected bytes from 4096 to 16777216, suffix K or M or none";
 	vm->tx_buffer_size = (uint32_t)n;
 	return NULL;
 }
@@ -189,7 +189,7 @@ const char *value_queue_size(const char *text, struct vm_config *vm)
 
 	if (!parse_size(text, 1, CONFIG_QUEUE_MAX, &n) ||
 	    !is_power_of_two((uint32_t)n))
-		return "a power of two from 1 to 32768";
+		return "expected a power of two from 1 to 32768";
 	vm->queue_size = (uint16_t)n;
 	return NULL;
 }
@@ -200,10 +200,10 @@ const char *value_socket_mode(const char *text, struct vm_config *vm)
 	unsigned long mode;
 
 	if (!len || len > 4 || strspn(text, "01234567") != len)
-		return "an octal mode up to 0777, such as 0660";
+		return "expected an octal mode up to 0777, such as 0660";
 	mode = strtoul(text, NULL, 8);
 	if (mode > 0777)
-		return "an octal mode up to 0777, such as 0660";
+		return "expected an octal mode up to 0777, such as 0660";
 	vm->socket_mode = (mode_t)mode;
 	vm->socket_mode_set = true;
 	return NULL;
@@ -251,12 +251,12 @@ const char *value_socket_owner(const char *text, struct vm_config *vm)
 
 	if (!colon || colon == text || !colon[1] ||
 	    (size_t)(colon - text) >= sizeof(user))
-		return "user:group, names or numbers";
+		return "expected user:group, names or numbers";
 	*(char *)mempcpy(user, text, (size_t)(colon - text)) = '\0';
 	if (!find_user(user, &uid))
-		return "a user that exists before the ':'";
+		return "expected a user that exists before the ':'";
 	if (!find_group(colon + 1, &gid))
-		return "a group that exists after the ':'";
+		return "expected a group that exists after the ':'";
 	vm->owner_uid = uid;
 	vm->owner_gid = gid;
 	vm->socket_owner_set = true;
@@ -273,13 +273,13 @@ const char *value_engine(const char *text, struct config *config)
 			return NULL;
 		}
 	}
-	return "auto, io_uring or epoll";
+	return "expected auto, io_uring or epoll";
 }
 
 const char *value_log_level(const char *text, struct config *config)
 {
 	if (log_level_parse(text, &config->log_level) < 0)
-		return "error, warn, info or debug";
+		return "expected error, warn, info or debug";
 	return NULL;
 }
 
@@ -288,7 +288,7 @@ const char *value_seqpacket(const char *text, struct vm_config *vm)
 	bool yes = strcmp(text, "yes") == 0;
 
 	if (!yes && strcmp(text, "no") != 0)
-		return "yes or no";
+		return "expected yes or no";
 	vm->seqpacket = yes;
 	return NULL;
 }
@@ -298,7 +298,7 @@ const char *value_forward_cid(const char *text, struct vm_config *vm)
 	uint64_t n;
 
 	if (!value_number(text, 1, CONFIG_CID_MAX, &n))
-		return "a number from 1 to 4294967294";
+		return "expected a number from 1 to 4294967294";
 	vm->forward_cid = (uint32_t)n;
 	return NULL;
 }
@@ -309,7 +309,7 @@ const char *value_workers(const char *text, struct config *config)
 
 	if (strcmp(text, "auto") != 0 &&
 	    !value_number(text, 1, CONFIG_WORKERS_MAX, &n))
-		return "a number from 1 to 64, or auto";
+		return "expected a number from 1 to 64, or auto";
 	config->workers = (unsigned)n;
 	return NULL;
 }
@@ -319,7 +319,7 @@ const char *value_poll_us(const char *text, struct config *config)
 	uint64_t n;
 
 	if (!value_number(text, 0, CONFIG_POLL_US_MAX, &n))
-		return "microseconds from 0 to 1000";
+		return "expected microseconds from 0 to 1000";
 	config->poll_us = (unsigned)n;
 	return NULL;
 }

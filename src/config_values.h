@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * From a key's text to its value. Each function returns NULL and sets the
- * field, or says in a few words what would be right and leaves it alone.
+ * field, or says what would be right ("expected ...") and leaves it alone.
  */
 #ifndef URING_VSOCK_CONFIG_VALUES_H
 #define URING_VSOCK_CONFIG_VALUES_H

@@ -21,21 +21,22 @@
 #define X10 "xxxxxxxxxx"
 #define X50 X10 X10 X10 X10 X10
 
-#define CID "a number from 3 to 4294967294"
-#define SIZE "bytes from 4096 to 16777216, suffix K or M or none"
-#define QUEUE "a power of two from 1 to 32768"
-#define MODE "an octal mode up to 0777, such as 0660"
-#define OWNER "user:group, names or numbers"
-#define LONG "a path of at most 107 bytes"
-#define WHERE "a path in a directory that exists"
+#define CID "expected a number from 3 to 4294967294"
+#define SIZE "expected bytes from 4096 to 16777216, suffix K or M or none"
+#define QUEUE "expected a power of two from 1 to 32768"
+#define MODE "expected an octal mode up to 0777, such as 0660"
+#define OWNER "expected user:group, names or numbers"
+#define LONG "expected a path of at most 107 bytes"
+#define WHERE "expected a path in a directory that exists"
 #define GROUPS                                                         \
 	"names of letters, digits, '.', '_' or '-', several with '+' " \
 	"between"
-#define FORWARD_CID "a number from 1 to 4294967294"
+#define FORWARD_CID "expected a number from 1 to 4294967294"
 #define LISTEN "ports from 0 to 4294967294, such as 9001+9002"
 #define ALLOWED "all, none, or ports and ranges of them, such as 22+1024-2047"
 #define MAP "PORT:PATH, or PORT:@NAME for an abstract socket"
-#define ODD "a path without control characters, blanks at its ends and ' ;'"
+#define ODD \
+	"expected a path without control characters, blanks at its ends and ' ;'"
 
 static const struct value_row {
 	const char *key;
@@ -93,28 +94,28 @@ static const struct value_row {
 	{ "socket-owner", "root:", NULL, OWNER },
 	{ "socket-owner", ":root", NULL, OWNER },
 	{ "socket-owner", "4294967295:0", NULL,
-	  "a user that exists before the ':'" },
+	  "expected a user that exists before the ':'" },
 	{ "socket-owner", "no such:root", NULL,
-	  "a user that exists before the ':'" },
+	  "expected a user that exists before the ':'" },
 	{ "socket-owner", "root:no such", NULL,
-	  "a group that exists after the ':'" },
+	  "expected a group that exists after the ':'" },
 	{ "socket-owner", X50 X10 X10 ":root", NULL, OWNER },
 	{ "uds-path", "/tmp/" X50 X50 "12", "/tmp/" X50 X50 "12", NULL },
 	{ "uds-path", "/tmp/" X50 X50 "123", NULL, LONG },
 	{ "uds-path", "dir/x", "dir/x", NULL },
 	{ "uds-path", "/uring-vsock-test", "/uring-vsock-test", NULL },
 	{ "uds-path", "nodir/x", NULL, WHERE },
-	{ "uds-path", "", NULL, "the path of a socket" },
-	{ "uds-path", "dir/", NULL, "the path of a socket" },
+	{ "uds-path", "", NULL, "expected the path of a socket" },
+	{ "uds-path", "dir/", NULL, "expected the path of a socket" },
 	{ "uds-path", "dir/a\tb", NULL, ODD },
 	{ "uds-path", "/dev/null/x", NULL, WHERE },
 	{ "engine", "auto", "auto", NULL },
 	{ "engine", "io_uring", "io_uring", NULL },
 	{ "engine", "epoll", "epoll", NULL },
-	{ "engine", "io-uring", NULL, "auto, io_uring or epoll" },
+	{ "engine", "io-uring", NULL, "expected auto, io_uring or epoll" },
 	{ "log-level", "error", "error", NULL },
 	{ "log_level", "debug", "debug", NULL },
-	{ "log-level", "all", NULL, "error, warn, info or debug" },
+	{ "log-level", "all", NULL, "expected error, warn, info or debug" },
 	{ "groups", "a+b", "a+b", NULL },
 	{ "groups", "b, a\tb a", "a+b", NULL },
 	{ "groups", "A.1_x-y", "A.1_x-y", NULL },
@@ -125,8 +126,8 @@ static const struct value_row {
 	{ "groups", "", NULL, GROUPS },
 	{ "seqpacket", "no", "no", NULL },
 	{ "seqpacket", "yes", "yes", NULL },
-	{ "seqpacket", "true", NULL, "yes or no" },
-	{ "seqpacket", "", NULL, "yes or no" },
+	{ "seqpacket", "true", NULL, "expected yes or no" },
+	{ "seqpacket", "", NULL, "expected yes or no" },
 	{ "forward-cid", "1", "1", NULL },
 	{ "forward_cid", "4294967294", "4294967294", NULL },
 	{ "forward-cid", "0", NULL, FORWARD_CID },
@@ -155,21 +156,21 @@ static const struct value_row {
 	{ "map", "/run/app.sock", NULL, MAP },
 	{ "map", ":/run/app.sock", NULL, MAP },
 	{ "map", "7:@", NULL, MAP },
-	{ "map", "7:", NULL, "the path of a socket" },
-	{ "map", "7:dir/", NULL, "the path of a socket" },
+	{ "map", "7:", NULL, "expected the path of a socket" },
+	{ "map", "7:dir/", NULL, "expected the path of a socket" },
 	{ "map", "7:/tmp/" X50 X50 "123", NULL, LONG },
 	{ "map", "7:@" X50 X50 "123456", "7:@" X50 X50 "123456", NULL },
 	{ "map", "7:@" X50 X50 "1234567", NULL, LONG },
 	{ "workers", "1", "1", NULL },
 	{ "workers", "64", "64", NULL },
 	{ "workers", "auto", "auto", NULL },
-	{ "workers", "0", NULL, "a number from 1 to 64, or auto" },
-	{ "workers", "65", NULL, "a number from 1 to 64, or auto" },
-	{ "workers", "many", NULL, "a number from 1 to 64, or auto" },
+	{ "workers", "0", NULL, "expected a number from 1 to 64, or auto" },
+	{ "workers", "65", NULL, "expected a number from 1 to 64, or auto" },
+	{ "workers", "many", NULL, "expected a number from 1 to 64, or auto" },
 	{ "poll-us", "0", "0", NULL },
 	{ "poll_us", "1000", "1000", NULL },
-	{ "poll-us", "1001", NULL, "microseconds from 0 to 1000" },
-	{ "poll-us", "-1", NULL, "microseconds from 0 to 1000" },
+	{ "poll-us", "1001", NULL, "expected microseconds from 0 to 1000" },
+	{ "poll-us", "-1", NULL, "expected microseconds from 0 to 1000" },
 	{ "cpus", "x", NULL, "CPUs and ranges of them, such as 0-3,8" },
 	{ "cpus", "3-0", NULL, "CPUs and ranges of them, such as 0-3,8" },
 	{ "cpus", "", NULL, "CPUs and ranges of them, such as 0-3,8" },
@@ -247,9 +248,10 @@ START_TEST(test_directory_without_permission)
 	if (geteuid() == 0)
 		ck_assert_int_eq(seteuid(65534), 0);
 	outcome = outcome_of("uds-path", "/proc/x");
-	ck_assert_str_eq(outcome, "uring-vsock: f:2: key 'uds-path': value "
-				  "'/proc/x': a path in a directory that can "
-				  "be written\n");
+	ck_assert_str_eq(outcome,
+			 "uring-vsock: f:2: key 'uds-path': value "
+			 "'/proc/x': expected a path in a directory that can "
+			 "be written\n");
 	free(outcome);
 	if (getuid() == 0)
 		ck_assert_int_eq(seteuid(0), 0);
@@ -412,15 +414,16 @@ static const struct {
 	  "f:10: key 'fd': value '5': another one; this is fd of VM 'b' "
 	  "(f:6)\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 2147483648\nuds-path = bu\n",
-	  "f:6: key 'fd': value '2147483648': the number of an open socket\n" },
+	  "f:6: key 'fd': value '2147483648': expected the number of an open socket\n" },
 	/* a wrong CID is not the default's equal */
 	{ "[vm b]\nguest-cid = 2\nsocket = bs\nuds-path = bu\n",
-	  "f:5: key 'guest-cid': value '2': a number from 3 to 4294967294\n" },
+	  "f:5: key 'guest-cid': value '2': expected a number from 3 to 4294967294\n" },
 	{ "[vm b!]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n",
-	  "f:4: key 'name': value 'b!': 1 to 31 letters, digits, '.', '_' or "
+	  "f:4: key 'name': value 'b!': expected 1 to 31 letters, digits, '.', '_' or "
 	  "'-'\n" },
 	{ "[vm " X10 X10 X10 "12]\nguest-cid = 4\nsocket = b\nuds-path = c\n",
-	  "f:4: key 'name': value '" X10 X10 X10 "12': 1 to 31 letters, "
+	  "f:4: key 'name': value '" X10 X10 X10
+	  "12': expected 1 to 31 letters, "
 	  "digits, '.', '_' or '-'\n" },
 	{ "[vm " X10 X10 X10 "1]\nguest-cid = 4\nsocket = b\nuds-path = c\n",
 	  NULL },
@@ -428,7 +431,7 @@ static const struct {
 	/* nor is a wrong name the default */
 	{ "[vm b!]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n"
 	  "[vm vm4]\nguest-cid = 5\nsocket = cs\nuds-path = cu\n",
-	  "f:4: key 'name': value 'b!': 1 to 31 letters, digits, '.', '_' or "
+	  "f:4: key 'name': value 'b!': expected 1 to 31 letters, digits, '.', '_' or "
 	  "'-'\n" },
 };
 

@@ -176,7 +176,7 @@ static const struct file_row yaml_rows[] = {
 			  WRONG(3, "a VM is a list of 'key: value'") },
 	{ "- guest_cid: 2\n  socket: [s]\n  uds_path: {a: b}\n  ? [x]\n"
 	  "  : y\n  name: \"a\\0b\"\n",
-	  WRONG(1, "key 'guest-cid': value '2': a number from 3 to "
+	  WRONG(1, "key 'guest-cid': value '2': expected a number from 3 to "
 		   "4294967294")
 		  WRONG(2, "key 'socket': a key has one number or text")
 			  WRONG(3, "key 'uds_path': a key has one number or "

@@ -167,7 +167,7 @@ static const struct command_row {
 	  "--vm #1: key 'groups': value 'a/b': " GROUPS "\n" },
 	{ { "--config=one", "--vm=guest-cid=2" },
 	  2,
-	  "--vm #1: key 'guest-cid': value '2': a number from 3 to "
+	  "--vm #1: key 'guest-cid': value '2': expected a number from 3 to "
 	  "4294967294\n"
 	  "--vm #1: key 'socket': missing: the path where the hypervisor "
 	  "connects\n"
@@ -184,14 +184,14 @@ static const struct command_row {
 	  "VM 'vm6' (--vm #3)\n" },
 	{ { "--vm=socket=s,forward-cid=0,map=7:x,map=y,map=07:z" },
 	  2,
-	  "--vm #1: key 'forward-cid': value '0': a number from 1 to "
+	  "--vm #1: key 'forward-cid': value '0': expected a number from 1 to "
 	  "4294967294\n"
 	  "--vm #1: key 'map': value 'y': PORT:PATH, or PORT:@NAME for an "
 	  "abstract socket\n"
 	  "--vm #1: key 'map': value '07:z': a port that is not mapped yet\n" },
 	{ { "--socket=s", "--uds-path=u", "--name=" },
 	  2,
-	  "--name: value '': 1 to 31 letters, digits, '.', '_' or '-'\n" },
+	  "--name: value '': expected 1 to 31 letters, digits, '.', '_' or '-'\n" },
 	{ { NULL },
 	  2,
 	  "no VM: give --socket and --uds-path, --vm or --config; see "
@@ -209,12 +209,12 @@ static const struct command_row {
 	    "--forward-listen=1+2+", "--workers=0", "--poll-us=1ms",
 	    "--cpus=all", "--seqpacket=1" },
 	  2,
-	  "--workers: value '0': a number from 1 to 64, or auto\n"
+	  "--workers: value '0': expected a number from 1 to 64, or auto\n"
 	  "--cpus: value 'all': CPUs and ranges of them, such as 0-3,8\n"
-	  "--poll-us: value '1ms': microseconds from 0 to 1000\n"
+	  "--poll-us: value '1ms': expected microseconds from 0 to 1000\n"
 	  "--groups: value '/': " GROUPS "\n"
-	  "--seqpacket: value '1': yes or no\n"
-	  "--forward-cid: value 'x': a number from 1 to 4294967294\n" },
+	  "--seqpacket: value '1': expected yes or no\n"
+	  "--forward-cid: value 'x': expected a number from 1 to 4294967294\n" },
 	{ { "--vm=socket=s,uds-path=u", "--map=7:x", "--map=8:y" },
 	  2,
 	  "--map: value '7:x': beside --vm it is not clear whose this is; "
@@ -232,12 +232,12 @@ static const struct command_row {
 	  "-x: there is no such option, nor one like it; see --help\n"
 	  "--queue-size: this option has a value\n"
 	  "value 'word': an option; they begin with '--'\n"
-	  "--engine: value 'fast': auto, io_uring or epoll\n" },
+	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
 	{ { "--config=none.ini", "--queue-size=x", "--vm=guest-cid=1" },
 	  2,
 	  "--queue-size: value 'x': beside --vm it is not clear whose this "
 	  "is; write it as a key of --vm\n"
-	  "--vm #1: key 'guest-cid': value '1': a number from 3 to "
+	  "--vm #1: key 'guest-cid': value '1': expected a number from 3 to "
 	  "4294967294\n"
 	  "none.ini: a file that can be read: No such file or "
 	  "directory\n" },
@@ -249,7 +249,7 @@ static const struct command_row {
 	  "--config: value 'two.ini': one file; 'one' is given, too\n" },
 	{ { "--config=wrong.conf", "--log-level=loud" },
 	  2,
-	  "--log-level: value 'loud': error, warn, info or debug\n"
+	  "--log-level: value 'loud': expected error, warn, info or debug\n"
 	  "wrong.conf:1: value '[x]': a section is [daemon] or [vm "
 	  "NAME]\n" },
 };
