@@ -290,60 +290,66 @@ START_TEST(region_of_rings_is_removed_and_comes_back)
 }
 END_TEST
 
-/*
- * The file of the guest's memory is cut off under the daemon: this guest is
- * lost, the next one works.
- */
-START_TEST(truncated_memory_ends_that_guest_only)
+/* A guest in VM 1 with a connection, whose memory will go, beside another. */
+struct doomed {
+	struct scene s;
+	struct guest guest;
+	struct pair p;
+};
+
+static void doomed_open(struct doomed *d, int engine)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID + 1);
-	struct daemon_config d = { .vms = 2 };
-	struct guest doomed;
-	struct pair p;
-	struct scene s;
+	struct daemon_config config = { .vms = 2 };
 
-	scene_daemon(&s, _i, &d);
-	guest_boot(&doomed, &c, &s.world, s.daemon.socket[1]);
+	scene_daemon(&d->s, engine, &config);
+	guest_boot(&d->guest, &c, &d->s.world, d->s.daemon.socket[1]);
 	c.cid = DAEMON_CID;
-	guest_boot(&s.guest, &c, &s.world, s.daemon.socket[0]);
-	pair_open_from_guest(&p, &doomed, s.daemon.uds[1]);
-	pair_both_ways(&p, 65536);
-	/* from here on nobody on this side touches that memory */
-	driver_halt(&doomed.sockets.driver);
-	ck_assert(!ftruncate(doomed.ram.fds[0], 0));
-	ck_assert(write(doomed.sockets.driver.rings[DRIVER_TX].kick_fd,
+	guest_boot(&d->s.guest, &c, &d->s.world, d->s.daemon.socket[0]);
+	pair_open_from_guest(&d->p, &d->guest, d->s.daemon.uds[1]);
+}
+
+/* From here on nobody on this side touches that memory. */
+static void truncate_memory(struct doomed *d)
+{
+	driver_halt(&d->guest.sockets.driver);
+	ck_assert(!ftruncate(d->guest.ram.fds[0], 0));
+}
+
+/* Its connection ends, and nothing of the other guest's. */
+static void doomed_close(struct doomed *d)
+{
+	drive_until(&d->s.world, host_over(&d->p.host));
+	ck_assert_uint_ge(daemon_log_count(&d->s.daemon, "memory vanished"), 1);
+	host_close(&d->p.host);
+	scene_check_works(&d->s);
+	guest_free(&d->guest);
+	scene_close(&d->s);
+}
+
+START_TEST(truncated_memory_ends_that_guest_only)
+{
+	struct doomed d;
+
+	doomed_open(&d, _i);
+	pair_both_ways(&d.p, 65536);
+	truncate_memory(&d);
+	ck_assert(write(d.guest.sockets.driver.rings[DRIVER_TX].kick_fd,
 			&(uint64_t){ 1 }, 8) == 8);
-	drive_until(&s.world, host_over(&p.host));
-	ck_assert_uint_ge(daemon_log_count(&s.daemon, "memory vanished"), 1);
-	host_close(&p.host);
-	scene_check_works(&s);
-	guest_free(&doomed);
-	scene_close(&s);
+	doomed_close(&d);
 }
 END_TEST
 
 /* The same, noticed by a system call rather than by a fault. */
 START_TEST(data_for_truncated_memory_does_no_harm)
 {
-	struct guest_config c = guest_defaults(DAEMON_CID + 1);
-	struct daemon_config d = { .vms = 2 };
-	struct guest doomed;
-	struct pair p;
-	struct scene s;
+	struct doomed d;
 
-	scene_daemon(&s, _i, &d);
-	guest_boot(&doomed, &c, &s.world, s.daemon.socket[1]);
-	c.cid = DAEMON_CID;
-	guest_boot(&s.guest, &c, &s.world, s.daemon.socket[0]);
-	pair_open_from_guest(&p, &doomed, s.daemon.uds[1]);
-	driver_halt(&doomed.sockets.driver);
-	ck_assert(!ftruncate(doomed.ram.fds[0], 0));
-	host_send(&p.host, 2, 65536);
-	scene_check_works(&s);
-	drive_until(&s.world, host_over(&p.host));
-	host_close(&p.host);
-	guest_free(&doomed);
-	scene_close(&s);
+	doomed_open(&d, _i);
+	truncate_memory(&d);
+	host_send(&d.p.host, 2, 65536);
+	scene_check_works(&d.s);
+	doomed_close(&d);
 }
 END_TEST
 
