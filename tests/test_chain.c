@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/check.h"
+#include "suite.h"
 #include "virtq/chain.h"
 #include "virtq_fixture.h"
 
@@ -467,5 +468,5 @@ int main(void)
 	tcase_add_test(c, names_the_descriptor);
 	tcase_add_test(c, private_copy);
 	suite_add_tcase(suite, c);
-	return run_suite(suite);
+	return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/check.h"
+#include "suite.h"
 #include "virtq/virtq.h"
 #include "virtq_fixture.h"
 
@@ -357,5 +358,5 @@ int main(void)
 	tcase_add_loop_test(c, agrees_with_the_specification, 0, 8);
 	tcase_add_loop_test(c, noise, 0, 4);
 	suite_add_tcase(suite, c);
-	return run_suite(suite);
+	return suite_run(suite);
 }

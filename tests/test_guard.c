@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include "base/check.h"
+#include "suite.h"
 #include "virtq/guard.h"
 #include "virtq_fixture.h"
 
@@ -212,5 +213,5 @@ int main(void)
 	tcase_add_test(c, many_threads);
 	tcase_add_test(c, slots_are_used_again);
 	suite_add_tcase(suite, c);
-	return run_suite(suite);
+	return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include "base/check.h"
+#include "suite.h"
 #include "virtq_fixture.h"
 
 /* MFD_HUGE_2MB is in a header that clashes with memfd_create()'s. */
@@ -451,5 +452,5 @@ int main(void)
 	tcase_add_test(c, shrunk_file);
 	tcase_add_test(c, hugetlbfs);
 	suite_add_tcase(suite, c);
-	return run_suite(suite);
+	return suite_run(suite);
 }

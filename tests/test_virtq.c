@@ -4,52 +4,9 @@
 #include <unistd.h>
 #include <sys/mman.h>
 #include "base/check.h"
+#include "queue_fixture.h"
+#include "suite.h"
 #include "virtq/virtq.h"
-#include "virtq_fixture.h"
-
-#define BUF 0
-
-static struct guest guest;
-static struct ring ring;
-static struct virtq q;
-static struct chain chain;
-static struct iovec iov[VIRTQ_CHAIN_MAX];
-static const char *why;
-
-static void set_up(void)
-{
-	guest_open(&guest);
-	why = NULL;
-}
-
-static void tear_down(void)
-{
-	virtq_stop(&q);
-	guest_close(&guest);
-}
-
-/* A started queue whose every descriptor is a chain of one 64-byte buffer. */
-static void start(uint16_t size, uint16_t base, bool event_idx)
-{
-	ring_init(&ring, &guest, size, base, event_idx);
-	for (unsigned i = 0; i < size; i++)
-		ring_desc(&ring, i, BUF + i, 64, 0, 0);
-	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why), 0);
-}
-
-static int take(void)
-{
-	return virtq_take(&q, iov, ARRAY_SIZE(iov), &chain);
-}
-
-/* One entry all the way; what publish said. */
-static bool one(void)
-{
-	ring_add(&ring, 0);
-	ck_assert_int_eq(take(), 1);
-	virtq_give(&q, chain.head, 0);
-	return virtq_publish(&q);
-}
 
 static const struct {
 	uint16_t size;
@@ -71,7 +28,7 @@ static void lap(uint16_t size, uint16_t first)
 	uint32_t len;
 
 	for (uint16_t i = 0; i < size; i++)
-		ring_add(&ring, (uint16_t)(first + i) % size);
+		ring_add(&driver, (uint16_t)(first + i) % size);
 	ck_assert_uint_eq(virtq_available(&q), size);
 	for (uint16_t i = 0; i < size; i++) {
 		ck_assert_int_eq(take(), 1);
@@ -81,14 +38,14 @@ static void lap(uint16_t size, uint16_t first)
 		virtq_give(&q, chain.head, chain.head + 1u);
 	}
 	ck_assert_int_eq(take(), 0);
-	ck_assert(!ring_used(&ring, &head, &len));
+	ck_assert(!ring_used(&driver, &head, &len));
 	ck_assert(virtq_publish(&q));
 	for (uint16_t i = 0; i < size; i++) {
-		ck_assert(ring_used(&ring, &head, &len));
+		ck_assert(ring_used(&driver, &head, &len));
 		ck_assert_uint_eq(head, (uint16_t)(first + i) % size);
 		ck_assert_uint_eq(len, head + 1);
 	}
-	ck_assert(!ring_used(&ring, &head, &len));
+	ck_assert(!ring_used(&driver, &head, &len));
 }
 
 /* Every size, through the wrap of the index at 65536. */
@@ -97,9 +54,9 @@ START_TEST(every_size)
 	uint16_t size = sizes[_i].size;
 	uint16_t base = (uint16_t)(65536 - 2 * size - 1);
 
-	ring_init(&ring, &guest, size ? size : 1, base, false);
-	ring.setup.size = size;
-	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why),
+	ring_init(&driver, &guest, size ? size : 1, base, false);
+	driver.setup.size = size;
+	ck_assert_int_eq(virtq_start(&q, &driver.setup, guest.memory, &why),
 			 sizes[_i].rc);
 	ck_assert_int_eq(virtq_running(&q), !sizes[_i].rc);
 	if (sizes[_i].rc)
@@ -147,8 +104,8 @@ START_TEST(ring_addresses)
 {
 	struct virtq_setup s;
 
-	ring_init(&ring, &guest, 8, 0, true);
-	s = ring.setup;
+	ring_init(&driver, &guest, 8, 0, true);
+	s = driver.setup;
 	switch (places[_i].part) {
 	case DESC:
 		s.desc = places[_i].user;
@@ -175,7 +132,7 @@ START_TEST(a_failed_start_changes_nothing)
 	struct virtq_setup s;
 
 	start(8, 0, false);
-	s = ring.setup;
+	s = driver.setup;
 	s.desc = 0;
 	ck_assert_int_eq(virtq_start(&q, &s, guest.memory, &why), -EFAULT);
 	ck_assert(virtq_running(&q));
@@ -196,11 +153,11 @@ START_TEST(available_beyond_the_size)
 {
 	start(8, 65533, false);
 	for (unsigned i = 0; i < jumps[_i].taken; i++) {
-		ring_add(&ring, (uint16_t)i);
+		ring_add(&driver, (uint16_t)i);
 		ck_assert_int_eq(take(), 1);
 	}
-	ring_set_avail_index(&ring,
-			     (uint16_t)(ring.next_avail + jumps[_i].jump));
+	ring_set_avail_index(&driver,
+			     (uint16_t)(driver.next_avail + jumps[_i].jump));
 	ck_assert_uint_eq(virtq_available(&q),
 			  jumps[_i].breaks ? 0 : jumps[_i].jump);
 	ck_assert_int_eq(virtq_broken(&q) != NULL, jumps[_i].breaks);
@@ -210,7 +167,7 @@ END_TEST
 START_TEST(take_sees_the_jump)
 {
 	start(8, 0, false);
-	ring_set_avail_index(&ring, 9);
+	ring_set_avail_index(&driver, 9);
 	ck_assert_int_eq(take(), -EPROTO);
 	ck_assert_int_eq(take(), 0);
 	ck_assert_str_eq(virtq_broken(&q),
@@ -225,9 +182,9 @@ START_TEST(broken_is_sticky)
 	void *rings = guest_at(&guest, FAR_AT);
 
 	start(8, 0, false);
-	ring_add(&ring, 0);
-	ring_add(&ring, 1);
-	ring_desc(&ring, 1, SECOND_END, 1, 0, 0);
+	ring_add(&driver, 0);
+	ring_add(&driver, 1);
+	ring_desc(&driver, 1, SECOND_END, 1, 0, 0);
 	ck_assert_int_eq(take(), 1);
 	ck_assert_int_eq(virtq_take(&q, iov, 8, &(struct chain){ 0 }), -EPROTO);
 	ck_assert_str_eq(virtq_broken(&q), "buffer outside guest memory");
@@ -271,8 +228,8 @@ END_TEST
 START_TEST(too_little_room)
 {
 	start(8, 0, false);
-	ring_desc(&ring, 0, BUF, 4, VRING_DESC_F_NEXT, 1);
-	ring_add(&ring, 0);
+	ring_desc(&driver, 0, BUF, 4, VRING_DESC_F_NEXT, 1);
+	ring_add(&driver, 0);
 	ck_assert_int_eq(virtq_take(&q, iov, 1, &chain), -ENOBUFS);
 	ck_assert_ptr_null(virtq_broken(&q));
 	ck_assert_int_eq(virtq_take(&q, iov, 2, &chain), 1);
@@ -284,7 +241,7 @@ START_TEST(untaken_come_again)
 {
 	start(8, 65534, false);
 	for (uint16_t i = 0; i < 6; i++)
-		ring_add(&ring, i);
+		ring_add(&driver, i);
 	for (unsigned i = 0; i < 5; i++)
 		ck_assert_int_eq(take(), 1);
 	virtq_untake(&q, 3);
@@ -310,17 +267,17 @@ START_TEST(given_in_any_order)
 
 	start(4, 0, false);
 	for (uint16_t i = 0; i < 4; i++)
-		ring_add(&ring, i);
+		ring_add(&driver, i);
 	for (unsigned i = 0; i < 4; i++)
 		ck_assert_int_eq(take(), 1);
 	for (unsigned i = 0; i < 4; i++) {
 		virtq_give(&q, order[i], 100u + order[i]);
-		ck_assert_uint_eq(ring_used_index(&ring), i & 2);
+		ck_assert_uint_eq(ring_used_index(&driver), i & 2);
 		if (i & 1)
 			virtq_publish(&q);
 	}
 	for (unsigned i = 0; i < 4; i++) {
-		ck_assert(ring_used(&ring, &head, &len));
+		ck_assert(ring_used(&driver, &head, &len));
 		ck_assert_uint_eq(head, order[i]);
 		ck_assert_uint_eq(len, 100u + order[i]);
 	}
@@ -334,14 +291,14 @@ START_TEST(starts_at_the_ring_s_used_index)
 	uint32_t len;
 
 	start(8, 100, false);
-	layout_store(&ring.used[1], 65535, __ATOMIC_SEQ_CST);
-	ring.last_used = 65535;
-	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why), 0);
+	layout_store(&driver.used[1], 65535, __ATOMIC_SEQ_CST);
+	driver.last_used = 65535;
+	ck_assert_int_eq(virtq_start(&q, &driver.setup, guest.memory, &why), 0);
 	one();
 	one();
-	ck_assert_uint_eq(ring_used_index(&ring), 1);
-	ck_assert(ring_used(&ring, &head, &len));
-	ck_assert(ring_used(&ring, &head, &len));
+	ck_assert_uint_eq(ring_used_index(&driver), 1);
+	ck_assert(ring_used(&driver, &head, &len));
+	ck_assert(ring_used(&driver, &head, &len));
 }
 END_TEST
 
@@ -353,7 +310,7 @@ START_TEST(stop_lets_go)
 	unsigned mapped = mappings_of("memfd:guest");
 
 	start(8, 0, true);
-	ring_add(&ring, 0);
+	ring_add(&driver, 0);
 	ck_assert_int_eq(take(), 1);
 	memory_put(guest.memory);
 	guest.memory = NULL;
@@ -390,7 +347,7 @@ START_TEST(remap)
 	guest.memory = fresh;
 	memory_put(without);
 	ck_assert_uint_eq(mappings_of("memfd:guest"), mapped - REGIONS);
-	ring_add(&ring, 3);
+	ring_add(&driver, 3);
 	ck_assert_int_eq(take(), 1);
 	ck_assert_ptr_eq(iov[0].iov_base, mapped_at(&guest, BUF + 3));
 	ck_assert_ptr_null(virtq_broken(&q));
@@ -483,5 +440,5 @@ int main(void)
 
 	add_setup_tests(suite);
 	add_chain_tests(suite);
-	return run_suite(suite);
+	return suite_run(suite);
 }

@@ -6,52 +6,9 @@
 #include <unistd.h>
 #include <sys/eventfd.h>
 #include "base/check.h"
+#include "queue_fixture.h"
+#include "suite.h"
 #include "virtq/virtq.h"
-#include "virtq_fixture.h"
-
-#define BUF 0
-
-static struct guest guest;
-static struct ring ring;
-static struct virtq q;
-static struct chain chain;
-static struct iovec iov[VIRTQ_CHAIN_MAX];
-static const char *why;
-
-static void set_up(void)
-{
-	guest_open(&guest);
-	why = NULL;
-}
-
-static void tear_down(void)
-{
-	virtq_stop(&q);
-	guest_close(&guest);
-}
-
-/* A started queue whose every descriptor is a chain of one 64-byte buffer. */
-static void start(uint16_t size, uint16_t base, bool event_idx)
-{
-	ring_init(&ring, &guest, size, base, event_idx);
-	for (unsigned i = 0; i < size; i++)
-		ring_desc(&ring, i, BUF + i, 64, 0, 0);
-	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why), 0);
-}
-
-static int take(void)
-{
-	return virtq_take(&q, iov, ARRAY_SIZE(iov), &chain);
-}
-
-/* One entry all the way; what publish said. */
-static bool one(void)
-{
-	ring_add(&ring, 0);
-	ck_assert_int_eq(take(), 1);
-	virtq_give(&q, chain.head, 0);
-	return virtq_publish(&q);
-}
 
 /* By definition: was element EVENT among those from OLD up to NEW? */
 static bool among(uint16_t event, uint16_t old, uint16_t new)
@@ -72,13 +29,13 @@ START_TEST(calls_by_event_index)
 	srand((unsigned)_i);
 	for (unsigned i = 0; i < 3000; i++) {
 		unsigned batch = 1 + (unsigned)rand() % 256;
-		uint16_t old = ring_used_index(&ring);
+		uint16_t old = ring_used_index(&driver);
 		uint16_t event = (uint16_t)(old + rand() % 600 - 300);
 		bool call;
 
-		ring_set_used_event(&ring, event);
+		ring_set_used_event(&driver, event);
 		for (unsigned k = 0; k < batch; k++)
-			ring_add(&ring, (uint16_t)k);
+			ring_add(&driver, (uint16_t)k);
 		for (unsigned k = 0; k < batch; k++) {
 			ck_assert_int_eq(take(), 1);
 			virtq_give(&q, chain.head, 0);
@@ -112,9 +69,9 @@ START_TEST(event_index_edges)
 
 	start(32768, base, true);
 	one();
-	ring_set_used_event(&ring, (uint16_t)(base + 1 + edges[_i].event));
+	ring_set_used_event(&driver, (uint16_t)(base + 1 + edges[_i].event));
 	for (unsigned k = 0; k < edges[_i].batch; k++)
-		ring_add(&ring, (uint16_t)k);
+		ring_add(&driver, (uint16_t)k);
 	for (unsigned k = 0; k < edges[_i].batch; k++) {
 		ck_assert_int_eq(take(), 1);
 		virtq_give(&q, chain.head, 0);
@@ -127,12 +84,12 @@ END_TEST
 START_TEST(first_publish_calls)
 {
 	start(8, 0, true);
-	ring_set_used_event(&ring, 1000);
+	ring_set_used_event(&driver, 1000);
 	ck_assert(!virtq_publish(&q));
 	ck_assert(one());
 	ck_assert(!one());
 	start(8, 0, false);
-	ring_set_avail_flags(&ring, VRING_AVAIL_F_NO_INTERRUPT);
+	ring_set_avail_flags(&driver, VRING_AVAIL_F_NO_INTERRUPT);
 	ck_assert(one());
 	ck_assert(!one());
 }
@@ -143,11 +100,11 @@ START_TEST(calls_by_flags)
 	start(8, 0, false);
 	one();
 	ck_assert(one());
-	ring_set_used_event(&ring, 1000); /* means nothing here */
+	ring_set_used_event(&driver, 1000); /* means nothing here */
 	ck_assert(one());
-	ring_set_avail_flags(&ring, VRING_AVAIL_F_NO_INTERRUPT);
+	ring_set_avail_flags(&driver, VRING_AVAIL_F_NO_INTERRUPT);
 	ck_assert(!one());
-	ring_set_avail_flags(&ring, 0xfffe);
+	ring_set_avail_flags(&driver, 0xfffe);
 	ck_assert(one());
 }
 END_TEST
@@ -157,25 +114,25 @@ START_TEST(event_index_overrides_flags)
 {
 	start(8, 0, true);
 	one();
-	ring_set_avail_flags(&ring, VRING_AVAIL_F_NO_INTERRUPT);
-	ring_set_used_event(&ring, 1);
+	ring_set_avail_flags(&driver, VRING_AVAIL_F_NO_INTERRUPT);
+	ring_set_used_event(&driver, 1);
 	ck_assert(one());
 }
 END_TEST
 
 START_TEST(notify_on_empty)
 {
-	ring_init(&ring, &guest, 8, 0, _i);
-	ring.setup.notify_on_empty = true;
-	ring_desc(&ring, 0, BUF, 4, 0, 0);
-	ring_set_avail_flags(&ring, VRING_AVAIL_F_NO_INTERRUPT);
-	ring_set_used_event(&ring, 1000);
-	ck_assert_int_eq(virtq_start(&q, &ring.setup, guest.memory, &why), 0);
+	ring_init(&driver, &guest, 8, 0, _i);
+	driver.setup.notify_on_empty = true;
+	ring_desc(&driver, 0, BUF, 4, 0, 0);
+	ring_set_avail_flags(&driver, VRING_AVAIL_F_NO_INTERRUPT);
+	ring_set_used_event(&driver, 1000);
+	ck_assert_int_eq(virtq_start(&q, &driver.setup, guest.memory, &why), 0);
 	one();
 	ck_assert(one());
-	ring_add(&ring, 0);
+	ring_add(&driver, 0);
 	ck_assert(!one()); /* one is left */
-	ring_add(&ring, 0);
+	ring_add(&driver, 0);
 	ck_assert_int_eq(take(), 1);
 	virtq_give(&q, 0, 0);
 	ck_assert_int_eq(take(), 1);
@@ -188,17 +145,17 @@ END_TEST
 /* What the driver decides about a kick after it went from OLD to its index. */
 static bool would_kick(uint16_t old)
 {
-	if (!ring.setup.event_idx)
-		return !(ring_used_flags(&ring) & VRING_USED_F_NO_NOTIFY);
-	return among(ring_avail_event(&ring), old, ring.next_avail);
+	if (!driver.setup.event_idx)
+		return !(ring_used_flags(&driver) & VRING_USED_F_NO_NOTIFY);
+	return among(ring_avail_event(&driver), old, driver.next_avail);
 }
 
 static bool add_kicks(unsigned n)
 {
-	uint16_t old = ring.next_avail;
+	uint16_t old = driver.next_avail;
 
 	for (unsigned i = 0; i < n; i++)
-		ring_add(&ring, 0);
+		ring_add(&driver, 0);
 	return would_kick(old);
 }
 
@@ -230,7 +187,7 @@ END_TEST
 START_TEST(kicks_on_finds_a_broken_ring)
 {
 	start(8, 0, _i);
-	ring_set_avail_index(&ring, 9);
+	ring_set_avail_index(&driver, 9);
 	ck_assert(!virtq_kicks_on(&q));
 	ck_assert_ptr_nonnull(virtq_broken(&q));
 }
@@ -269,17 +226,17 @@ static void wake(int fd)
 /* The driver's half of the protocol: ask, then look once more, then sleep. */
 static void driver_sleep(void)
 {
-	if (ring.setup.event_idx)
-		ring_set_used_event(&ring, ring.last_used);
+	if (driver.setup.event_idx)
+		ring_set_used_event(&driver, driver.last_used);
 	else
-		ring_set_avail_flags(&ring, 0);
-	if (ring_used_index(&ring) == ring.last_used)
+		ring_set_avail_flags(&driver, 0);
+	if (ring_used_index(&driver) == driver.last_used)
 		wait_for(call_fd);
-	if (!ring.setup.event_idx)
-		ring_set_avail_flags(&ring, VRING_AVAIL_F_NO_INTERRUPT);
+	if (!driver.setup.event_idx)
+		ring_set_avail_flags(&driver, VRING_AVAIL_F_NO_INTERRUPT);
 }
 
-static void *driver(void *unused)
+static void *play_driver(void *unused)
 {
 	unsigned added = 0;
 	unsigned back = 0;
@@ -288,18 +245,19 @@ static void *driver(void *unused)
 
 	(void)unused;
 	while (back < ENTRIES && !slept_too_long) {
-		uint16_t old = ring.next_avail;
+		uint16_t old = driver.next_avail;
 
-		while (added < ENTRIES && added - back < ring.setup.size &&
-		       (uint16_t)(ring.next_avail - old) < 3) {
-			ring_add(&ring, (uint16_t)(added % ring.setup.size));
+		while (added < ENTRIES && added - back < driver.setup.size &&
+		       (uint16_t)(driver.next_avail - old) < 3) {
+			ring_add(&driver,
+				 (uint16_t)(added % driver.setup.size));
 			added++;
 		}
-		if (old != ring.next_avail && would_kick(old))
+		if (old != driver.next_avail && would_kick(old))
 			wake(kick_fd);
-		while (ring_used(&ring, &head, &len))
+		while (ring_used(&driver, &head, &len))
 			back++;
-		if (added - back == ring.setup.size ||
+		if (added - back == driver.setup.size ||
 		    (added == ENTRIES && back < ENTRIES))
 			driver_sleep();
 	}
@@ -332,7 +290,7 @@ START_TEST(no_wake_up_is_lost)
 	kick_fd = eventfd(0, EFD_CLOEXEC);
 	call_fd = eventfd(0, EFD_CLOEXEC);
 	start(4, 65000, _i);
-	ck_assert_int_eq(pthread_create(&thread, NULL, driver, NULL), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, play_driver, NULL), 0);
 	device();
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
 	ck_assert_msg(!virtq_broken(&q), "%s", virtq_broken(&q));
@@ -360,5 +318,5 @@ int main(void)
 	tcase_add_loop_test(c, kicks_on_finds_a_broken_ring, 0, 2);
 	tcase_add_loop_test(c, no_wake_up_is_lost, 0, 2);
 	suite_add_tcase(suite, c);
-	return run_suite(suite);
+	return suite_run(suite);
 }

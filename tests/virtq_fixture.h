@@ -75,7 +75,4 @@ void ring_set_avail_index(struct ring *r, uint16_t index);
 /* Mappings of this process whose file name contains NAME. */
 unsigned mappings_of(const char *name);
 
-/* Runs a suite; the exit status of its main(). */
-int run_suite(Suite *suite);
-
 #endif
