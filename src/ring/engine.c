@@ -109,6 +109,23 @@ void ring_recv(struct ring *ring, struct ring_io *io)
 	queue(ring, io, true);
 }
 
+void ring_send_messages(struct ring *ring, struct ring_io *io)
+{
+	debug_assert(ring->nseveral < RING_BATCH_MAX);
+	ring->several[ring->nseveral++] = io;
+}
+
+static void perform_several(struct ring_io *io)
+{
+	int n;
+
+	do {
+		n = sendmmsg(io->watch->fd, io->messages, io->nmessages,
+			     RING_MSG_FLAGS);
+	} while (n < 0 && errno == EINTR);
+	io->result = n < 0 ? -errno : n;
+}
+
 void ring_perform(struct ring_io *io)
 {
 	ssize_t n;
@@ -123,6 +140,11 @@ void ring_perform(struct ring_io *io)
 
 void ring_run(struct ring *ring)
 {
+	unsigned i;
+
+	for (i = 0; i < ring->nseveral; i++)
+		perform_several(ring->several[i]);
+	ring->nseveral = 0;
 	/* For a single operation a plain call is 13-22 % cheaper. */
 	if (ring->nqueued == 1)
 		ring_perform(ring->queued[0]);

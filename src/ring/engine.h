@@ -28,7 +28,9 @@ struct ring_engine {
 struct ring {
 	const struct ring_engine *engine;
 	struct ring_io *queued[RING_BATCH_MAX];
+	struct ring_io *several[RING_BATCH_MAX]; /* of several messages */
 	unsigned nqueued;
+	unsigned nseveral;
 };
 
 /* Performs one operation by its plain system call. */

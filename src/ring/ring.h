@@ -33,6 +33,9 @@ struct ring_io {
 	struct ring_watch *watch; /* whose descriptor, which must be started */
 	int result;		  /* bytes, or a negative errno */
 	bool receive;
+	/* For ring_send_messages() alone; the result counts messages. */
+	struct mmsghdr *messages;
+	unsigned nmessages;
 };
 
 /* Operations that one ring_run() performs at the most. */
@@ -82,6 +85,13 @@ void ring_unwatch(struct ring *ring, struct ring_watch *watch);
  */
 void ring_send(struct ring *ring, struct ring_io *io);
 void ring_recv(struct ring *ring, struct ring_io *io);
+
+/*
+ * Queues io->nmessages sends to one socket, each a message: they are performed
+ * in order up to the first that is not taken whole, and the result is how many
+ * were, or the error of the first. One plain system call.
+ */
+void ring_send_messages(struct ring *ring, struct ring_io *io);
 
 /* Performs what is queued: one system call for any number on io_uring. */
 void ring_run(struct ring *ring);
