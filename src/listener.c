@@ -13,6 +13,7 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "vsock/handshake.h"
+#include "vsock/packet.h"
 
 struct listener {
 	struct guest *guest;
@@ -122,7 +123,8 @@ static int connect_guest(struct link *link, uint32_t port)
 	host_port = table_new_port(&guest->conns, port);
 	if (!host_port)
 		return -EADDRNOTAVAIL;
-	conn_init_from_host(&link->conn, host_port, port, guest_grant(guest));
+	conn_init_from_host(&link->conn, PACKET_STREAM, host_port, port,
+			    guest_grant(guest));
 	err = link_join(link);
 	if (err)
 		return err;

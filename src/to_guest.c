@@ -270,7 +270,8 @@ static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 		uint32_t len = min_u32(n, room_for_data(buffer));
 
 		debug_assert(used <= recv->count);
-		conn_build_data(&link->conn, guest_cid(guest), len, &packet);
+		conn_build_data(&link->conn, guest_cid(guest), len, 0,
+				&packet);
 		give_packet(guest, buffer, &packet);
 		n -= len;
 	}

@@ -26,7 +26,7 @@ layers() {
 
 	vsock/packet vsock/credit vsock/handshake
 	vsock/backlog
-	vsock/conn
+	vsock/messages vsock/conn
 	vsock/conn_output vsock/deadlines vsock/table
 
 	ring/watch

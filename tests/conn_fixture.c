@@ -77,7 +77,8 @@ void conn_start(struct conn *conn, enum start start)
 		return;
 	case FROM_HOST:
 	case FROM_HOST_ASKED:
-		conn_init_from_host(conn, HOST_PORT, GUEST_PORT, HOST_BUF);
+		conn_init_from_host(conn, PACKET_STREAM, HOST_PORT, GUEST_PORT,
+				    HOST_BUF);
 		if (start == FROM_HOST_ASKED)
 			say_all(conn);
 		return;
@@ -122,7 +123,7 @@ static uint32_t tell_fact(struct conn *conn, const struct row *row)
 		return NONE;
 	case SEND:
 		ck_assert_uint_le(row->arg, conn_may_send(conn));
-		conn_build_data(conn, GUEST_CID, row->arg, &p);
+		conn_build_data(conn, GUEST_CID, row->arg, 0, &p);
 		expect_addressed(conn, &p);
 		ck_assert_int_eq(p.op, PACKET_RW);
 		ck_assert_uint_eq(p.len, row->arg);

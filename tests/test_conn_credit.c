@@ -289,7 +289,7 @@ START_TEST(small_packets_do_not_stall)
 	for (unsigned round = 0; round < 5; round++) {
 		for (unsigned i = 0; i < limit; i++, sent++) {
 			ck_assert_uint_gt(conn_may_send(&flow_conn), 0);
-			conn_build_data(&flow_conn, GUEST_CID, 1, &p);
+			conn_build_data(&flow_conn, GUEST_CID, 1, 0, &p);
 		}
 		ck_assert_uint_eq(conn_may_send(&flow_conn), 0);
 		conn_starved(&flow_conn);

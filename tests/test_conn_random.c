@@ -124,7 +124,7 @@ static void send_data(void)
 	ck_assert_uint_le(life.sent - life.consumed + room, life.window);
 	if (life.conn.host_shut & PACKET_NO_SEND)
 		return;
-	conn_build_data(&life.conn, GUEST_CID, 1 + below(room), &p);
+	conn_build_data(&life.conn, GUEST_CID, 1 + below(room), 0, &p);
 	look_at(&p);
 	life.sent += p.len;
 }
@@ -181,8 +181,8 @@ static void be_born(void)
 	life.shutdown = life.held = life.consumed = life.sent = 0;
 	life.window = request.buf_alloc = below(100000);
 	if (life.from_host)
-		conn_init_from_host(&life.conn, HOST_PORT, GUEST_PORT,
-				    HOST_BUF);
+		conn_init_from_host(&life.conn, PACKET_STREAM, HOST_PORT,
+				    GUEST_PORT, HOST_BUF);
 	else
 		conn_init_from_guest(&life.conn, &request, HOST_BUF);
 }

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "suite.h"
 #include "vsock/conn.h"
+#include "vsock/packet.h"
 #include "vsock/table.h"
 
 #define CONNS 4096
@@ -35,7 +36,7 @@ static void tear_down(void)
 
 static struct conn *fresh(unsigned i, uint32_t local, uint32_t peer)
 {
-	conn_init_from_host(&conns[i], local, peer, 4096);
+	conn_init_from_host(&conns[i], PACKET_STREAM, local, peer, 4096);
 	return &conns[i];
 }
 
@@ -132,7 +133,8 @@ START_TEST(holds_no_more_than_its_bound)
 
 	ck_assert_ptr_nonnull(many);
 	for (uint32_t i = 0; i <= TABLE_MAX; i++) {
-		conn_init_from_host(&many[i], 1024 + i % 60000, i, 4096);
+		conn_init_from_host(&many[i], PACKET_STREAM, 1024 + i % 60000,
+				    i, 4096);
 		ck_assert_int_eq(table_insert(&table, &many[i]),
 				 i < TABLE_MAX ? 0 : -ENOSPC);
 	}
@@ -187,7 +189,7 @@ START_TEST(no_port_is_left)
 		uint32_t port = table_new_port(&table, 9);
 
 		ck_assert_uint_ne(port, 0);
-		conn_init_from_host(&many[i], port, 9, 4096);
+		conn_init_from_host(&many[i], PACKET_STREAM, port, 9, 4096);
 		ck_assert_int_eq(table_insert(&table, &many[i]), 0);
 	}
 	ck_assert_uint_eq(table_new_port(&table, 9), 0);

@@ -55,6 +55,7 @@ void conn_init_from_guest(struct conn *conn, const struct packet *request,
 		.local_cid = request->dst_cid,
 		.local_port = request->dst_port,
 		.peer_port = request->src_port,
+		.type = request->type,
 		.state = CONN_HOST_PENDING,
 	};
 	timer_init(&conn->timer);
@@ -62,13 +63,14 @@ void conn_init_from_guest(struct conn *conn, const struct packet *request,
 	credit_from_peer(&conn->credit, request->buf_alloc, request->fwd_cnt);
 }
 
-void conn_init_from_host(struct conn *conn, uint32_t local_port,
+void conn_init_from_host(struct conn *conn, uint16_t type, uint32_t local_port,
 			 uint32_t peer_port, uint32_t buf_alloc)
 {
 	*conn = (struct conn){
 		.local_cid = PACKET_HOST_CID,
 		.local_port = local_port,
 		.peer_port = peer_port,
+		.type = type,
 		.state = CONN_GUEST_PENDING,
 		.pending = OWES_REQUEST,
 	};
@@ -162,25 +164,54 @@ static unsigned guest_shuts(struct conn *conn, uint32_t flags)
 	return orders_for_shut(news) | settle(conn);
 }
 
-/* Room is known to the guest in time; looked at when bytes were passed on, and
- * when the guest may have shrunk the window that this is measured by. */
+/*
+ * Room is known to the guest in time; looked at when bytes were passed on, and
+ * when the guest may have shrunk the window that this is measured by. What a
+ * message's beginning holds is not passed on before its end: then the guest
+ * may need all the room there is to go on.
+ */
 static void announce_if_due(struct conn *conn)
 {
-	if (!(conn->guest_shut & PACKET_NO_SEND) &&
-	    credit_update_due(&conn->credit))
+	if (conn->guest_shut & PACKET_NO_SEND)
+		return;
+	if (credit_update_due(&conn->credit) ||
+	    (conn->message && credit_update_wanted(&conn->credit)))
 		conn->pending |= OWES_CREDIT_UPDATE;
 }
 
-static unsigned guest_data(struct conn *conn, uint32_t len)
+/* More came than was granted: is that one message's fault alone? */
+static unsigned blame_message(const struct conn *conn, uint32_t len)
+{
+	bool too_long = conn->type == PACKET_SEQPACKET &&
+			len > conn->credit.buf_alloc - conn->message;
+
+	return too_long ? CONN_TOO_LONG : 0;
+}
+
+static void follow_message(struct conn *conn, const struct packet *p)
+{
+	if (conn->type != PACKET_SEQPACKET)
+		return;
+	conn->message += p->len;
+	if (packet_ends_message(p))
+		conn->message = 0;
+	announce_if_due(conn);
+}
+
+static unsigned guest_data(struct conn *conn, const struct packet *p)
 {
 	if (conn->guest_shut & PACKET_NO_SEND)
 		return close_with_rst(conn);
-	if (!credit_received(&conn->credit, len))
-		return close_with_rst(conn);
+	if (!credit_received(&conn->credit, p->len))
+		return close_with_rst(conn) | blame_message(conn, p->len);
 	if (conn->host_shut & PACKET_NO_RECEIVE) {
-		credit_forwarded(&conn->credit, len);
+		credit_forwarded(&conn->credit, p->len);
 		return 0;
 	}
+	follow_message(conn, p);
+	/* Its end could not come. */
+	if (conn->message == conn->credit.buf_alloc)
+		return close_with_rst(conn) | CONN_TOO_LONG;
 	return CONN_DELIVER;
 }
 
@@ -231,7 +262,7 @@ static unsigned input_open(struct conn *conn, const struct packet *p)
 {
 	switch (p->op) {
 	case PACKET_RW:
-		return guest_data(conn, p->len);
+		return guest_data(conn, p);
 	case PACKET_CREDIT_UPDATE:
 		guest_updates(conn);
 		return 0;

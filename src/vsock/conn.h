@@ -44,6 +44,7 @@ enum conn_order {
 	CONN_END_WRITES = 1 << 2, /* after the data: shutdown(SHUT_WR) */
 	CONN_END_READS = 1 << 3,  /* drop what comes: shutdown(SHUT_RD) */
 	CONN_HANG_UP = 1 << 4,	  /* after the data: close the socket */
+	CONN_TOO_LONG = 1 << 5,	  /* a message that we have no room for: log */
 };
 
 /* Deadlines, in milliseconds. */
@@ -81,6 +82,8 @@ struct conn {
 	uint32_t local_cid;  /* that the guest addresses us by */
 	uint32_t local_port; /* the host's end */
 	uint32_t peer_port;  /* the guest's end */
+	uint32_t message;    /* bytes of the message that the guest has begun */
+	uint16_t type;	     /* enum packet_type */
 	uint8_t state;	     /* enum conn_state */
 	uint8_t pending;     /* OWES_* bits */
 	uint8_t guest_shut;  /* PACKET_NO_*: what the guest renounced */
@@ -95,15 +98,16 @@ struct conn {
 	struct timer timer; /* on one of the table's queues */
 };
 
-/* A connection that the guest asks for: HOST_PENDING. */
+/* A connection that the guest asks for, of the request's type: HOST_PENDING. */
 void conn_init_from_guest(struct conn *conn, const struct packet *request,
 			  uint32_t buf_alloc);
 
 /* One that a host program asks for: GUEST_PENDING, and REQUEST is owed. */
-void conn_init_from_host(struct conn *conn, uint32_t local_port,
+void conn_init_from_host(struct conn *conn, uint16_t type, uint32_t local_port,
 			 uint32_t peer_port, uint32_t buf_alloc);
 
-/* A packet came from the guest. Returns enum conn_order bits. */
+/* A packet of the connection's type came from the guest. Returns enum
+ * conn_order bits. */
 unsigned conn_input(struct conn *conn, const struct packet *packet);
 
 /* The host program accepted. HOST_PENDING only; conn_abort() if it cannot be

@@ -48,7 +48,7 @@ static void address_packet(struct conn *conn, uint32_t guest_cid,
 			   struct packet *out)
 {
 	*out = (struct packet){
-		.type = PACKET_STREAM,
+		.type = conn->type,
 		.src_cid = conn->local_cid,
 		.dst_cid = guest_cid,
 		.src_port = conn->local_port,
@@ -61,11 +61,12 @@ static void address_packet(struct conn *conn, uint32_t guest_cid,
 }
 
 void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
-		     struct packet *out)
+		     uint32_t flags, struct packet *out)
 {
 	address_packet(conn, guest_cid, out);
 	out->op = PACKET_RW;
 	out->len = len;
+	out->flags = flags;
 	credit_sent(&conn->credit, len);
 }
 

@@ -28,9 +28,10 @@ void conn_starved(struct conn *conn);
 bool conn_has_control(const struct conn *conn);
 bool conn_speaks_first(const struct conn *conn);
 
-/* An RW packet's header for LEN bytes; counts them as sent. */
+/* An RW packet's header for LEN bytes; counts them as sent. FLAGS: 0, or
+ * PACKET_END_OF_* with a message's last ones. */
 void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
-		     struct packet *out);
+		     uint32_t flags, struct packet *out);
 
 /* The next owed control packet, which then is no longer owed. */
 bool conn_next_control(struct conn *conn, uint32_t guest_cid,

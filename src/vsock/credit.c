@@ -42,6 +42,11 @@ bool credit_from_peer(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 	return true;
 }
 
+uint32_t credit_unacked(const struct credit *c)
+{
+	return c->tx_cnt - c->peer_fwd_cnt;
+}
+
 uint32_t credit_room(const struct credit *c)
 {
 	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;
@@ -105,13 +110,23 @@ uint32_t credit_held(const struct credit *c)
 	return c->rx_cnt - c->fwd_cnt;
 }
 
-bool credit_update_due(const struct credit *c)
+static uint32_t window_of(const struct credit *c)
 {
-	uint32_t window = min_u32(c->buf_alloc, c->peer_buf_alloc);
+	return min_u32(c->buf_alloc, c->peer_buf_alloc);
+}
+
+bool credit_update_wanted(const struct credit *c)
+{
 	uint32_t news = c->fwd_cnt - c->announced;
 	uint32_t used = c->rx_cnt - c->announced; /* as the peer sees it */
 
-	return news && used >= window / 2 && news >= window / 4;
+	return news && used >= window_of(c) / 2;
+}
+
+bool credit_update_due(const struct credit *c)
+{
+	return credit_update_wanted(c) &&
+	       c->fwd_cnt - c->announced >= window_of(c) / 4;
 }
 
 void credit_announced(struct credit *c)

@@ -56,6 +56,9 @@ bool credit_from_peer(struct credit *credit, uint32_t buf_alloc,
 uint32_t credit_room(const struct credit *credit);
 uint32_t credit_packets(const struct credit *credit);
 
+/* Bytes sent that the peer has not consumed. */
+uint32_t credit_unacked(const struct credit *credit);
+
 /* One RW packet of LEN bytes, within the room, goes to the peer. */
 void credit_sent(struct credit *credit, uint32_t len);
 
@@ -74,6 +77,10 @@ uint32_t credit_held(const struct credit *credit);
  * Linux guests send by.
  */
 bool credit_update_due(const struct credit *credit);
+
+/* The same where the peer can't go on unless it has all the room there is: it
+ * is short of it, and any news helps. */
+bool credit_update_wanted(const struct credit *credit);
 
 /* A packet with our buf_alloc and fwd_cnt goes to the peer. */
 void credit_announced(struct credit *credit);

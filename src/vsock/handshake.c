@@ -51,6 +51,18 @@ int handshake_parse(const char *bytes, size_t n, uint32_t *port)
 	return end;
 }
 
+int handshake_parse_message(const char *bytes, size_t n, uint32_t *port)
+{
+	char line[HANDSHAKE_LINE_MAX + 1];
+
+	if (!n || n > HANDSHAKE_LINE_MAX)
+		return -EPROTO;
+	memcpy(line, bytes, n);
+	if (line[n - 1] != '\n')
+		line[n++] = '\n';
+	return handshake_parse(line, n, port) == (int)n ? 0 : -EPROTO;
+}
+
 size_t handshake_answer(char out[HANDSHAKE_ANSWER_MAX], uint32_t host_port)
 {
 	return (size_t)snprintf(out, HANDSHAKE_ANSWER_MAX, "OK %u\n",

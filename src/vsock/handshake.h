@@ -25,6 +25,12 @@
  */
 int handshake_parse(const char *bytes, size_t n, uint32_t *port);
 
+/*
+ * The same for a socket that keeps messages apart, where the line is the whole
+ * of the first one and may lack its newline. 0 and *port, or -EPROTO.
+ */
+int handshake_parse_message(const char *bytes, size_t n, uint32_t *port);
+
 /* Writes the answer, returns its length (at most 9 for ports <= 65535). */
 size_t handshake_answer(char out[HANDSHAKE_ANSWER_MAX], uint32_t host_port);
 

@@ -12,6 +12,9 @@ static_assert(sizeof(struct virtio_vsock_hdr) == PACKET_HEADER_SIZE,
 static_assert(PACKET_NO_RECEIVE == VIRTIO_VSOCK_SHUTDOWN_RCV &&
 		      PACKET_NO_SEND == VIRTIO_VSOCK_SHUTDOWN_SEND,
 	      "the flags of virtio 1.3, 5.10.6.5");
+static_assert(PACKET_END_OF_MESSAGE == VIRTIO_VSOCK_SEQ_EOM &&
+		      PACKET_END_OF_RECORD == VIRTIO_VSOCK_SEQ_EOR,
+	      "the flags of virtio 1.3, 5.10.6.6");
 
 static const struct {
 	uint16_t wire;

@@ -8,6 +8,7 @@
 #ifndef URING_VSOCK_VSOCK_PACKET_H
 #define URING_VSOCK_VSOCK_PACKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bytes of a header on the wire (virtio 1.3, 5.10.6). */
@@ -36,6 +37,11 @@ enum packet_type {
 #define PACKET_NO_SEND 2u
 #define PACKET_NO_MORE (PACKET_NO_RECEIVE | PACKET_NO_SEND)
 
+/* Flags of PACKET_RW, if its type is PACKET_SEQPACKET; on the last packet of a
+ * message only (virtio 1.3, 5.10.6.6). */
+#define PACKET_END_OF_MESSAGE 1u
+#define PACKET_END_OF_RECORD 2u
+
 struct packet {
 	enum packet_op op;
 	uint16_t type; /* enum packet_type, or a value not known here */
@@ -59,6 +65,13 @@ int packet_parse(const void *bytes, struct packet *out);
 
 /* Writes the header's PACKET_HEADER_SIZE bytes. */
 void packet_build(const struct packet *packet, void *bytes);
+
+/* The RW packet is the last of a message. */
+static inline bool packet_ends_message(const struct packet *packet)
+{
+	return packet->type == PACKET_SEQPACKET &&
+	       (packet->flags & PACKET_END_OF_MESSAGE);
+}
 
 /* "REQUEST", ... for the log; never NULL. */
 const char *packet_op_name(enum packet_op op);
