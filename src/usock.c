@@ -50,9 +50,9 @@ static int lock_directory(const char *path, int tries)
 	return fd;
 }
 
-static int new_socket(void)
+static int new_socket(int type)
 {
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 static int fill_address(struct sockaddr_un *address, const char *path)
@@ -69,7 +69,7 @@ static int fill_address(struct sockaddr_un *address, const char *path)
 /* What connect(2) says about the socket at ADDRESS: 0 or an errno. */
 static int knock(const struct sockaddr_un *address)
 {
-	int fd = new_socket();
+	int fd = new_socket(SOCK_STREAM);
 	int err = 0;
 
 	if (fd < 0)
@@ -156,14 +156,14 @@ static int note_file(struct usock *s, const char *path,
 }
 
 static int create(struct usock *s, const struct sockaddr_un *address,
-		  const char *path, int backlog, const struct vm_config *vm,
-		  const char **why)
+		  const char *path, int type, int backlog,
+		  const struct vm_config *vm, const char **why)
 {
 	int err = make_way(address, why);
 
 	if (err)
 		return err;
-	s->fd = new_socket();
+	s->fd = new_socket(type);
 	if (s->fd < 0)
 		return fail(errno, "no socket can be had", why);
 	err = bind_with_mode(s->fd, address, vm);
@@ -186,7 +186,7 @@ static void remove_ours(const struct usock *s)
 		unlink(s->path);
 }
 
-int usock_listen(struct usock *s, const char *path, int backlog,
+int usock_listen(struct usock *s, const char *path, int type, int backlog,
 		 const struct vm_config *vm, const char **why)
 {
 	struct sockaddr_un address;
@@ -197,7 +197,7 @@ int usock_listen(struct usock *s, const char *path, int backlog,
 	if (fill_address(&address, path) < 0)
 		return fail(ENAMETOOLONG, "a path has at most 107 bytes", why);
 	lock = lock_directory(path, LOCK_TRIES);
-	err = create(s, &address, path, backlog, vm, why);
+	err = create(s, &address, path, type, backlog, vm, why);
 	if (err) {
 		remove_ours(s);
 		fd_close(&s->fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Listening AF_UNIX stream sockets: made without disturbing anybody who lives
+ * Listening AF_UNIX sockets: made without disturbing anybody who lives
  * there already, and removed without touching what became somebody else's.
  * All sockets are non-blocking and close on exec. For the time before and
  * after the loop: a call may take up to a second.
@@ -23,13 +23,13 @@ struct usock {
 #define USOCK_NONE ((struct usock){ .fd = -1 })
 
 /*
- * Listens on PATH, which must outlive S, with the socket-mode and
- * socket-owner of VM. A stale socket file (connect(2) says ECONNREFUSED) is
+ * Listens on PATH, which must outlive S, by a socket of TYPE (SOCK_STREAM or
+ * SOCK_SEQPACKET) with the socket-mode and socket-owner of VM. A stale socket file (connect(2) says ECONNREFUSED) is
  * replaced; one on which somebody listens and what is not a socket are left
  * alone: -EADDRINUSE and -ENOTSOCK. 0, or -errno with *WHY, a sentence for
  * "PATH: WHY"; S is then USOCK_NONE.
  */
-int usock_listen(struct usock *s, const char *path, int backlog,
+int usock_listen(struct usock *s, const char *path, int type, int backlog,
 		 const struct vm_config *vm, const char **why);
 
 /* Removes the file if it is still the one we made, and closes. */

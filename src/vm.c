@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "config.h"
@@ -39,7 +40,7 @@ static int inherit_front(struct vm *vm)
 	return 0;
 }
 
-static int listen_on(struct usock *s, const char *path, int backlog,
+static int listen_on(struct usock *s, const char *path, int type, int backlog,
 		     const struct vm_config *config)
 {
 	const char *why = NULL;
@@ -47,7 +48,7 @@ static int listen_on(struct usock *s, const char *path, int backlog,
 
 	if (!path)
 		return 0;
-	err = usock_listen(s, path, backlog, config, &why);
+	err = usock_listen(s, path, type, backlog, config, &why);
 	return err ? complain(config, path, err, why) : 0;
 }
 
@@ -62,12 +63,14 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 		.arrived = -1,
 	};
 	list_init(&vm->node);
-	err = listen_on(&vm->host, config->uds_path, HOST_BACKLOG, config);
+	err = listen_on(&vm->host, config->uds_path, SOCK_STREAM, HOST_BACKLOG,
+			config);
 	if (err)
 		return err;
 	if (config->fd >= 0)
 		return inherit_front(vm);
-	return listen_on(&vm->front, config->socket, FRONT_BACKLOG, config);
+	return listen_on(&vm->front, config->socket, SOCK_STREAM,
+			 FRONT_BACKLOG, config);
 }
 
 void vm_close(struct vm *vm)

@@ -44,7 +44,7 @@ static int try_connect(void)
 static int listen_at(struct usock *s, const char *path)
 {
 	const char *why = NULL;
-	int err = usock_listen(s, path, 5, &plain, &why);
+	int err = usock_listen(s, path, SOCK_STREAM, 5, &plain, &why);
 
 	ck_assert_int_eq(err < 0, why != NULL);
 	return err;
@@ -88,7 +88,7 @@ START_TEST(test_mode)
 	struct stat st;
 	struct usock s;
 
-	ck_assert_int_eq(usock_listen(&s, "s", 5, &vm, &why), 0);
+	ck_assert_int_eq(usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why), 0);
 	ck_assert_uint_eq(umask(old), modes[_i].mask);
 	ck_assert_int_eq(lstat("s", &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, modes[_i].result);
@@ -107,7 +107,7 @@ START_TEST(test_owner)
 	const char *why = NULL;
 	struct stat st;
 	struct usock s;
-	int err = usock_listen(&s, "s", 5, &vm, &why);
+	int err = usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why);
 
 	if (geteuid() == 0) {
 		ck_assert_int_eq(err, 0);
@@ -117,7 +117,7 @@ START_TEST(test_owner)
 		usock_close(&s);
 		ck_assert_int_eq(chmod(".", 0777), 0);
 		ck_assert_int_eq(seteuid(65534), 0);
-		err = usock_listen(&s, "s", 5, &vm, &why);
+		err = usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why);
 		ck_assert_int_eq(seteuid(0), 0);
 	}
 	ck_assert_int_eq(err, -EPERM);
