@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+#include <linux/virtio_vsock.h>
 
+#include "config.h"
 #include "guest.h"
 #include "loop.h"
 #include "protocol/wire.h"
@@ -16,9 +18,16 @@
 #define RING_FEATURES \
 	(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_NOTIFY_ON_EMPTY))
 
-const uint64_t device_features =
-	BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-	BIT(VHOST_USER_F_PROTOCOL_FEATURES) | RING_FEATURES;
+#define FEATURES                                                      \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
+	 BIT(VHOST_USER_F_PROTOCOL_FEATURES) | RING_FEATURES)
+
+uint64_t device_features(const struct guest *guest)
+{
+	if (!guest->config->seqpacket)
+		return FEATURES;
+	return FEATURES | BIT(VIRTIO_VSOCK_F_SEQPACKET);
+}
 
 const uint64_t device_protocol_features =
 	BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
@@ -91,7 +100,7 @@ int device_set_features(struct guest *guest, uint64_t features,
 {
 	uint64_t old = guest->features;
 
-	if (features & ~device_features) {
+	if (features & ~device_features(guest)) {
 		*why = "a feature that was not offered";
 		return -EINVAL;
 	}

@@ -20,8 +20,9 @@
 struct guest;
 struct memory;
 
-/* What is offered: virtio's feature bits, and vhost-user's own. */
-extern const uint64_t device_features;
+/* What is offered: virtio's feature bits, as the VM is configured, and
+ * vhost-user's own. */
+uint64_t device_features(const struct guest *guest);
 extern const uint64_t device_protocol_features;
 
 /* 0, or -EINVAL with *WHY for a bit that was not offered. */

@@ -30,10 +30,11 @@ static int port_address(const struct guest *guest, uint32_t port,
 	return n < (int)sizeof(addr->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
-/* The last descriptors are left to hypervisors. */
-static int open_socket(const struct loop *loop)
+/* For connections of TYPE. The last descriptors are left to hypervisors. */
+static int open_socket(const struct loop *loop, uint16_t type)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int kind = type == PACKET_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
+	int fd = socket(AF_UNIX, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -100,12 +101,11 @@ static void wait_for_backlog(struct link *link)
 static int join(struct guest *guest, const struct packet *request, int *fd,
 		int err)
 {
-	struct link *link = link_new_from_guest(guest, request);
+	struct link *link = link_new_from_guest(guest, request, fd);
 	int joined;
 
 	if (!link)
 		return -ENOMEM;
-	link->fd = fd_take(fd);
 	joined = link_join(link);
 	if (joined < 0) {
 		link_kill(link);
@@ -130,7 +130,7 @@ void dial(struct guest *guest, const struct packet *request)
 	int err = port_address(guest, request->dst_port, &addr);
 
 	if (!err)
-		err = fd = open_socket(guest->loop);
+		err = fd = open_socket(guest->loop, request->type);
 	if (fd >= 0) {
 		err = try_connect(fd, &addr);
 		if (!err || (err == -EAGAIN && may_wait(guest)))

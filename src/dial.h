@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * From a guest's REQUEST to a connected host socket: non-blocking connect(2)
- * to <uds-path>_<port>. A full backlog (EAGAIN) is tried again every
+ * to <uds-path>_<port>, of the type that the guest asks for; a socket of the
+ * other type there refuses it (EPROTOTYPE), like none. A full backlog (EAGAIN) is tried again every
  * LOOP_DIALING_MS until the connection's own deadline, and nobody waits
  * meanwhile.
  */

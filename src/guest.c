@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/virtio_vsock.h>
 #include <sys/random.h>
 
 #include "base/bytes.h"
@@ -98,6 +99,11 @@ void guest_take_back(struct guest *guest, uint32_t credit)
 {
 	debug_assert(credit <= guest->granted);
 	guest->granted -= credit;
+}
+
+bool guest_has_seqpacket(const struct guest *guest)
+{
+	return guest->features >> VIRTIO_VSOCK_F_SEQPACKET & 1;
 }
 
 void guest_wake(struct guest *guest)

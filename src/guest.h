@@ -97,6 +97,9 @@ bool guest_running(const struct guest *guest);
 uint32_t guest_grant(struct guest *guest);
 void guest_take_back(struct guest *guest, uint32_t credit);
 
+/* It may use SOCK_SEQPACKET: VIRTIO_VSOCK_F_SEQPACKET was negotiated. */
+bool guest_has_seqpacket(const struct guest *guest);
+
 /* Something waits to be put into its RX ring. */
 static inline bool guest_has_output(const struct guest *guest)
 {

@@ -27,7 +27,7 @@ static int get_number(struct frontend *fe, struct message *m, const char **why)
 
 	(void)why;
 	if (m->request == VHOST_USER_GET_FEATURES)
-		value = device_features;
+		value = device_features(fe->guest);
 	else if (m->request == VHOST_USER_GET_PROTOCOL_FEATURES)
 		value = device_protocol_features;
 	else if (m->request == VHOST_USER_GET_QUEUE_NUM)

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "guest.h"
 #include "link.h"
-#include "to_guest.h"
+#include "rx_buffers.h"
 
 static const char *const queue_names[] = {
 	[GUEST_RX] = "RX",
@@ -17,7 +17,7 @@ void lifecycle_settle(struct guest *guest)
 {
 	unsigned i;
 
-	to_guest_settle(guest);
+	rx_settle(guest);
 	for (i = 0; i < GUEST_QUEUES; i++) {
 		struct guest_queue *q = &guest->queue[i];
 

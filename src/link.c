@@ -6,17 +6,21 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/fd.h"
 #include "guest.h"
 #include "loop.h"
 #include "ring/ring.h"
 #include "vsock/handshake.h"
-#include "vsock/packet.h"
 
 /* Links of one guest that only have bytes for slow host programs: beyond, the
- * oldest is cut off. Each holds no more than tx-buffer-size. */
+ * oldest is cut off. Each holds tx-buffer-size, and up to five times that in
+ * messages of a byte each. */
 #define PARTED_MAX 256
+
+/* A message and this together fit SO_SNDBUF (unix(7) does not say so). */
+#define SNDBUF_OVERHEAD 32
 
 /* The first read of a connection offers this many receive buffers. */
 #define BURST_MIN 2
@@ -47,10 +51,39 @@ static struct link *link_new(struct guest *guest, enum link_phase phase)
 	timer_init(&link->timer);
 	timer_init(&link->conn.timer);
 	backlog_init(&link->backlog);
+	messages_init(&link->ends);
 	return link;
 }
 
-struct link *link_new_greeting(struct guest *guest, int fd)
+/*
+ * What one send can take. A message goes to the socket in one, which is refused
+ * if it is longer than the send buffer, less what the kernel takes of it. By
+ * its credit the guest's kernel knows as well, and can tell its program.
+ */
+static uint32_t longest_send(const struct link *link)
+{
+	socklen_t len = sizeof(int);
+	int size = LINK_SNDBUF;
+
+	if (!link_keeps_messages(link))
+		return UINT32_MAX;
+	setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (getsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0)
+		return UINT32_MAX;
+	return (uint32_t)size - SNDBUF_OVERHEAD;
+}
+
+uint32_t link_grant(const struct link *link)
+{
+	uint32_t grant = guest_grant(link->guest);
+	uint32_t useful = min_u32(grant, longest_send(link));
+
+	guest_take_back(link->guest, grant - useful);
+	return useful;
+}
+
+struct link *link_new_greeting(struct guest *guest, int fd,
+			       enum packet_type type)
 {
 	struct link *link = link_new(guest, LINK_GREETING);
 
@@ -59,16 +92,20 @@ struct link *link_new_greeting(struct guest *guest, int fd)
 		return NULL;
 	}
 	link->fd = fd;
+	link->conn.type = (uint16_t)type;
 	return link;
 }
 
 struct link *link_new_from_guest(struct guest *guest,
-				 const struct packet *request)
+				 const struct packet *request, int *fd)
 {
 	struct link *link = link_new(guest, LINK_PARTED);
 
-	if (link)
-		conn_init_from_guest(&link->conn, request, guest_grant(guest));
+	if (!link)
+		return NULL;
+	link->fd = fd_take(fd);
+	link->conn.type = request->type;
+	conn_init_from_guest(&link->conn, request, link_grant(link));
 	return link;
 }
 
@@ -98,7 +135,7 @@ static void on_event(struct ring_watch *watch, int events)
 		list_remove(&link->host_node);
 		list_append(&guest->knocking, &link->host_node);
 	} else if ((events & (POLLOUT | POLLHUP | POLLERR)) &&
-		   backlog_len(&link->backlog)) {
+		   link_unsent(link)) {
 		list_remove(&link->host_node);
 		list_append(&guest->flushing, &link->host_node);
 	}
@@ -131,6 +168,18 @@ void link_stop_waiting(struct link *link)
 	link->waiting = false;
 }
 
+static void drop_backlog(struct link *link)
+{
+	backlog_free(&link->backlog);
+	messages_free(&link->ends);
+}
+
+void link_drop_held(struct link *link)
+{
+	free(link->held.bytes);
+	link->held.bytes = NULL;
+}
+
 /*
  * close(2) alone would leave the host program waiting while the ring still
  * holds the file for a poll that is being cancelled.
@@ -145,19 +194,32 @@ static void close_socket(struct link *link)
 	link->guest->loop->descriptor_freed = true;
 	link_stop_waiting(link);
 	list_remove(&link->host_node);
-	backlog_free(&link->backlog);
+	drop_backlog(link);
+	link_drop_held(link);
 	link->readable = false;
 }
 
 static bool flushed(const struct link *link)
 {
-	return link->staged == LINK_NOT_STAGED && !backlog_len(&link->backlog);
+	return link->staged == LINK_NOT_STAGED && !link_unsent(link);
+}
+
+/* A message that the guest did not end, and won't, is nobody's. */
+static void drop_unended(struct link *link)
+{
+	uint32_t len = backlog_len(&link->backlog);
+
+	if (!len || !(link->hang_up || link->end_writes))
+		return;
+	drop_backlog(link);
+	conn_delivered(&link->conn, len);
 }
 
 void link_drained(struct link *link)
 {
 	if (!flushed(link) || link->fd < 0)
 		return;
+	drop_unended(link);
 	if (link->hang_up) {
 		close_socket(link);
 	} else if (link->end_writes) {
@@ -201,7 +263,7 @@ void link_deaf(struct link *link)
 	uint32_t lost = credit_held(&link->conn.credit);
 	unsigned orders;
 
-	backlog_free(&link->backlog);
+	drop_backlog(link);
 	orders = conn_host_deaf(&link->conn);
 	if (lost)
 		orders |= conn_delivered(&link->conn, lost);
@@ -249,7 +311,7 @@ static bool wants_guest(struct link *link)
 {
 	if (conn_has_control(&link->conn))
 		return true;
-	if (!link->readable || link->conn.state != CONN_OPEN)
+	if (!link_has_data(link) || link->conn.state != CONN_OPEN)
 		return false;
 	if (conn_may_send(&link->conn))
 		return true;

@@ -21,6 +21,8 @@
 #include "vsock/backlog.h"
 #include "vsock/conn.h"
 #include "vsock/conn_output.h"
+#include "vsock/messages.h"
+#include "vsock/packet.h"
 
 struct guest;
 struct loop;
@@ -34,34 +36,67 @@ enum link_phase {
 
 #define LINK_NOT_STAGED UINT16_MAX
 
+/* A host program's message of which the guest has got the first SENT bytes. */
+struct link_held {
+	char *bytes; /* NULL: none */
+	uint32_t len;
+	uint32_t sent;
+};
+
 struct link {
-	struct conn conn;
+	struct conn conn; /* its type is known from the start */
 	struct guest *guest;
 	struct ring_watch watch; /* of fd, once it is connected */
 	struct list node;	 /* ready, light, greeting, parted or dead */
 	struct list host_node;	 /* flushing or knocking list */
 	struct timer timer;	 /* greeting or dialing */
 	struct backlog backlog;
-	int fd;		      /* the host socket, or -1 */
-	uint16_t staged;      /* this turn's send, or LINK_NOT_STAGED */
-	uint8_t phase;	      /* enum link_phase */
-	uint8_t burst;	      /* receive buffers to offer next time */
-	uint8_t logged_state; /* enum conn_state that was logged last */
-	bool waiting;	      /* for room in the host program\'s backlog */
-	bool readable;	      /* a read may find bytes or the end */
-	bool half_closed;     /* POLLRDHUP was reported: its data ends */
-	bool hung_up;	      /* POLLHUP was reported: it is gone */
-	bool end_writes;      /* shutdown(SHUT_WR) after the backlog */
-	bool hang_up;	      /* close after the backlog */
+	struct messages ends;  /* SEQPACKET: the messages in the backlog */
+	struct link_held held; /* SEQPACKET */
+	int fd;		       /* the host socket, or -1 */
+	uint16_t staged;       /* this turn's send, or LINK_NOT_STAGED */
+	uint8_t phase;	       /* enum link_phase */
+	uint8_t burst;	       /* receive buffers to offer next time */
+	uint8_t logged_state;  /* enum conn_state that was logged last */
+	bool waiting;	       /* for room in the host program\'s backlog */
+	bool readable;	       /* a read may find bytes or the end */
+	bool half_closed;      /* POLLRDHUP was reported: its data ends */
+	bool hung_up;	       /* POLLHUP was reported: it is gone */
+	bool end_writes;       /* shutdown(SHUT_WR) after the backlog */
+	bool hang_up;	       /* close after the backlog */
 };
 
 /* SO_SNDBUF of host sockets: the most that needs no privilege by default;
  * the kernel doubles it. 7-25 % faster than its default. */
 #define LINK_SNDBUF 212992
 
-/* A greeting from a host program: FD becomes the link's. NULL: out of memory,
- * and FD is closed. */
-struct link *link_new_greeting(struct guest *guest, int fd);
+/* Its host socket keeps messages apart. */
+static inline bool link_keeps_messages(const struct link *link)
+{
+	return link->conn.type == PACKET_SEQPACKET;
+}
+
+/* The backlog has something that can be sent. */
+static inline bool link_unsent(const struct link *link)
+{
+	return link_keeps_messages(link) ? messages_count(&link->ends)
+					 : backlog_len(&link->backlog);
+}
+
+/* There may be data for the guest. */
+static inline bool link_has_data(const struct link *link)
+{
+	return link->readable || link->held.bytes;
+}
+
+/* A greeting from a host program: FD, of that type, becomes the link's. NULL:
+ * out of memory, and FD is closed. */
+struct link *link_new_greeting(struct guest *guest, int fd,
+			       enum packet_type type);
+
+/* The credit of its new connection: guest_grant(), as far as the host socket
+ * can use it. */
+uint32_t link_grant(const struct link *link);
 
 /* Sets the socket up and watches it. 0 or -errno. */
 int link_watch(struct link *link);
@@ -70,10 +105,10 @@ int link_watch(struct link *link);
  * -errno as table_insert(). */
 int link_join(struct link *link);
 
-/* A link for a REQUEST, HOST_PENDING, not joined and without a socket. NULL:
- * out of memory. */
+/* A link for a REQUEST, HOST_PENDING, not joined. *FD becomes the link's. NULL:
+ * out of memory, and *FD is as before. */
 struct link *link_new_from_guest(struct guest *guest,
-				 const struct packet *request);
+				 const struct packet *request, int *fd);
 
 /* Does what the connection asks of the host socket (enum conn_order bits),
  * then link_refresh(). */
@@ -92,6 +127,9 @@ void link_deaf(struct link *link);
 
 /* The backlog has become empty: shut down or close as was waited for. */
 void link_drained(struct link *link);
+
+/* Forgets the message that is held, if any. */
+void link_drop_held(struct link *link);
 
 /* Ends link and connection without a word to the guest; bytes that the guest
  * was told have arrived still go to the host program. */

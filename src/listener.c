@@ -13,18 +13,18 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "vsock/handshake.h"
-#include "vsock/packet.h"
 
 struct listener {
 	struct guest *guest;
 	struct ring_watch watch;
 	struct accept_pause pause;
 	int fd;
+	enum packet_type type;
 };
 
-static void greet(struct guest *guest, int fd)
+static void greet(struct guest *guest, int fd, enum packet_type type)
 {
-	struct link *link = link_new_greeting(guest, fd);
+	struct link *link = link_new_greeting(guest, fd, type);
 
 	if (!link)
 		return;
@@ -56,7 +56,7 @@ static void on_accept(struct ring_watch *watch, int fd)
 	if (fd < 0)
 		pause_accepting(listener, fd);
 	else
-		greet(listener->guest, fd);
+		greet(listener->guest, fd, listener->type);
 }
 
 static void try_again(struct accept_pause *p)
@@ -71,7 +71,8 @@ static void try_again(struct accept_pause *p)
 		pause_accepting(listener, err);
 }
 
-struct listener *listener_new(struct guest *guest, int fd)
+struct listener *listener_new(struct guest *guest, int fd,
+			      enum packet_type type)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	int err;
@@ -80,6 +81,7 @@ struct listener *listener_new(struct guest *guest, int fd)
 		return NULL;
 	listener->guest = guest;
 	listener->fd = fd;
+	listener->type = type;
 	timer_init(&listener->pause.timer);
 	listener->pause.over = try_again;
 	ring_watch_init(&listener->watch);
@@ -120,11 +122,13 @@ static int connect_guest(struct link *link, uint32_t port)
 
 	if (!guest_running(guest))
 		return -ENOTCONN;
+	if (link_keeps_messages(link) && !guest_has_seqpacket(guest))
+		return -EPROTONOSUPPORT;
 	host_port = table_new_port(&guest->conns, port);
 	if (!host_port)
 		return -EADDRNOTAVAIL;
-	conn_init_from_host(&link->conn, PACKET_STREAM, host_port, port,
-			    guest_grant(guest));
+	conn_init_from_host(&link->conn, link->conn.type, host_port, port,
+			    link_grant(link));
 	err = link_join(link);
 	if (err)
 		return err;
@@ -211,6 +215,24 @@ static int read_line(struct link *link)
 	return connect_guest(link, port);
 }
 
+/* As read_line(), of the first message: it must be the line, and no more. */
+static int read_message(struct link *link)
+{
+	char line[HANDSHAKE_LINE_MAX];
+	uint32_t port;
+	ssize_t n =
+		recv(link->fd, line, sizeof(line), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (!n)
+		return -ECONNRESET;
+	if (n > HANDSHAKE_LINE_MAX ||
+	    handshake_parse_message(line, (size_t)n, &port) < 0)
+		return -EPROTO;
+	return connect_guest(link, port);
+}
+
 static const char *describe_refusal(int err)
 {
 	if (err == -EPROTO)
@@ -219,6 +241,8 @@ static const char *describe_refusal(int err)
 		return "it left without asking for a port";
 	if (err == -ENOTCONN)
 		return "no guest is running";
+	if (err == -EPROTONOSUPPORT)
+		return "the guest does not know SOCK_SEQPACKET";
 	return strerror(-err);
 }
 
@@ -230,15 +254,17 @@ void listener_serve(struct guest *guest)
 	while (!list_empty(&guest->knocking)) {
 		link = list_first(&guest->knocking, struct link, host_node);
 		list_remove(&link->host_node);
-		err = read_line(link);
+		err = link_keeps_messages(link) ? read_message(link)
+						: read_line(link);
 		if (!err)
 			continue;
 		guest_log_limited(
 			guest, limit_host,
 			err == -ECONNRESET ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-			"%s: a host program's connection refused: "
-			"%s",
-			guest->config->uds_path, describe_refusal(err));
+			"%s%s: a host program's connection refused: %s",
+			guest->config->uds_path,
+			link_keeps_messages(link) ? "_seqpacket" : "",
+			describe_refusal(err));
 		link_kill(link);
 	}
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A VM's <uds-path>: host programs connect to it, say which of the guest's
- * ports they want (vsock/handshake.h), and become links.
+ * A VM's <uds-path> and <uds-path>_seqpacket: host programs connect to it, say
+ * which of the guest's ports they want (vsock/handshake.h), and become links.
  *
- * A line is looked at with MSG_PEEK until it is whole, then exactly it is
- * read: what a program sends behind it stays in its socket as the
- * connection's first data. Descriptors that it sends are closed.
+ * On a stream a line is looked at with MSG_PEEK until it is whole, then exactly
+ * it is read: what a program sends behind it stays in its socket as the
+ * connection's first data. Descriptors that it sends are closed. Where messages
+ * are kept apart it is the first of them.
  */
 #ifndef URING_VSOCK_LISTENER_H
 #define URING_VSOCK_LISTENER_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "vsock/packet.h"
 
 struct guest;
 struct listener;
@@ -20,9 +23,10 @@ struct loop;
 /* Programs that have not said what they want: beyond, the oldest is closed. */
 #define LISTENER_SILENT_MAX 1024
 
-/* Accepts on the listening socket FD, which stays the caller's. NULL and errno
- * on failure. */
-struct listener *listener_new(struct guest *guest, int fd);
+/* Accepts on the listening socket FD, which stays the caller's, for
+ * connections of TYPE, which is the socket's. NULL and errno on failure. */
+struct listener *listener_new(struct guest *guest, int fd,
+			      enum packet_type type);
 
 /* Stops accepting and closes all that are silent. */
 void listener_stop(struct listener *listener);

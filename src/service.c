@@ -34,6 +34,7 @@
 #include "listener.h"
 #include "loop.h"
 #include "ring/ring.h"
+#include "sends.h"
 #include "spin.h"
 #include "to_guest.h"
 #include "turn.h"
@@ -252,9 +253,9 @@ static void run_turn(struct service *s)
 	s->nserved = 0;
 	s->awake.turns++;
 	collect_all(s);
-	from_guest_submit(s->loop.ring, &s->turn);
+	sends_submit(s->loop.ring, &s->turn);
 	ring_run(s->loop.ring);
-	from_guest_finish(&s->turn);
+	sends_finish(&s->turn);
 	to_guest_finish(&s->turn);
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);

@@ -6,7 +6,7 @@
  * outlives the turn, so guest memory is never referred to in between.
  *
  * Filled by from_guest_collect() and to_guest_collect(), performed by
- * ring_run(), emptied by the two finish functions.
+ * ring_run(), emptied by sends_finish() and to_guest_finish().
  */
 #ifndef URING_VSOCK_TURN_H
 #define URING_VSOCK_TURN_H
@@ -35,15 +35,20 @@ struct link;
 #define TURN_BUFFERS 1024
 #define TURN_BUFFER_SEGMENTS 4096
 
+/* Messages for host sockets. */
+#define TURN_MESSAGES 1024
+
 #define TURN_NO_PIECE UINT16_MAX
 
 struct piece {
 	uint32_t first; /* segment */
 	uint32_t count;
 	uint16_t next; /* of the same connection, or TURN_NO_PIECE */
+	bool ends;     /* a message: SEQPACKET */
 };
 
-/* One connection's bytes for its host socket: its backlog, then the pieces. */
+/* One connection's bytes for its host socket: its backlog, then the pieces. Of
+ * SEQPACKET, MESSAGES are handed to the socket, OLD of them the backlog's. */
 struct turn_send {
 	struct ring_io io;
 	struct link *link;
@@ -51,6 +56,8 @@ struct turn_send {
 	uint32_t segments;
 	uint16_t first_piece; /* TURN_NO_PIECE: only the backlog */
 	uint16_t last_piece;
+	uint32_t messages;
+	uint32_t old;
 };
 
 struct turn_buffer {
@@ -81,11 +88,13 @@ struct turn {
 	struct turn_buffer buffers[TURN_BUFFERS];
 	struct piece pieces[TURN_PIECES];
 	struct iovec segments[TURN_SEGMENTS + VIRTQ_CHAIN_MAX];
-	struct iovec gathered[TURN_SEGMENTS + VIRTQ_CHAIN_MAX + TURN_SENDS];
+	struct iovec gathered[TURN_SEGMENTS + VIRTQ_CHAIN_MAX + TURN_SENDS +
+			      TURN_MESSAGES];
+	struct mmsghdr messages[TURN_MESSAGES];
 	struct iovec rx_segments[TURN_BUFFER_SEGMENTS + VIRTQ_CHAIN_MAX];
 	struct iovec payload[TURN_BUFFER_SEGMENTS + VIRTQ_CHAIN_MAX];
 	uint32_t nsends, nrecvs, nguests, nbuffers, npieces;
-	uint32_t nsegments, ngathered, nrx_segments, npayload;
+	uint32_t nsegments, ngathered, nmessages, nrx_segments, npayload;
 };
 
 #endif

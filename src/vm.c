@@ -2,6 +2,8 @@
 #include "vm.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -11,10 +13,14 @@
 #include "guest.h"
 #include "lifecycle.h"
 #include "listener.h"
+#include "vsock/packet.h"
 
 /* Host programs may come in crowds, hypervisors do not. */
 #define HOST_BACKLOG 4096
 #define FRONT_BACKLOG 1024
+
+#define SUFFIX "_seqpacket"
+#define SUFFIX_LEN (sizeof(SUFFIX) - 1)
 
 static int complain(const struct vm_config *config, const char *what, int err,
 		    const char *why)
@@ -52,6 +58,30 @@ static int listen_on(struct usock *s, const char *path, int type, int backlog,
 	return err ? complain(config, path, err, why) : 0;
 }
 
+/* A name too long for <uds-path>_seqpacket has served streams so far, and still
+ * does. */
+static int open_messages(struct vm *vm)
+{
+	const struct vm_config *config = vm->config;
+
+	if (!config->uds_path || !config->seqpacket)
+		return 0;
+	if (strlen(config->uds_path) + SUFFIX_LEN > CONFIG_PATH_MAX) {
+		log_line(LOG_LEVEL_WARN, config->name,
+			 "%s: too long for a name with " SUFFIX
+			 " behind it, so host programs cannot ask for the "
+			 "guest's SOCK_SEQPACKET sockets",
+			 config->uds_path);
+		return 0;
+	}
+	if (asprintf(&vm->seqpacket_path, "%s" SUFFIX, config->uds_path) < 0) {
+		vm->seqpacket_path = NULL;
+		return complain(config, config->uds_path, -ENOMEM, NULL);
+	}
+	return listen_on(&vm->seqpacket, vm->seqpacket_path, SOCK_SEQPACKET,
+			 HOST_BACKLOG, config);
+}
+
 int vm_open(struct vm *vm, const struct vm_config *config)
 {
 	int err;
@@ -60,17 +90,20 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 		.config = config,
 		.front = USOCK_NONE,
 		.host = USOCK_NONE,
+		.seqpacket = USOCK_NONE,
 		.arrived = -1,
 	};
 	list_init(&vm->node);
 	err = listen_on(&vm->host, config->uds_path, SOCK_STREAM, HOST_BACKLOG,
 			config);
+	if (!err)
+		err = open_messages(vm);
 	if (err)
 		return err;
 	if (config->fd >= 0)
 		return inherit_front(vm);
-	return listen_on(&vm->front, config->socket, SOCK_STREAM,
-			 FRONT_BACKLOG, config);
+	return listen_on(&vm->front, config->socket, SOCK_STREAM, FRONT_BACKLOG,
+			 config);
 }
 
 void vm_close(struct vm *vm)
@@ -80,6 +113,9 @@ void vm_close(struct vm *vm)
 	fd_close(&vm->arrived);
 	usock_close(&vm->front);
 	usock_close(&vm->host);
+	usock_close(&vm->seqpacket);
+	free(vm->seqpacket_path);
+	vm->seqpacket_path = NULL;
 }
 
 static int start_front(struct vm *vm)
@@ -98,8 +134,14 @@ static int start_host(struct vm *vm)
 {
 	if (vm->host.fd < 0)
 		return 0;
-	vm->listener = listener_new(vm->guest, vm->host.fd);
-	return vm->listener ? 0 : -errno;
+	vm->listener = listener_new(vm->guest, vm->host.fd, PACKET_STREAM);
+	if (!vm->listener)
+		return -errno;
+	if (vm->seqpacket.fd < 0)
+		return 0;
+	vm->messages =
+		listener_new(vm->guest, vm->seqpacket.fd, PACKET_SEQPACKET);
+	return vm->messages ? 0 : -errno;
 }
 
 int vm_start(struct vm *vm, struct loop *loop)
@@ -122,6 +164,8 @@ void vm_stop(struct vm *vm)
 		frontends_stop(vm->guest->frontends);
 	if (vm->listener)
 		listener_stop(vm->listener);
+	if (vm->messages)
+		listener_stop(vm->messages);
 	if (vm->guest)
 		lifecycle_kill_connections(vm->guest);
 }
@@ -129,6 +173,7 @@ void vm_stop(struct vm *vm)
 bool vm_busy(const struct vm *vm)
 {
 	return (vm->listener && listener_busy(vm->listener)) ||
+	       (vm->messages && listener_busy(vm->messages)) ||
 	       (vm->guest && vm->guest->frontends &&
 		frontends_busy(vm->guest->frontends));
 }
@@ -136,7 +181,9 @@ bool vm_busy(const struct vm *vm)
 void vm_free(struct vm *vm)
 {
 	listener_free(vm->listener);
+	listener_free(vm->messages);
 	vm->listener = NULL;
+	vm->messages = NULL;
 	if (vm->guest)
 		frontends_free(vm->guest->frontends);
 	guest_free(vm->guest);

@@ -19,12 +19,15 @@ struct vm_config;
 
 struct vm {
 	const struct vm_config *config;
-	struct usock front;  /* vhost-user */
-	struct usock host;   /* <uds-path> */
+	struct usock front;	/* vhost-user */
+	struct usock host;	/* <uds-path> */
+	struct usock seqpacket; /* <uds-path>_seqpacket, if offered */
+	char *seqpacket_path;
 	int arrived;	     /* a front end on its way to a worker, or -1 */
 	struct list node;    /* of a worker */
 	struct guest *guest; /* NULL: nobody serves it */
 	struct listener *listener;
+	struct listener *messages; /* the listener on seqpacket */
 };
 
 /* Makes the sockets. 0, or -errno after an error that has been logged; either

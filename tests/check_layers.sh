@@ -47,8 +47,9 @@ layers() {
 	resets loop
 	queues
 	guest
-	awake frontend link
-	dial
+	awake frontend link rx_buffers
+	dial incoming sends_messages
+	sends to_guest_messages
 	from_guest to_guest listener
 	lifecycle
 	device

@@ -115,6 +115,34 @@ void pair_from_host(struct scene *s, struct pair *p)
 	pair_open_from_host(p, &s->guest, s->daemon.uds[0]);
 }
 
+void pair_seqpacket_from_guest(struct scene *s, struct pair *p)
+{
+	const char *uds = s->daemon.uds[0];
+	int listener = host_listen_seqpacket(uds, PORT, 8);
+
+	p->world = &s->world;
+	p->guest = gsock_connect_seqpacket(&s->guest.sockets, PORT);
+	drive_until(p->world, p->guest->state != GSOCK_CONNECTING);
+	ck_assert(p->guest->state == GSOCK_OPEN);
+	drive_until(p->world,
+		    host_accept_seqpacket(&p->host, p->world, listener));
+	host_unlisten(uds, PORT, listener);
+}
+
+void pair_seqpacket_from_host(struct scene *s, struct pair *p)
+{
+	struct gsock *listener = gsock_listen(&s->guest.sockets, GUEST_PORT);
+
+	listener->type = VIRTIO_VSOCK_TYPE_SEQPACKET;
+	p->world = &s->world;
+	host_connect_seqpacket(&p->host, p->world, s->daemon.uds[0],
+			       GUEST_PORT);
+	drive_until(p->world, (p->guest = gsock_accept(listener)) != NULL);
+	drive_until(p->world, !p->host.wants_line);
+	ck_assert(host_ready(&p->host));
+	gsock_close(listener);
+}
+
 void pair_close(struct pair *p)
 {
 	struct sockets *sockets = p->guest->owner;

@@ -46,6 +46,9 @@ struct pair {
 /* A connection that the guest, or the host, has opened. */
 void pair_from_guest(struct scene *s, struct pair *p);
 void pair_from_host(struct scene *s, struct pair *p);
+/* The same with SEQPACKET sockets. */
+void pair_seqpacket_from_guest(struct scene *s, struct pair *p);
+void pair_seqpacket_from_host(struct scene *s, struct pair *p);
 /* The same with any guest of any VM's hybrid socket. */
 void pair_open_from_guest(struct pair *p, struct guest *guest, const char *uds);
 void pair_open_from_host(struct pair *p, struct guest *guest, const char *uds);

@@ -8,7 +8,7 @@
 
 START_TEST(features_not_offered_are_refused)
 {
-	static const uint64_t foreign[] = { 1, 2, 1ull << 26, 1ull << 34,
+	static const uint64_t foreign[] = { 1, 4, 1ull << 26, 1ull << 34,
 					    1ull << 63 };
 	struct talk t;
 

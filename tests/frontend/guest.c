@@ -18,7 +18,8 @@ struct guest_config guest_defaults(uint64_t cid)
 		.driver = {
 			.rx_size = 128,
 			.tx_size = 128,
-			.features = VU_F_EVENT_IDX | VU_F_INDIRECT,
+			.features = VU_F_EVENT_IDX | VU_F_INDIRECT |
+				    VU_F_SEQPACKET,
 			.rx_shape = { "3776", 1, { 3776 }, 0, RING_DIRECT,
 				      false },
 			.tx_shape = { "fragments", 1, { PACKET_HEADER }, 32768,

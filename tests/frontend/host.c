@@ -9,7 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PIECE_MAX 262144u
+#define PIECE_MAX (512u * 1024u)
+#define SNDBUF_MAX 212992 /* net.core.wmem_max; the kernel doubles it */
 
 static struct sockaddr_un address(const char *path)
 {
@@ -21,18 +22,18 @@ static struct sockaddr_un address(const char *path)
 	return a;
 }
 
-static int new_socket(int flags)
+static int new_socket(int type)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
 	need(fd >= 0, "socket");
 	return fd;
 }
 
-int host_dial(const char *path)
+static int dial(const char *path, int type)
 {
 	struct sockaddr_un to = address(path);
-	int fd = new_socket(0);
+	int fd = new_socket(type);
 
 	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		return fd;
@@ -40,9 +41,19 @@ int host_dial(const char *path)
 	return -1;
 }
 
-int host_listen(const char *uds, uint32_t port, int backlog)
+int host_dial(const char *path)
 {
-	int fd = new_socket(SOCK_NONBLOCK);
+	return dial(path, SOCK_STREAM);
+}
+
+int host_dial_seqpacket(const char *path)
+{
+	return dial(path, SOCK_SEQPACKET);
+}
+
+static int listen_at(const char *uds, uint32_t port, int backlog, int type)
+{
+	int fd = new_socket(type | SOCK_NONBLOCK);
 	struct sockaddr_un at;
 	char path[128];
 
@@ -63,7 +74,7 @@ unsigned host_fill_backlog(const char *uds, uint32_t port, int clients[],
 	snprintf(path, sizeof(path), "%s_%u", uds, port);
 	to = address(path);
 	while (n < max) {
-		int fd = new_socket(SOCK_NONBLOCK);
+		int fd = new_socket(SOCK_STREAM | SOCK_NONBLOCK);
 
 		if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
 			close(fd);
@@ -72,6 +83,16 @@ unsigned host_fill_backlog(const char *uds, uint32_t port, int clients[],
 		clients[n++] = fd;
 	}
 	die("the backlog is endless");
+}
+
+int host_listen(const char *uds, uint32_t port, int backlog)
+{
+	return listen_at(uds, port, backlog, SOCK_STREAM);
+}
+
+int host_listen_seqpacket(const char *uds, uint32_t port, int backlog)
+{
+	return listen_at(uds, port, backlog, SOCK_SEQPACKET);
 }
 
 void host_unlisten(const char *uds, uint32_t port, int fd)
@@ -117,7 +138,8 @@ static size_t take_line(struct host_conn *c, const char *bytes, size_t n)
 static void receive(struct host_conn *c)
 {
 	static _Thread_local char bytes[PIECE_MAX];
-	ssize_t n = recv(c->watch.fd, bytes, c->read_size, MSG_DONTWAIT);
+	size_t size = c->seqpacket ? sizeof(bytes) : c->read_size;
+	ssize_t n = recv(c->watch.fd, bytes, size, MSG_DONTWAIT);
 	size_t line = 0;
 
 	if (n < 0 && errno == EAGAIN)
@@ -130,17 +152,35 @@ static void receive(struct host_conn *c)
 		return;
 	if (c->wants_line)
 		line = take_line(c, bytes, (size_t)n);
+	else if (c->seqpacket)
+		lengths_add(&c->messages, (uint32_t)n);
 	sink_take(&c->in, bytes + line, (size_t)n - line);
+}
+
+/* One send(2), of write_size bytes unless there are fewer. */
+static ssize_t send_some(struct host_conn *c)
+{
+	struct source at = c->out;
+	struct iovec iov[2];
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	size_t size;
+
+	iov[0].iov_base =
+		(void *)(uintptr_t)source_peek(&at, c->write_size, &size);
+	iov[0].iov_len = size;
+	source_advance(&at, size);
+	iov[1].iov_base = (void *)(uintptr_t)source_peek(
+		&at, c->write_size - size, &size);
+	iov[1].iov_len = size;
+	return sendmsg(c->watch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void transmit(struct host_conn *c)
 {
 	ssize_t n;
-	size_t size;
-	const void *bytes = source_peek(&c->out, c->write_size, &size);
 
-	if (size) {
-		n = send(c->watch.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (source_left(&c->out)) {
+		n = send_some(c);
 		if (n < 0 && errno != EAGAIN)
 			c->error = errno;
 		if (n > 0)
@@ -188,6 +228,42 @@ bool host_accept(struct host_conn *c, struct world *w, int listener)
 		return false;
 	host_adopt(c, w, fd);
 	return true;
+}
+
+/* A message must fit the send buffer: the largest without a privilege. */
+static void keep_messages(struct host_conn *c)
+{
+	int size = SNDBUF_MAX;
+
+	c->seqpacket = true;
+	need(!setsockopt(c->watch.fd, SOL_SOCKET, SO_SNDBUF, &size,
+			 sizeof(size)),
+	     "SO_SNDBUF");
+}
+
+bool host_accept_seqpacket(struct host_conn *c, struct world *w, int listener)
+{
+	bool accepted = host_accept(c, w, listener);
+
+	if (accepted)
+		keep_messages(c);
+	return accepted;
+}
+
+void host_connect_seqpacket(struct host_conn *c, struct world *w,
+			    const char *uds, uint32_t port)
+{
+	char line[32], path[128];
+	int n = snprintf(line, sizeof(line), "CONNECT %u\n", port);
+	int fd;
+
+	snprintf(path, sizeof(path), "%s_seqpacket", uds);
+	fd = host_dial_seqpacket(path);
+	need(fd >= 0, path);
+	need(send(fd, line, (size_t)n, MSG_NOSIGNAL) == n, "send");
+	host_adopt(c, w, fd);
+	c->wants_line = true;
+	keep_messages(c);
 }
 
 void host_connect(struct host_conn *c, struct world *w, const char *uds,
@@ -252,6 +328,7 @@ void host_close(struct host_conn *c)
 		world_unwatch(c->world, &c->watch);
 	close(c->watch.fd);
 	c->watch.fd = -1;
+	lengths_free(&c->messages);
 }
 
 bool host_sent(const struct host_conn *c)

@@ -7,6 +7,7 @@
 #define URING_VSOCK_FRONTEND_HOST_H
 
 #include "frontend/flow.h"
+#include "frontend/lengths.h"
 #include "frontend/world.h"
 
 struct host_conn {
@@ -25,12 +26,16 @@ struct host_conn {
 	bool wants_line;   /* the OK line has not come yet */
 	char line[32];	   /* with its newline */
 	size_t line_length;
+	bool seqpacket;		 /* each send and recv is a message */
+	struct lengths messages; /* received */
 };
 
 /* Blocking connect(2) to PATH; -1 with errno. */
 int host_dial(const char *path);
+int host_dial_seqpacket(const char *path);
 /* A server's socket at <uds>_<port>, non-blocking. */
 int host_listen(const char *uds, uint32_t port, int backlog);
+int host_listen_seqpacket(const char *uds, uint32_t port, int backlog);
 void host_unlisten(const char *uds, uint32_t port, int fd);
 /* Dials it until its backlog is full: as many descriptors in CLIENTS, which
  * has room for MAX. */
@@ -39,11 +44,16 @@ unsigned host_fill_backlog(const char *uds, uint32_t port, int clients[],
 /* The next client as C, or false. */
 bool host_accept(struct host_conn *c, struct world *w, int listener);
 
+bool host_accept_seqpacket(struct host_conn *c, struct world *w, int listener);
+
 /* Takes FD into the world. */
 void host_adopt(struct host_conn *c, struct world *w, int fd);
 /* Dials UDS and sends "CONNECT PORT\n"; the OK line is awaited. */
 void host_connect(struct host_conn *c, struct world *w, const char *uds,
 		  uint32_t port);
+/* The same over <UDS>_seqpacket. */
+void host_connect_seqpacket(struct host_conn *c, struct world *w,
+			    const char *uds, uint32_t port);
 /* An OK line has come; fails if it is not one. Returns the host port. */
 bool host_ready(const struct host_conn *c);
 uint32_t host_port(const struct host_conn *c);

@@ -22,10 +22,22 @@ static uint32_t tx_credit(const struct gsock *g)
 static uint32_t next_length(const struct gsock *g)
 {
 	uint64_t left = source_left(&g->out);
-	uint64_t in_call = g->write_size - g->out.sent % g->write_size;
+	uint64_t in_call =
+		g->write_size - (g->out.sent - g->write_from) % g->write_size;
 	size_t n = min_size((size_t)left, (size_t)in_call);
 
-	return min_u32((uint32_t)min_size(n, PACKET_PAYLOAD_MAX), tx_credit(g));
+	return min_u32((uint32_t)min_size(n, g->packet_max), tx_credit(g));
+}
+
+/* Of a packet after which AT bytes have been sent. */
+static uint32_t flags_at(const struct gsock *g, uint64_t at)
+{
+	bool ends = at == g->out.total ||
+		    (at - g->write_from) % g->write_size == 0;
+
+	return g->type == VIRTIO_VSOCK_TYPE_SEQPACKET && ends
+		       ? VIRTIO_VSOCK_SEQ_EOM
+		       : 0;
 }
 
 static void send_shutdown(struct gsock *g)
@@ -63,6 +75,7 @@ static bool pull(struct driver *d)
 	if (p.len) {
 		gsock_announce(g);
 		g->tx_cnt += p.len;
+		p.flags = flags_at(g, g->out.sent + p.len);
 		driver_send_data(d, &p, &g->out);
 	}
 	send_shutdown(g);
@@ -78,7 +91,8 @@ static void update_credit(struct gsock *g)
 
 	if (unannounced && !g->owner->silent && !g->done &&
 	    g->state == GSOCK_OPEN &&
-	    (g->buf_alloc - unannounced < UPDATE_BELOW || !g->rx_bytes))
+	    (g->type == VIRTIO_VSOCK_TYPE_SEQPACKET ||
+	     g->buf_alloc - unannounced < UPDATE_BELOW || !g->rx_bytes))
 		gsock_emit(g, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0, false);
 }
 
@@ -173,6 +187,16 @@ struct gsock *gsock_connect_from(struct sockets *s, uint32_t port,
 	return g;
 }
 
+struct gsock *gsock_connect_seqpacket(struct sockets *s, uint32_t host_port)
+{
+	struct gsock *g =
+		gsock_new(s, GSOCK_CONNECTING, s->next_port++, host_port);
+
+	g->type = VIRTIO_VSOCK_TYPE_SEQPACKET;
+	gsock_emit(g, VIRTIO_VSOCK_OP_REQUEST, 0, false);
+	return g;
+}
+
 struct gsock *gsock_connect(struct sockets *s, uint32_t host_port)
 {
 	return gsock_connect_from(s, s->next_port++, PACKET_HOST_CID,
@@ -207,11 +231,19 @@ void gsock_write(struct gsock *g, const char *text)
 	gsock_mark_ready(g);
 }
 
+void gsock_set_write(struct gsock *g, size_t size)
+{
+	if (!gsock_sent(g))
+		die("another size while one is under way");
+	g->write_size = size;
+	g->write_from = g->out.total;
+}
+
 size_t gsock_read(struct gsock *g, size_t n)
 {
 	size_t got = 0;
 
-	while (got < n && !list_empty(&g->unread))
+	while (got < n && gsock_readable(g))
 		got += gsock_consume(g, n - got);
 	update_credit(g);
 	return got;

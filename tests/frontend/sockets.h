@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The guest's stream sockets: Linux's virtio_transport_common.c of 6.12 with
- * the credit rules of 2026, in small. Everything the device sends is judged;
+ * The guest's sockets: Linux's virtio_transport_common.c of 6.12 with the
+ * credit rules of 2026, in small. A SEQPACKET socket's message is one send(),
+ * and is read when it is whole. Everything the device sends is judged;
  * what no correct device does ends the program: data beyond the credit, more
  * packets than a socket buffer may hold (a 2026 kernel resets the connection),
  * a first packet other than RESPONSE or RST, a REQUEST for a live pair of
@@ -24,6 +25,8 @@ struct gsock *gsock_listen(struct sockets *s, uint32_t port);
 struct gsock *gsock_connect(struct sockets *s, uint32_t host_port);
 struct gsock *gsock_connect_from(struct sockets *s, uint32_t port,
 				 uint64_t peer_cid, uint32_t host_port);
+/* The same with a SEQPACKET socket. */
+struct gsock *gsock_connect_seqpacket(struct sockets *s, uint32_t host_port);
 struct gsock *gsock_raw(struct sockets *s, uint32_t port, uint32_t peer_port);
 /* The next connection or NULL. */
 struct gsock *gsock_accept(struct gsock *listener);
@@ -31,7 +34,10 @@ struct gsock *gsock_accept(struct gsock *listener);
 /* Bytes to send; see frontend/flow.h. */
 void gsock_send(struct gsock *g, uint32_t seed, uint64_t length);
 void gsock_write(struct gsock *g, const char *text);
-/* Reads up to N bytes that have arrived; returns how many. */
+/* The size of each send() from now on; all before must have been sent. */
+void gsock_set_write(struct gsock *g, size_t size);
+/* Reads up to N bytes that have arrived, of SEQPACKET as many whole messages as
+ * begin in them; returns how many. */
 size_t gsock_read(struct gsock *g, size_t n);
 /* From now on there is a reader that never waits. */
 void gsock_read_all(struct gsock *g);

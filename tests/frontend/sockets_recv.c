@@ -12,6 +12,7 @@ struct unread {
 	uint32_t len;
 	uint32_t off;
 	uint32_t room; /* of the receive buffer that it came in */
+	bool ends;     /* a message: SEQPACKET */
 	uint8_t bytes[];
 };
 
@@ -40,21 +41,26 @@ static void reset_no_socket(struct sockets *s, const struct packet *p)
 		driver_send(&s->driver, &rst, true);
 }
 
+/* The only flags that data may have. */
+static bool ends_message(const struct packet *p)
+{
+	return p->type == VIRTIO_VSOCK_TYPE_SEQPACKET &&
+	       p->op == VIRTIO_VSOCK_OP_RW && p->flags == VIRTIO_VSOCK_SEQ_EOM;
+}
+
 static void check_packet(const struct sockets *s, const struct packet *p)
 {
 	if (p->dst_cid != s->cid)
 		wrong(p, "a packet for another guest");
-	if (p->type != VIRTIO_VSOCK_TYPE_STREAM && p->op != VIRTIO_VSOCK_OP_RST)
-		wrong(p, "a packet of another type");
 	if (p->op == VIRTIO_VSOCK_OP_INVALID ||
 	    p->op > VIRTIO_VSOCK_OP_CREDIT_REQUEST)
 		wrong(p, "no such operation");
-	if (p->flags && p->op != VIRTIO_VSOCK_OP_SHUTDOWN)
+	if (p->flags && p->op != VIRTIO_VSOCK_OP_SHUTDOWN && !ends_message(p))
 		wrong(p, "flags where none are defined");
 	if (p->op == VIRTIO_VSOCK_OP_SHUTDOWN &&
 	    (!p->flags || p->flags & ~(uint32_t)SHUT_BOTH))
 		wrong(p, "SHUTDOWN of nothing");
-	if ((p->len != 0) != (p->op == VIRTIO_VSOCK_OP_RW))
+	if ((p->len != 0) != (p->op == VIRTIO_VSOCK_OP_RW) && !ends_message(p))
 		wrong(p, "payload and operation disagree");
 }
 
@@ -89,12 +95,14 @@ static void recv_listen(struct gsock *g, const struct packet *p)
 
 	if (g->mute)
 		return;
-	if (p->op != VIRTIO_VSOCK_OP_REQUEST || g->backlog == 0) {
+	if (p->op != VIRTIO_VSOCK_OP_REQUEST || g->backlog == 0 ||
+	    p->type != g->type) {
 		reset_no_socket(g->owner, p);
 		return;
 	}
 	child = gsock_new(g->owner, GSOCK_OPEN, p->dst_port, p->src_port);
 	child->peer_cid = p->src_cid;
+	child->type = g->type;
 	note_peer_credit(child, p);
 	list_append(&g->accept, &child->accept);
 	gsock_emit(child, VIRTIO_VSOCK_OP_RESPONSE, 0, true);
@@ -124,6 +132,7 @@ static bool merge(struct gsock *g, const struct packet *p,
 	struct unread *last = container_of(g->unread.prev, struct unread, node);
 
 	if (list_empty(&g->unread) || p->len > MERGE_MAX ||
+	    g->type != VIRTIO_VSOCK_TYPE_STREAM ||
 	    last->len + p->len > last->room)
 		return false;
 	buffer_read(buffer, PACKET_HEADER, last->bytes + last->len, p->len);
@@ -145,6 +154,8 @@ static void enqueue(struct gsock *g, const struct packet *p,
 	u = need_zeroed(1, sizeof(*u) + room);
 	u->len = p->len;
 	u->room = room;
+	u->ends = ends_message(p);
+	g->rx_messages += u->ends;
 	buffer_read(buffer, PACKET_HEADER, u->bytes, p->len);
 	list_append(&g->unread, &u->node);
 	g->rx_packets++;
@@ -175,7 +186,8 @@ static void recv_data(struct gsock *g, const struct packet *p,
 	g->rx_total += p->len;
 	if (g->rx_total > g->rx_limit)
 		wrong(p, "data beyond the credit");
-	if (g->reading && list_empty(&g->unread)) {
+	if (g->reading && list_empty(&g->unread) &&
+	    g->type == VIRTIO_VSOCK_TYPE_STREAM) {
 		consume_at_once(g, p, buffer);
 	} else {
 		g->rx_bytes += p->len;
@@ -239,6 +251,9 @@ void sockets_received(struct driver *d, const struct packet *p,
 		reset_no_socket(s, p);
 		return;
 	}
+	if (p->type != g->type && g->state != GSOCK_RAW &&
+	    g->state != GSOCK_LISTEN)
+		wrong(p, "a packet of another type");
 	g->packets++;
 	g->last = *p;
 	switch (g->state) {
@@ -264,6 +279,24 @@ void sockets_received(struct driver *d, const struct packet *p,
 	}
 }
 
+bool gsock_readable(const struct gsock *g)
+{
+	if (g->type == VIRTIO_VSOCK_TYPE_SEQPACKET)
+		return g->rx_messages || g->rx_message;
+	return !list_empty(&g->unread);
+}
+
+/* All of a packet of SEQPACKET was read. */
+static void follow_message(struct gsock *g, const struct unread *u)
+{
+	g->rx_message += u->len;
+	if (!u->ends)
+		return;
+	lengths_add(&g->messages, g->rx_message);
+	g->rx_message = 0;
+	g->rx_messages--;
+}
+
 size_t gsock_consume(struct gsock *g, size_t n)
 {
 	struct unread *u = list_first(&g->unread, struct unread, node);
@@ -276,6 +309,8 @@ size_t gsock_consume(struct gsock *g, size_t n)
 	g->rx_bytes -= u->len;
 	g->fwd_cnt += u->len;
 	g->rx_packets--;
+	if (g->type == VIRTIO_VSOCK_TYPE_SEQPACKET)
+		follow_message(g, u);
 	list_remove(&u->node);
 	free(u);
 	return take;

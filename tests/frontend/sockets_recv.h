@@ -8,6 +8,9 @@
 /* Reads N bytes of the first unread packet, or what is left of it. */
 size_t gsock_consume(struct gsock *g, size_t n);
 
+/* There is something to read: of SEQPACKET, the rest of a whole message. */
+bool gsock_readable(const struct gsock *g);
+
 void sockets_received(struct driver *d, const struct packet *p,
 		      const struct buffer *buffer);
 

@@ -47,6 +47,8 @@ struct gsock *gsock_new(struct sockets *s, enum gsock_state state,
 	g->peer_cid = PACKET_HOST_CID;
 	g->buf_alloc = s->buf_alloc;
 	g->write_size = PACKET_PAYLOAD_MAX;
+	g->packet_max = PACKET_PAYLOAD_MAX;
+	g->type = VIRTIO_VSOCK_TYPE_STREAM;
 	list_init(&g->ready);
 	list_init(&g->touched);
 	list_init(&g->accept);
@@ -69,6 +71,7 @@ void gsock_free(struct gsock *g)
 	list_remove(&g->touched);
 	list_remove(&g->accept);
 	g->owner->count--;
+	lengths_free(&g->messages);
 	free(g);
 }
 
@@ -86,7 +89,7 @@ struct packet gsock_packet(struct gsock *g, uint16_t op)
 		.dst_cid = g->peer_cid,
 		.src_port = g->port,
 		.dst_port = g->peer_port,
-		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.type = g->type,
 		.op = op,
 		.buf_alloc = g->buf_alloc,
 		.fwd_cnt = g->fwd_cnt,

@@ -5,6 +5,7 @@
 
 #include "frontend/driver.h"
 #include "frontend/flow.h"
+#include "frontend/lengths.h"
 
 #define GSOCK_BUFFER 262144u /* Linux's default buf_alloc */
 #define GSOCK_BUCKETS 16384u
@@ -24,13 +25,16 @@ struct gsock {
 	struct list accept;  /* a listener's queue, or a place on it */
 	struct sockets *owner;
 	enum gsock_state state;
+	uint16_t type; /* VIRTIO_VSOCK_TYPE_*; a listener's clients have it */
 	uint64_t peer_cid;
 	uint32_t port;
 	uint32_t peer_port;
 
-	struct source out;  /* what is still to be sent */
-	size_t write_size;  /* of one send(); a packet never spans two */
-	uint8_t shut_after; /* SHUT_* to send once all of OUT is gone */
+	struct source out;   /* what is still to be sent */
+	size_t write_size;   /* of one send(); a packet never spans two */
+	uint64_t write_from; /* where in OUT the first of that size began */
+	uint32_t packet_max; /* payload bytes */
+	uint8_t shut_after;  /* SHUT_* to send once all of OUT is gone */
 	uint32_t tx_cnt;
 	uint32_t peer_buf_alloc;
 	uint32_t peer_fwd_cnt;
@@ -41,6 +45,9 @@ struct gsock {
 	uint32_t buf_alloc;
 	uint32_t rx_bytes; /* unread */
 	uint32_t rx_packets;
+	uint32_t rx_messages;	 /* unread and whole: SEQPACKET */
+	uint32_t rx_message;	 /* bytes of the one that is being read */
+	struct lengths messages; /* read */
 	uint32_t fwd_cnt;
 	uint32_t last_fwd_cnt; /* as last announced */
 	uint64_t rx_total;

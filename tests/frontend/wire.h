@@ -61,6 +61,7 @@ enum vhost_code {
 
 #define VU_NO_FD (1u << 8) /* in the u64 of KICK, CALL and ERR */
 
+#define VU_F_SEQPACKET (1ull << 1)
 #define VU_F_NOTIFY_ON_EMPTY (1ull << 24)
 #define VU_F_INDIRECT (1ull << 28)
 #define VU_F_EVENT_IDX (1ull << 29)

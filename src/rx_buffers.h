@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A guest's receive buffers: taken in a turn, filled or not, given back. The
+ * only user of its RX ring.
+ *
+ * Buffers are offered to sockets before it is known how much there is to read.
+ * What remains goes back to the ring where that is possible, that is behind
+ * the last one used; those before it stay taken as spares for the next packet.
+ */
+#ifndef URING_VSOCK_RX_BUFFERS_H
+#define URING_VSOCK_RX_BUFFERS_H
+
+#include <stdint.h>
+
+#include "turn.h"
+#include "vsock/packet.h"
+
+/* The next receive buffer, or NULL: then the guest has none, or broke a
+ * rule, or the turn is full. */
+struct turn_buffer *rx_take(struct guest *guest, struct turn *turn);
+
+/* Bytes of payload that fit. */
+static inline uint32_t rx_room(const struct turn_buffer *buffer)
+{
+	return buffer->chain.write_bytes - PACKET_HEADER_SIZE;
+}
+
+/* Appends the payload areas of BUFFER to the turn's, at most MAX bytes of
+ * them. Returns the bytes. */
+uint32_t rx_offer(struct turn *turn, const struct turn_buffer *buffer,
+		  uint32_t max);
+
+/* Copies LEN bytes of payload, which fit, into BUFFER. */
+void rx_fill(const struct turn_buffer *buffer, const void *bytes, uint32_t len);
+
+/* Writes the header of PACKET and gives the buffer to the guest; its payload
+ * is in place. */
+void rx_give(struct guest *guest, struct turn_buffer *buffer,
+	     const struct packet *packet);
+
+/* Reading into a buffer failed with -EFAULT: the ring breaks. */
+void rx_memory_gone(struct guest *guest);
+
+/* At the end of a turn: the last chains taken go back to the ring, those
+ * before become spares. */
+void rx_return(struct turn *turn, const struct turn_guest *part);
+
+/* Gives spares back to the guest, each with a packet that changes nothing:
+ * before the ring stops or its memory goes. */
+void rx_settle(struct guest *guest);
+
+#endif
