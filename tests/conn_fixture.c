@@ -8,6 +8,7 @@
 
 struct conn flow_conn;
 
+static uint16_t guest_type;
 static uint32_t guest_buffer;
 static uint32_t guest_consumed;
 
@@ -15,7 +16,7 @@ static struct packet guest_packet(enum packet_op op, uint32_t arg)
 {
 	return (struct packet){
 		.op = op,
-		.type = PACKET_STREAM,
+		.type = guest_type,
 		.src_cid = GUEST_CID,
 		.dst_cid = PACKET_HOST_CID,
 		.src_port = GUEST_PORT,
@@ -37,7 +38,7 @@ unsigned conn_receive(struct conn *conn, enum packet_op op, uint32_t arg)
 /* As a peer checks each packet: it is addressed right and speaks of credit. */
 static void expect_addressed(const struct conn *conn, const struct packet *p)
 {
-	ck_assert_uint_eq(p->type, PACKET_STREAM);
+	ck_assert_uint_eq(p->type, guest_type);
 	ck_assert_uint_eq(p->src_cid, PACKET_HOST_CID);
 	ck_assert_uint_eq(p->dst_cid, GUEST_CID);
 	ck_assert_uint_eq(p->src_port, HOST_PORT);
@@ -70,6 +71,8 @@ void conn_start(struct conn *conn, enum start start)
 
 	guest_buffer = GUEST_BUF;
 	guest_consumed = 0;
+	guest_type = start == OPENED_MESSAGES ? PACKET_SEQPACKET
+					      : PACKET_STREAM;
 	request = guest_packet(PACKET_REQUEST, 0);
 	switch (start) {
 	case FROM_GUEST:
@@ -83,16 +86,16 @@ void conn_start(struct conn *conn, enum start start)
 			say_all(conn);
 		return;
 	case OPENED:
+	case OPENED_MESSAGES:
 	case CLOSING:
 	case CLOSED_RST:
 	case CLOSED:
-	case STARTS:
 		break;
 	}
 	open_conn(conn);
 	if (start == CLOSING)
 		conn_host_ended(conn, true);
-	else if (start != OPENED)
+	else if (start != OPENED && start != OPENED_MESSAGES)
 		conn_abort(conn);
 	if (start != CLOSED_RST)
 		say_all(conn);
@@ -123,10 +126,12 @@ static uint32_t tell_fact(struct conn *conn, const struct row *row)
 		return NONE;
 	case SEND:
 		ck_assert_uint_le(row->arg, conn_may_send(conn));
-		conn_build_data(conn, GUEST_CID, row->arg, 0, &p);
+		conn_build_data(conn, GUEST_CID, row->arg,
+				PACKET_END_OF_MESSAGE, &p);
 		expect_addressed(conn, &p);
 		ck_assert_int_eq(p.op, PACKET_RW);
 		ck_assert_uint_eq(p.len, row->arg);
+		ck_assert_uint_eq(p.flags, PACKET_END_OF_MESSAGE);
 		return NONE;
 	default:
 		abort();
@@ -145,11 +150,21 @@ static uint32_t next_packet(struct conn *conn, enum packet_op op)
 	return p.flags;
 }
 
+static uint32_t receive_begun(struct conn *conn, uint32_t len)
+{
+	struct packet p = guest_packet(PACKET_RW, len);
+
+	p.flags = 0;
+	return conn_input(conn, &p);
+}
+
 static uint32_t perform(struct conn *conn, const struct row *row)
 {
 	struct packet p;
 
 	switch ((int)row->what) {
+	case IN_BEGUN:
+		return receive_begun(conn, row->arg);
 	case GUEST_BUFFER:
 		guest_buffer = row->arg;
 		return NONE;

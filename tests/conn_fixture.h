@@ -27,6 +27,7 @@
 #define END_WRITES CONN_END_WRITES
 #define END_READS CONN_END_READS
 #define HANG_UP CONN_HANG_UP
+#define TOO_LONG CONN_TOO_LONG
 
 /* What a row does or looks at; ARG and the expected RESULT follow. */
 enum what {
@@ -39,6 +40,7 @@ enum what {
 	IN_RW,
 	IN_CREDIT_UPDATE,
 	IN_CREDIT_REQUEST,
+	IN_BEGUN, /* RW that is not a message's last, as IN_RW is */
 	/* The guest's next packets: how they speak of its buffer. */
 	GUEST_BUFFER,	/* ARG bytes */
 	GUEST_CONSUMED, /* ARG bytes in all */
@@ -84,7 +86,8 @@ enum start {
 	CLOSING,	 /* CLOSING by a host's hang-up, SHUTDOWN sent */
 	CLOSED_RST,	 /* CLOSED, RST owed */
 	CLOSED,		 /* CLOSED, nothing owed */
-	STARTS
+	STARTS,
+	OPENED_MESSAGES = STARTS, /* as OPENED, of SEQPACKET */
 };
 
 struct flow {

@@ -1,10 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* What a connection says of its buffer, and asks of the guest's. */
+/* What a connection says of its buffer, and asks of the guest's; and that a
+ * message needs room for all of it. */
 #include "base/check.h"
 #include "conn_fixture.h"
 #include "suite.h"
 
 #define KIB 1024u
+
+/* clang-format off */
+static const struct flow messages[] = {
+	{ "each packet is SEQPACKET's", OPENED_MESSAGES, {
+		T(SEND, 100, 0),
+		T(SEND, 0, 0),
+		T(IN_CREDIT_REQUEST, 0, NONE),
+		T(OUT, PACKET_CREDIT_UPDATE, 0),
+		T(ABORT, 0, HANG_UP),
+		T(OUT, PACKET_RST, 0) } },
+	{ "empty ones are delivered and cost nothing", OPENED_MESSAGES, {
+		T(IN_RW, HOST_BUF, DELIVER),
+		T(IN_RW, 0, DELIVER),
+		T(IN_BEGUN, 0, DELIVER),
+		T(STATE, CONN_OPEN, 0) } },
+	{ "one as long as the credit", OPENED_MESSAGES, {
+		T(IN_BEGUN, HOST_BUF - 1, DELIVER),
+		T(IN_RW, 1, DELIVER),
+		T(DELIVERED, HOST_BUF, NONE),
+		T(IN_RW, HOST_BUF, DELIVER),
+		T(STATE, CONN_OPEN, 0) } },
+	{ "one that can't end within the credit", OPENED_MESSAGES, {
+		T(IN_BEGUN, HOST_BUF - 1, DELIVER),
+		T(IN_BEGUN, 1, HANG_UP | TOO_LONG),
+		T(OUT, PACKET_RST, 0),
+		T(FINISHED, 0, true) } },
+	{ "one that is longer in a single packet", OPENED_MESSAGES, {
+		T(IN_RW, HOST_BUF + 1, HANG_UP | TOO_LONG),
+		T(OUT, PACKET_RST, 0) } },
+	{ "one that is longer in two", OPENED_MESSAGES, {
+		T(IN_BEGUN, HOST_BUF - 1, DELIVER),
+		T(IN_RW, 2, HANG_UP | TOO_LONG),
+		T(OUT, PACKET_RST, 0) } },
+	{ "two that together are longer: a flood, none of them is",
+	  OPENED_MESSAGES, {
+		T(IN_RW, HOST_BUF - 1, DELIVER),
+		T(IN_RW, 2, HANG_UP),
+		T(OUT, PACKET_RST, 0) } },
+	{ "a stream has no messages", OPENED, {
+		T(IN_BEGUN, HOST_BUF, DELIVER),
+		T(IN_BEGUN, 1, HANG_UP) } },
+	{ "room is told to who has begun one, however little",
+	  OPENED_MESSAGES, {
+		T(IN_RW, 1, DELIVER),
+		T(DELIVERED, 1, NONE),
+		T(SILENT, 0, 0),
+		T(IN_BEGUN, 32 * KIB, DELIVER),
+		T(OUT, PACKET_CREDIT_UPDATE, 0),
+		T(IN_BEGUN, 16 * KIB, DELIVER),
+		T(SILENT, 0, 0),
+		T(IN_RW, 1, DELIVER),
+		T(SILENT, 0, 0) } },
+	{ "also when the one before is passed on later", OPENED_MESSAGES, {
+		T(IN_RW, 1, DELIVER),
+		T(IN_BEGUN, 48 * KIB, DELIVER),
+		T(SILENT, 0, 0),
+		T(DELIVERED, 1, NONE),
+		T(OUT, PACKET_CREDIT_UPDATE, 0),
+		T(SILENT, 0, 0) } },
+};
+/* clang-format on */
 
 /* clang-format off */
 static const struct flow telling[] = {
@@ -261,6 +323,12 @@ START_TEST(tells)
 }
 END_TEST
 
+START_TEST(follows_messages)
+{
+	conn_flow(&messages[_i]);
+}
+END_TEST
+
 START_TEST(asks)
 {
 	conn_flow(&asking[_i]);
@@ -318,6 +386,7 @@ int main(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, tells, 0, ARRAY_SIZE(telling));
+	tcase_add_loop_test(c, follows_messages, 0, ARRAY_SIZE(messages));
 	tcase_add_loop_test(c, asks, 0, ARRAY_SIZE(asking));
 	tcase_add_test(c, small_packets_do_not_stall);
 	suite_add_tcase(suite, c);

@@ -170,6 +170,39 @@ START_TEST(answer)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int result;
+} firsts[] = {
+	/*  1 */ { "CONNECT 1234", 0 },
+	/*  2 */ { "CONNECT 1234\n", 0 },
+	/*  3 */ { "CONNECT 1234\r\n", 0 },
+	/*  4 */ { "CONNECT 1234\r", 0 },
+	/*  5 */ { "cOnNeCt 01234", 0 },
+	/*  6 */ { "", -EPROTO },
+	/*  7 */ { "\n", -EPROTO },
+	/*  8 */ { "CONNECT", -EPROTO },
+	/*  9 */ { "CONNECT ", -EPROTO },
+	/* 10 */ { "CONNECT 1234x", -EPROTO },
+	/* 11 */ { "CONNECT 1234\nx", -EPROTO },
+	/* 12 */ { "CONNECT 1234\n\n", -EPROTO },
+	/* 13 */ { "CONNECT 4294967295", -EPROTO },
+	/* 14 */ { "CONNECT 12345678901", -EPROTO },
+	/* 15 */ { "CONNECT 00000000000000000000001234", -EPROTO },
+};
+
+START_TEST(as_a_message)
+{
+	const char *text = firsts[_i].text;
+	uint32_t port = 0;
+
+	ck_assert_int_eq(handshake_parse_message(text, strlen(text), &port),
+			 firsts[_i].result);
+	if (!firsts[_i].result)
+		ck_assert_uint_eq(port, 1234);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("handshake");
@@ -179,6 +212,7 @@ int main(void)
 	tcase_add_loop_test(c, byte_by_byte, 0, ARRAY_SIZE(lines));
 	tcase_add_loop_test(c, data_behind_it, 0, ARRAY_SIZE(lines));
 	tcase_add_test(c, no_line_is_endless);
+	tcase_add_loop_test(c, as_a_message, 0, ARRAY_SIZE(firsts));
 	tcase_add_loop_test(c, answer, 0, ARRAY_SIZE(answers));
 	suite_add_tcase(suite, c);
 	return suite_run(suite);

@@ -297,6 +297,51 @@ START_TEST(reports_beside_a_batch)
 }
 END_TEST
 
+/* The socket takes some of them; the result says how many, in order. */
+START_TEST(messages_of_one_socket_stop_at_the_first_refused)
+{
+	enum { MANY = 64, BYTES = 16384 };
+	static char bytes[BYTES];
+	struct mmsghdr messages[MANY];
+	struct iovec iov[MANY];
+	struct ring_io io = { .messages = messages, .nmessages = MANY };
+	struct eye eye;
+	int pair[2], got;
+
+	if (!ring_start(_i))
+		return;
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	eye_init(&eye);
+	eye_open(&eye, pair[0]);
+	io.watch = &eye.watch;
+	for (unsigned i = 0; i < MANY; i++) {
+		iov[i] = (struct iovec){ bytes, i + 1 < MANY ? BYTES - i : 1 };
+		messages[i] = (struct mmsghdr){ .msg_hdr.msg_iov = &iov[i],
+						.msg_hdr.msg_iovlen = 1 };
+	}
+	ring_send_messages(ring, &io);
+	ring_run(ring);
+	ck_assert_int_gt(io.result, 1);
+	ck_assert_int_lt(io.result, MANY);
+	for (int i = 0; i < io.result; i++)
+		ck_assert_int_eq(recv(pair[1], bytes, BYTES, MSG_DONTWAIT),
+				 BYTES - i);
+	ck_assert_int_eq(recv(pair[1], bytes, BYTES, MSG_DONTWAIT), -1);
+	/* nothing of it was queued twice */
+	ring_run(ring);
+	got = (int)recv(pair[1], bytes, BYTES, MSG_DONTWAIT);
+	ck_assert_int_eq(got, -1);
+	fd_close(&pair[1]);
+	ring_send_messages(ring, &io);
+	ring_run(ring);
+	ck_assert_int_eq(io.result, -EPIPE);
+	eye_close(&eye);
+	fd_close(&pair[0]);
+	ring_stop();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ring_io");
@@ -308,6 +353,8 @@ int main(void)
 	tcase_add_loop_test(c, troubles, 0, ENGINES);
 	tcase_add_loop_test(c, short_sends_are_final, 0, ENGINES);
 	tcase_add_loop_test(c, busy_sockets_and_their_successors, 0, ENGINES);
+	tcase_add_loop_test(c, messages_of_one_socket_stop_at_the_first_refused,
+			    0, ENGINES);
 	tcase_add_loop_test(c, reports_beside_a_batch, 0, ENGINES);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
