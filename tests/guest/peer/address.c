@@ -72,6 +72,7 @@ static int parse_hybrid(const char *text, struct address *out)
 int address_parse(const char *text, struct address *out)
 {
 	memset(out, 0, sizeof(*out));
+	out->type = SOCK_STREAM;
 	if (strncmp(text, "vsock:", 6) == 0)
 		return parse_vsock(text + 6, out);
 	if (strncmp(text, "hybrid:", 7) == 0)
@@ -97,7 +98,7 @@ static int new_socket(const struct address *address)
 {
 	const struct timeval patience = { .tv_sec = CONNECT_SECONDS };
 	int family = address->kind == ADDRESS_VSOCK ? AF_VSOCK : AF_UNIX;
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(family, address->type | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;

@@ -19,6 +19,7 @@ struct address {
 	struct sockaddr_vm vm;
 	struct sockaddr_un un;
 	unsigned int port;
+	int type; /* SOCK_STREAM, or SOCK_SEQPACKET but for ADDRESS_HYBRID */
 };
 
 /* 0, or -EINVAL. */

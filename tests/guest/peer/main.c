@@ -7,6 +7,7 @@
  * connect() that fails is "refused ERRNO-NAME MILLISECONDS" (status 3).
  */
 #include "address.h"
+#include "messages.h"
 #include "peer_options.h"
 #include "transfer.h"
 
@@ -89,7 +90,9 @@ static void *member_thread(void *argument)
 		atomic_store(&crowd->began_ms, now_ms());
 		say("connected");
 	}
-	if (transfer->fd >= 0)
+	if (transfer->fd >= 0 && transfer->plan->messages)
+		messages_echo(transfer);
+	else if (transfer->fd >= 0)
 		transfer_run(transfer);
 	free(member);
 	atomic_fetch_sub(&crowd->running, 1);

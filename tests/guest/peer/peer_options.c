@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { COUNT_MAX = 100000 };
@@ -23,6 +24,7 @@ static const char usage[] =
 	"  --expect-eof     fail unless the peer ends after --receive bytes\n"
 	"  --zerocopy       send with MSG_ZEROCOPY\n"
 	"  --tagged         make every connection's stream another one\n"
+	"  --messages       SOCK_SEQPACKET: send each message back\n"
 	"  --progress       print how far both directions are\n";
 
 static const struct option names[] = {
@@ -36,6 +38,7 @@ static const struct option names[] = {
 	{ "expect-eof", no_argument, NULL, 'e' },
 	{ "zerocopy", no_argument, NULL, 'z' },
 	{ "tagged", no_argument, NULL, 't' },
+	{ "messages", no_argument, NULL, 'm' },
 	{ "progress", no_argument, NULL, 'p' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -53,6 +56,8 @@ static bool set_flag(struct options *out, int name)
 		return out->plan.zerocopy = true;
 	case 't':
 		return out->plan.tagged = true;
+	case 'm':
+		return out->plan.messages = true;
 	case 'p':
 		return out->progress = true;
 	default:
@@ -98,7 +103,11 @@ static bool set_address(struct options *out, char **words, int n)
 	out->plan.connecting = strcmp(words[0], "connect") == 0;
 	if (!out->plan.connecting && strcmp(words[0], "listen") != 0)
 		return false;
-	return address_parse(words[1], &out->address) == 0;
+	if (address_parse(words[1], &out->address) < 0)
+		return false;
+	if (out->plan.messages)
+		out->address.type = SOCK_SEQPACKET;
+	return true;
 }
 
 int options_parse(int argc, char **argv, struct options *out)

@@ -24,6 +24,7 @@ struct transfer_plan {
 	bool zerocopy;
 	bool tagged; /* streams begin where the connecting side says */
 	bool connecting;
+	bool messages; /* each is sent back, nothing else */
 };
 
 struct transfer {
