@@ -3,6 +3,7 @@
  * SOCK_SEQPACKET at its edges: messages that are too long, empty or never end,
  * and connections that end before all is said.
  */
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "hand.h"
@@ -30,6 +31,32 @@ START_TEST(a_message_is_held_until_its_end_comes)
 	ck_assert(sink_is(&h.host.in, "one and twothree"));
 	ck_assert_uint_eq(h.host.messages.at[0], 11);
 	ck_assert_uint_eq(h.host.messages.at[1], 5);
+	host_close(&h.host);
+	scene_close(&s);
+}
+END_TEST
+
+/* In one turn, 200 and 1000 segments: sendmsg(2) takes 1024. */
+START_TEST(a_message_may_have_more_segments_than_one_call_takes)
+{
+	struct guest_config config = guest_defaults(DAEMON_CID);
+	static char bytes[4000];
+	struct hand h;
+	struct scene s;
+
+	config.driver.tx_shape.rest = 4;
+	scene_open_with(&s, _i, &config);
+	hand_open(&h, &s);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i % 251);
+	kill(s.daemon.pid, SIGSTOP);
+	hand_send(&h, VIRTIO_VSOCK_OP_RW, 0, bytes, 800);
+	hand_send(&h, VIRTIO_VSOCK_OP_RW, EOM, bytes, 4000);
+	hand_send(&h, VIRTIO_VSOCK_OP_RW, EOM, bytes, 10);
+	kill(s.daemon.pid, SIGCONT);
+	drive_until(&s.world, h.host.messages.count == 2);
+	ck_assert_uint_eq(h.host.messages.at[0], 4800);
+	ck_assert_uint_eq(h.host.messages.at[1], 10);
 	host_close(&h.host);
 	scene_close(&s);
 }
@@ -327,6 +354,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_message_is_held_until_its_end_comes,
+		a_message_may_have_more_segments_than_one_call_takes,
 		a_message_without_end_is_dropped,
 		a_message_beyond_the_credit_resets,
 		the_credit_is_no_more_than_a_host_socket_takes,
