@@ -59,24 +59,30 @@ static int reserve(struct backlog *b, uint32_t len)
 	return 0;
 }
 
-int backlog_add(struct backlog *b, const struct iovec *iov, unsigned n,
-		size_t skip)
+int backlog_take(struct backlog *b, struct iov_cursor *from, uint32_t len)
 {
-	size_t len = iov_size(iov, n) - skip;
-	struct iov_cursor from;
 	int err;
 
 	debug_assert(len <= UINT32_MAX / 4 - backlog_len(b));
 	if (!len)
 		return 0;
-	err = reserve(b, (uint32_t)len);
+	err = reserve(b, len);
 	if (err)
 		return err;
+	iov_read(from, b->bytes + b->end, len);
+	b->end += len;
+	return 0;
+}
+
+int backlog_add(struct backlog *b, const struct iovec *iov, unsigned n,
+		size_t skip)
+{
+	size_t len = iov_size(iov, n) - skip;
+	struct iov_cursor from;
+
 	iov_begin(&from, iov, n);
 	iov_skip(&from, skip);
-	iov_read(&from, b->bytes + b->end, len);
-	b->end += (uint32_t)len;
-	return 0;
+	return backlog_take(b, &from, (uint32_t)len);
 }
 
 void backlog_drop(struct backlog *b, uint32_t len)

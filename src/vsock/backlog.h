@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct iov_cursor;
+
 struct backlog {
 	char *bytes; /* NULL while empty */
 	uint32_t begin;
@@ -34,6 +36,11 @@ struct iovec backlog_iov(const struct backlog *backlog);
  * nothing was added. */
 int backlog_add(struct backlog *backlog, const struct iovec *iov, unsigned n,
 		size_t skip);
+
+/* Adds the next LEN bytes of FROM, which has them, and passes over them. 0 or
+ * -ENOMEM, and then nothing was added or passed over. */
+int backlog_take(struct backlog *backlog, struct iov_cursor *from,
+		 uint32_t len);
 
 /* The first LEN bytes have been sent. */
 void backlog_drop(struct backlog *backlog, uint32_t len);

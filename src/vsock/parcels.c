@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "vsock/parcels.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/iov.h"
+
+void parcels_init(struct parcels *p)
+{
+	*p = (struct parcels){ .sent = 0 };
+	backlog_init(&p->backlog);
+}
+
+void parcels_free(struct parcels *p)
+{
+	backlog_free(&p->backlog);
+	parcels_init(p);
+}
+
+static char *begin(const struct parcels *p)
+{
+	return p->backlog.bytes + p->backlog.begin;
+}
+
+static int extend_last(struct parcels *p, struct iov_cursor *from, uint32_t len)
+{
+	int err = backlog_take(&p->backlog, from, len);
+	struct parcel header;
+	char *at;
+
+	if (err)
+		return err;
+	at = p->backlog.bytes + p->backlog.end - len - p->last - sizeof(header);
+	memcpy(&header, at, sizeof(header));
+	header.len += len;
+	memcpy(at, &header, sizeof(header));
+	p->last += len;
+	return 0;
+}
+
+static int append(struct parcels *p, struct iov_cursor *from, uint32_t len,
+		  uint32_t flags)
+{
+	struct parcel header = { .len = len, .flags = flags };
+	struct iovec iov = { &header, sizeof(header) };
+	int err = backlog_add(&p->backlog, &iov, 1, 0);
+
+	if (!err && len) {
+		err = backlog_take(&p->backlog, from, len);
+		/* What was added last is taken off the end again. */
+		if (err)
+			p->backlog.end -= (uint32_t)sizeof(header);
+	}
+	if (err)
+		return err;
+	p->last = len;
+	p->count++;
+	p->empty += !len;
+	return 0;
+}
+
+int parcels_add(struct parcels *p, struct iov_cursor *from, uint32_t len,
+		uint32_t flags, bool join)
+{
+	if (join && p->count)
+		return extend_last(p, from, len);
+	return append(p, from, len, flags);
+}
+
+const char *parcels_first(const struct parcels *p, struct parcel *out)
+{
+	debug_assert(p->count);
+	memcpy(out, begin(p), sizeof(*out));
+	out->len -= p->sent;
+	return begin(p) + sizeof(*out) + p->sent;
+}
+
+void parcels_drop(struct parcels *p, uint32_t len)
+{
+	struct parcel header;
+
+	memcpy(&header, begin(p), sizeof(header));
+	debug_assert(len <= header.len - p->sent);
+	p->sent += len;
+	if (p->sent < header.len)
+		return;
+	p->sent = 0;
+	p->count--;
+	p->empty -= !header.len;
+	backlog_drop(&p->backlog, (uint32_t)sizeof(header) + header.len);
+}
