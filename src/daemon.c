@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "config.h"
+#include "switchboard.h"
 #include "vm.h"
 #include "worker.h"
 
@@ -83,6 +84,9 @@ static int make_workers(struct daemon *d)
 	d->posts = calloc(n, sizeof(*d->posts));
 	d->team.vms = calloc(config->nvms, sizeof(*d->team.vms));
 	if (!d->workers || !d->posts || !d->team.vms)
+		return -ENOMEM;
+	d->team.board = switchboard_new(config, n);
+	if (!d->team.board)
 		return -ENOMEM;
 	d->team.workers = d->workers;
 	for (i = 0; i < n; i++) {
@@ -226,6 +230,7 @@ void daemon_free(struct daemon *d)
 		sem_destroy(&d->posts[i].opened);
 		sem_destroy(&d->posts[i].go);
 	}
+	switchboard_free(d->team.board);
 	free(d->team.vms);
 	free(d->posts);
 	free(d->workers);

@@ -7,6 +7,7 @@
 #include "link.h"
 #include "loop.h"
 #include "sends.h"
+#include "siblings.h"
 #include "turn.h"
 #include "vsock/packet.h"
 
@@ -28,11 +29,24 @@ static bool type_known(const struct guest *guest, uint16_t type)
 	       (type == PACKET_SEQPACKET && guest_has_seqpacket(guest));
 }
 
-/* Addressed to this host by this guest, of a kind that is known here. */
+/* From this guest, of a kind that is known here. */
 static bool is_ours(const struct guest *guest, const struct packet *p)
 {
-	return p->src_cid == guest_cid(guest) &&
-	       p->dst_cid == PACKET_HOST_CID && type_known(guest, p->type);
+	return p->src_cid == guest_cid(guest) && type_known(guest, p->type);
+}
+
+/* Somebody new is asked for, if anybody: the host, or another guest. */
+static void handle_stranger(struct guest *guest, const struct packet *p)
+{
+	if (p->op == PACKET_REQUEST && p->dst_cid == PACKET_HOST_CID)
+		dial(guest, p);
+	else if (p->op != PACKET_REQUEST || !siblings_ask(guest, p))
+		resets_add(&guest->resets, p);
+}
+
+static uint32_t end_flags(const struct packet *p)
+{
+	return p->type == PACKET_SEQPACKET ? p->flags & PACKET_ENDS : 0;
 }
 
 static void log_too_long(const struct link *link)
@@ -55,10 +69,7 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 	bool go_on = true;
 
 	if (!link) {
-		if (p->op == PACKET_REQUEST)
-			dial(guest, p);
-		else
-			resets_add(&guest->resets, p);
+		handle_stranger(guest, p);
 		return true;
 	}
 	/* The connection of the other type is not meant, and goes on. */
@@ -68,8 +79,9 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 	}
 	orders = conn_input(&link->conn, p);
 	if (orders & CONN_DELIVER)
-		go_on = sends_add(turn, link, chain, p->len,
-				  packet_ends_message(p));
+		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
+	if (link->half)
+		siblings_note(link, p);
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
 	link_carry_out(link, orders);

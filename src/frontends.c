@@ -112,7 +112,7 @@ static bool unused(const struct frontends *f)
 	const struct guest *guest = f->guest;
 
 	return !guest->frontend && !f->nwaiting && !guest->greetings &&
-	       !guest->conns.count && !guest->nparted;
+	       !guest->conns.count && !guest->nparted && !guest->halves;
 }
 
 /* 0, or -errno: -EAGAIN when nobody waits any more. */

@@ -82,7 +82,7 @@ bool guest_running(const struct guest *guest)
 	       queue_active(&guest->queue[GUEST_TX]);
 }
 
-uint32_t guest_grant(struct guest *guest)
+uint32_t guest_grant(struct guest *guest, uint32_t wanted)
 {
 	uint64_t left = guest->granted < CREDIT_TOTAL
 				? CREDIT_TOTAL - guest->granted
@@ -90,7 +90,7 @@ uint32_t guest_grant(struct guest *guest)
 	uint32_t share = (uint32_t)(left / CREDIT_SHARE);
 	uint32_t grant = share < CREDIT_LEAST ? CREDIT_LEAST : share;
 
-	grant = min_u32(grant, guest->config->tx_buffer_size);
+	grant = min_u32(grant, wanted);
 	guest->granted += grant;
 	return grant;
 }

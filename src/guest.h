@@ -23,6 +23,7 @@ struct frontend;
 struct frontends;
 struct loop;
 struct memory;
+struct switch_vm;
 struct vm_config;
 
 enum guest_queue_index {
@@ -38,7 +39,8 @@ enum guest_queue_index {
 struct guest {
 	const struct vm_config *config;
 	struct loop *loop;
-	char label[48]; /* "name[cid]", for log lines */
+	struct switch_vm *place; /* by which other guests know it */
+	char label[48];		 /* "name[cid]", for log lines */
 
 	/* vhost-user session: written by frontend.c and queues.c alone. */
 	struct frontends *frontends; /* who comes to the vhost-user socket */
@@ -59,6 +61,8 @@ struct guest {
 	struct list parted;   /* links that only have bytes for the host */
 	unsigned greetings;
 	unsigned nparted;
+	unsigned halves;  /* of connections with other guests */
+	unsigned asked;	  /* of them, which this guest has not accepted yet */
 	unsigned waiting; /* links that a host program's full backlog delays */
 	uint64_t granted; /* bytes of credit, all links together */
 	struct resets resets; /* RSTs owed to packets without a connection */
@@ -90,11 +94,11 @@ uint32_t guest_cid(const struct guest *guest);
 bool guest_running(const struct guest *guest);
 
 /*
- * The credit of a new connection: tx-buffer-size, or less where the guest's
+ * The credit of a new connection: WANTED bytes, or less where the guest's
  * other connections have used up most of what is granted to one guest. It
  * counts until guest_take_back().
  */
-uint32_t guest_grant(struct guest *guest);
+uint32_t guest_grant(struct guest *guest, uint32_t wanted);
 void guest_take_back(struct guest *guest, uint32_t credit);
 
 /* It may use SOCK_SEQPACKET: VIRTIO_VSOCK_F_SEQPACKET was negotiated. */

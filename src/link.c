@@ -9,7 +9,9 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/fd.h"
+#include "config.h"
 #include "guest.h"
+#include "half.h"
 #include "loop.h"
 #include "ring/ring.h"
 #include "vsock/handshake.h"
@@ -75,7 +77,8 @@ static uint32_t longest_send(const struct link *link)
 
 uint32_t link_grant(const struct link *link)
 {
-	uint32_t grant = guest_grant(link->guest);
+	uint32_t grant =
+		guest_grant(link->guest, link->guest->config->tx_buffer_size);
 	uint32_t useful = min_u32(grant, longest_send(link));
 
 	guest_take_back(link->guest, grant - useful);
@@ -109,6 +112,32 @@ struct link *link_new_from_guest(struct guest *guest,
 	return link;
 }
 
+struct link *link_new_half(struct guest *guest, struct switch_vm *other)
+{
+	struct link *link = link_new(guest, LINK_PARTED);
+	struct half *half = calloc(1, sizeof(*half));
+
+	if (!link || !half) {
+		free(link);
+		free(half);
+		return NULL;
+	}
+	half->link = link;
+	half->other = other;
+	guest->halves++;
+	list_init(&half->telling);
+	parcels_init(&half->inbox);
+	parcels_init(&half->outbox);
+	link->half = half;
+	return link;
+}
+
+bool link_has_data(const struct link *link)
+{
+	return link->readable || link->held.bytes ||
+	       (link->half && link->half->inbox.count);
+}
+
 int link_join(struct link *link)
 {
 	int err = table_insert(&link->guest->conns, &link->conn);
@@ -117,6 +146,8 @@ int link_join(struct link *link)
 		return err;
 	link->phase = LINK_JOINED;
 	link->logged_state = link->conn.state;
+	if (link->half && link->conn.state == CONN_GUEST_PENDING)
+		link->guest->asked++;
 	return 0;
 }
 
@@ -243,7 +274,45 @@ static unsigned answer_ok(struct link *link)
 	return conn_abort(&link->conn);
 }
 
-void link_carry_out(struct link *link, unsigned orders)
+void link_tell(struct link *link, unsigned news)
+{
+	struct half *half = link->half;
+
+	half->news |= (uint8_t)news;
+	if (list_empty(&half->telling))
+		list_append(&link->guest->loop->telling, &half->telling);
+}
+
+/* It ended without an end of its data: by RST, or because its guest went. */
+static bool broke_off(const struct conn *conn)
+{
+	return conn->state == CONN_CLOSED &&
+	       conn->guest_shut != PACKET_NO_MORE &&
+	       conn->host_shut != PACKET_NO_MORE;
+}
+
+static void tell_orders(struct link *link, unsigned orders)
+{
+	struct half *half = link->half;
+	unsigned news = 0;
+
+	if (orders & CONN_ESTABLISH)
+		news |= HALF_ACCEPTS;
+	if (orders & CONN_END_WRITES)
+		news |= HALF_ENDS;
+	if (orders & CONN_END_READS) {
+		news |= HALF_DEAF;
+		parcels_free(&half->inbox);
+	}
+	if (orders & CONN_HANG_UP && !half->over) {
+		half->over = true;
+		news |= broke_off(&link->conn) ? HALF_RESETS : HALF_FINISHES;
+	}
+	if (news)
+		link_tell(link, news);
+}
+
+static void order_socket(struct link *link, unsigned orders)
 {
 	if (orders & CONN_ESTABLISH)
 		orders |= answer_ok(link);
@@ -255,6 +324,14 @@ void link_carry_out(struct link *link, unsigned orders)
 		link->hang_up = true;
 	if (link->end_writes || link->hang_up)
 		link_drained(link);
+}
+
+void link_carry_out(struct link *link, unsigned orders)
+{
+	if (link->half)
+		tell_orders(link, orders);
+	else
+		order_socket(link, orders);
 	link_refresh(link);
 }
 
@@ -287,9 +364,11 @@ static void part(struct link *link)
 {
 	table_remove(&link->guest->conns, &link->conn);
 	list_remove(&link->node);
+	link->phase = LINK_PARTED;
+	if (link->half)
+		return;
 	list_append(&link->guest->parted, &link->node);
 	link->guest->nparted++;
-	link->phase = LINK_PARTED;
 	link->hang_up = true;
 	link_drained(link);
 }
@@ -297,12 +376,15 @@ static void part(struct link *link)
 static void bury(struct link *link)
 {
 	debug_assert(link->staged == LINK_NOT_STAGED);
-	/* One that was never in the table is on no list. */
+	/* A half, and one that was never in the table, is on no list. */
 	if (!list_empty(&link->node))
 		link->guest->nparted--;
+	if (link->half)
+		link->guest->halves--;
 	list_remove(&link->node);
 	list_append(&link->guest->loop->dead, &link->node);
-	guest_take_back(link->guest, link->conn.credit.buf_alloc);
+	guest_take_back(link->guest, link->half ? link->half->grant
+						: link->conn.credit.buf_alloc);
 	link->phase = LINK_DEAD;
 }
 
@@ -319,10 +401,12 @@ static bool wants_guest(struct link *link)
 	return conn_has_control(&link->conn);
 }
 
-static void log_state(struct link *link)
+static void note_state(struct link *link)
 {
 	const struct conn *conn = &link->conn;
 
+	if (link->half && link->logged_state == CONN_GUEST_PENDING)
+		link->guest->asked--;
 	guest_log(link->guest, LOG_LEVEL_DEBUG,
 		  "guest port %u, host port %u: %s -> %s", conn->peer_port,
 		  conn->local_port,
@@ -337,7 +421,7 @@ static void refresh_joined(struct link *link)
 
 	notice_hang_up(link);
 	if (unlikely(link->logged_state != link->conn.state))
-		log_state(link);
+		note_state(link);
 	if (conn_finished(&link->conn)) {
 		part(link);
 		return;
@@ -361,7 +445,8 @@ void link_refresh(struct link *link)
 	if (link->phase == LINK_JOINED)
 		refresh_joined(link);
 	if (link->phase == LINK_PARTED && link->fd < 0 &&
-	    link->staged == LINK_NOT_STAGED)
+	    link->staged == LINK_NOT_STAGED &&
+	    (!link->half || half_told(link->half)))
 		bury(link);
 }
 
@@ -382,6 +467,8 @@ void link_kill(struct link *link)
 		list_remove(&link->node);
 	link->phase = LINK_PARTED;
 	close_socket(link);
+	if (link->half)
+		list_remove(&link->half->telling);
 	link_refresh(link);
 }
 
@@ -393,6 +480,19 @@ void link_limit_parted(struct guest *guest)
 				  "guest left is cut off");
 		link_kill(list_first(&guest->parted, struct link, node));
 	}
+}
+
+static void free_link(struct link *link)
+{
+	struct half *half = link->half;
+
+	if (half) {
+		list_remove(&half->telling);
+		parcels_free(&half->inbox);
+		parcels_free(&half->outbox);
+		free(half);
+	}
+	free(link);
 }
 
 static void free_dead(struct loop *loop, bool all)
@@ -408,7 +508,7 @@ static void free_dead(struct loop *loop, bool all)
 		if (!all && ring_watch_busy(&link->watch))
 			list_append(&loop->dead, &link->node);
 		else
-			free(link);
+			free_link(link);
 	}
 }
 
@@ -420,5 +520,12 @@ void link_sweep(struct loop *loop)
 
 void link_free_dead(struct loop *loop)
 {
+	struct half *half;
+
+	while (!list_empty(&loop->telling)) {
+		half = list_first(&loop->telling, struct half, telling);
+		link_kill(half->link);
+		list_remove(&half->telling);
+	}
 	free_dead(loop, true);
 }

@@ -25,7 +25,9 @@
 #include "vsock/packet.h"
 
 struct guest;
+struct half;
 struct loop;
+struct switch_vm;
 
 enum link_phase {
 	LINK_GREETING, /* a host program's CONNECT line is awaited */
@@ -53,6 +55,7 @@ struct link {
 	struct backlog backlog;
 	struct messages ends;  /* SEQPACKET: the messages in the backlog */
 	struct link_held held; /* SEQPACKET */
+	struct half *half;     /* of a connection with another guest, or NULL */
 	int fd;		       /* the host socket, or -1 */
 	uint16_t staged;       /* this turn's send, or LINK_NOT_STAGED */
 	uint8_t phase;	       /* enum link_phase */
@@ -84,10 +87,7 @@ static inline bool link_unsent(const struct link *link)
 }
 
 /* There may be data for the guest. */
-static inline bool link_has_data(const struct link *link)
-{
-	return link->readable || link->held.bytes;
-}
+bool link_has_data(const struct link *link);
 
 /* A greeting from a host program: FD, of that type, becomes the link's. NULL:
  * out of memory, and FD is closed. */
@@ -110,8 +110,16 @@ int link_join(struct link *link);
 struct link *link_new_from_guest(struct guest *guest,
 				 const struct packet *request, int *fd);
 
+/* A link for a REQUEST to another guest, HOST_PENDING, or from one: its
+ * connection is the caller's to initialise. NULL: out of memory. */
+struct link *link_new_half(struct guest *guest, struct switch_vm *other);
+
+/* The other half of a connection between guests is to be told NEWS (enum
+ * half_fact bits): at the end of this turn. */
+void link_tell(struct link *link, unsigned news);
+
 /* Does what the connection asks of the host socket (enum conn_order bits),
- * then link_refresh(). */
+ * or tells the other half, then link_refresh(). */
 void link_carry_out(struct link *link, unsigned orders);
 
 /* Derives everything that follows from the connection's state and the

@@ -16,6 +16,7 @@
 
 struct guest;
 struct ring;
+struct switchboard;
 struct worker;
 
 /* A host program may type its CONNECT line by hand. */
@@ -34,8 +35,9 @@ struct accept_pause {
 
 struct loop {
 	struct ring *ring;
-	struct list active; /* guests with work in the coming turn */
-	struct list dead;   /* links to free when the ring lets go of them */
+	struct list active;  /* guests with work in the coming turn */
+	struct list dead;    /* links to free when the ring lets go of them */
+	struct list telling; /* halves whose other half is yet to be told */
 	struct deadlines deadlines;  /* of connections */
 	struct timer_queue greeting; /* of links */
 	struct timer_queue dialing;  /* of links */
@@ -49,6 +51,8 @@ struct loop {
 	 * the socket's backlog. NULL: there is no other worker. */
 	bool (*relocate)(struct loop *loop, struct guest *guest);
 	struct worker *worker;
+	unsigned index; /* the worker's */
+	struct switchboard *board;
 	atomic_uint hypervisors; /* that are connected to its guests */
 };
 

@@ -96,6 +96,22 @@ void rx_fill(const struct turn_buffer *buffer, const void *bytes, uint32_t len)
 	iov_write(&at, bytes, len);
 }
 
+void rx_fill_from(const struct turn_buffer *buffer, struct iov_cursor *from,
+		  uint32_t len)
+{
+	const struct iovec *part = buffer->chain.iov;
+	size_t skip = PACKET_HEADER_SIZE;
+
+	for (; len; part++) {
+		size_t cut = min_size(skip, part->iov_len);
+		size_t n = min_size(len, part->iov_len - cut);
+
+		iov_read(from, (char *)part->iov_base + cut, n);
+		skip -= cut;
+		len -= (uint32_t)n;
+	}
+}
+
 void rx_memory_gone(struct guest *guest)
 {
 	virtq_break(rx_queue(guest), "the guest's memory is gone");

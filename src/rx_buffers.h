@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "base/iov.h"
 #include "turn.h"
 #include "vsock/packet.h"
 
@@ -32,6 +33,10 @@ uint32_t rx_offer(struct turn *turn, const struct turn_buffer *buffer,
 
 /* Copies LEN bytes of payload, which fit, into BUFFER. */
 void rx_fill(const struct turn_buffer *buffer, const void *bytes, uint32_t len);
+
+/* The same, the next LEN bytes of FROM, which may lie in another guest. */
+void rx_fill_from(const struct turn_buffer *buffer, struct iov_cursor *from,
+		  uint32_t len);
 
 /* Writes the header of PACKET and gives the buffer to the guest; its payload
  * is in place. */

@@ -64,7 +64,7 @@ static bool extend_piece(struct turn *turn, const struct turn_send *send,
 
 /* The COUNT segments behind those in use belong to SEND. */
 static void add_piece(struct turn *turn, struct turn_send *send, uint32_t count,
-		      bool ends)
+		      uint32_t flags)
 {
 	uint16_t at = (uint16_t)turn->npieces;
 
@@ -79,7 +79,8 @@ static void add_piece(struct turn *turn, struct turn_send *send, uint32_t count,
 			turn->pieces[send->last_piece].next = at;
 		send->last_piece = at;
 	}
-	turn->pieces[send->last_piece].ends = ends;
+	turn->pieces[send->last_piece].ends = flags & PACKET_END_OF_MESSAGE;
+	turn->pieces[send->last_piece].record = flags & PACKET_END_OF_RECORD;
 	turn->nsegments += count;
 	send->segments += count;
 }
@@ -106,14 +107,14 @@ static uint32_t trim_to_payload(struct chain *chain, size_t len)
 }
 
 bool sends_add(struct turn *turn, struct link *link, struct chain *chain,
-	       uint32_t len, bool ends)
+	       uint32_t len, uint32_t flags)
 {
 	struct turn_send *send;
 
-	if (!len && !ends)
+	if (!len && !flags)
 		return true;
 	send = stage(turn, link);
-	add_piece(turn, send, trim_to_payload(chain, len), ends);
+	add_piece(turn, send, trim_to_payload(chain, len), flags);
 	send->bytes += len;
 	return send->bytes < SEND_BYTES && send->segments < SEND_SEGMENTS;
 }
@@ -183,6 +184,8 @@ void sends_submit(struct ring *ring, struct turn *turn)
 
 	for (i = 0; i < turn->nsends; i++) {
 		send = &turn->sends[i];
+		if (send->link->half)
+			continue;
 		send->io.watch = &send->link->watch;
 		if (send->link->fd < 0)
 			send->io.result = -EPIPE;
@@ -280,6 +283,8 @@ void sends_finish(struct turn *turn)
 
 	for (i = 0; i < turn->nsends; i++) {
 		send = &turn->sends[i];
+		if (send->link->half)
+			continue;
 		n = result_of(send);
 		send->link->staged = LINK_NOT_STAGED;
 		if (n == -EAGAIN)
@@ -291,6 +296,10 @@ void sends_finish(struct turn *turn)
 		else
 			link_deaf(send->link);
 	}
+}
+
+void sends_clear(struct turn *turn)
+{
 	turn->nsends = 0;
 	turn->npieces = 0;
 	turn->nmessages = 0;

@@ -2,7 +2,8 @@
 /*
  * A turn's bytes for host sockets: gathered for each connection, sent straight
  * from guest memory, and kept in the connection's backlog as far as the socket
- * does not take them. A stream's go out as one send, messages as one each.
+ * does not take them. A stream's go out as one send, messages as one each. What
+ * goes to another guest is gathered here as well, and left to siblings.c.
  */
 #ifndef URING_VSOCK_SENDS_H
 #define URING_VSOCK_SENDS_H
@@ -20,11 +21,11 @@ bool sends_have_room(const struct turn *turn);
 
 /*
  * Adds the LEN payload bytes of CHAIN, whose segments lie behind those that
- * the turn has in use; for SEQPACKET, ENDS says that a message ends with them.
+ * the turn has in use; for SEQPACKET, FLAGS are PACKET_END_OF_*, else 0.
  * False: the connection has as much as one send should move.
  */
 bool sends_add(struct turn *turn, struct link *link, struct chain *chain,
-	       uint32_t len, bool ends);
+	       uint32_t len, uint32_t flags);
 
 /* The host socket takes bytes again. False: the turn is full. */
 bool sends_add_backlog(struct turn *turn, struct link *link);
@@ -34,5 +35,8 @@ void sends_submit(struct ring *ring, struct turn *turn);
 
 /* After ring_run(): what was sent, what has to wait. */
 void sends_finish(struct turn *turn);
+
+/* When siblings.c has passed on what goes to other guests, too. */
+void sends_clear(struct turn *turn);
 
 #endif

@@ -34,6 +34,7 @@
 #include "listener.h"
 #include "loop.h"
 #include "ring/ring.h"
+#include "siblings.h"
 #include "sends.h"
 #include "spin.h"
 #include "to_guest.h"
@@ -61,6 +62,7 @@ static void init_loop(struct loop *loop, struct ring *ring)
 	loop->ring = ring;
 	list_init(&loop->active);
 	list_init(&loop->dead);
+	list_init(&loop->telling);
 	deadlines_init(&loop->deadlines);
 	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
 	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);
@@ -257,6 +259,8 @@ static void run_turn(struct service *s)
 	ring_run(s->loop.ring);
 	sends_finish(&s->turn);
 	to_guest_finish(&s->turn);
+	siblings_finish(&s->loop, &s->turn);
+	sends_clear(&s->turn);
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);
 	awake_notify_others(&s->awake);

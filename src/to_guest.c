@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "rx_buffers.h"
+#include "siblings.h"
 #include "to_guest_messages.h"
 #include "turn.h"
 #include "vsock/packet.h"
@@ -104,7 +105,10 @@ static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 	if ((!data || conn_speaks_first(&link->conn)) &&
 	    !send_control(link, turn))
 		return false;
-	if (link_keeps_messages(link)) {
+	if (link->half) {
+		if (data && !siblings_serve(link, turn))
+			return false;
+	} else if (link_keeps_messages(link)) {
 		if (data && !to_guest_messages(link, turn))
 			return false;
 	} else if (link->readable && conn_may_send(&link->conn)) {

@@ -45,6 +45,7 @@ struct piece {
 	uint32_t count;
 	uint16_t next; /* of the same connection, or TURN_NO_PIECE */
 	bool ends;     /* a message: SEQPACKET */
+	bool record;   /* and a record (MSG_EOR) */
 };
 
 /* One connection's bytes for its host socket: its backlog, then the pieces. Of

@@ -13,6 +13,8 @@
 #include "guest.h"
 #include "lifecycle.h"
 #include "listener.h"
+#include "loop.h"
+#include "switchboard.h"
 #include "vsock/packet.h"
 
 /* Host programs may come in crowds, hypervisors do not. */
@@ -155,6 +157,8 @@ int vm_start(struct vm *vm, struct loop *loop)
 		err = start_host(vm);
 	if (!err)
 		err = start_front(vm);
+	if (!err)
+		switchboard_enter(loop->board, vm->guest);
 	return err ? complain(vm->config, "cannot start", err, NULL) : 0;
 }
 
@@ -168,6 +172,8 @@ void vm_stop(struct vm *vm)
 		listener_stop(vm->messages);
 	if (vm->guest)
 		lifecycle_kill_connections(vm->guest);
+	if (vm->guest && vm->guest->place)
+		switchboard_leave(vm->guest->loop->board, vm->guest);
 }
 
 bool vm_busy(const struct vm *vm)

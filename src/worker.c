@@ -32,6 +32,7 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "service.h"
+#include "switchboard.h"
 #include "vm.h"
 
 struct worker {
@@ -169,6 +170,9 @@ static int open_service(struct worker *w)
 		return -ENOMEM;
 	loop = service_loop(w->service);
 	loop->worker = w;
+	loop->index = w->index;
+	loop->board = w->team->board;
+	switchboard_set_bell(loop->board, w->index, service_bell(w->service));
 	loop->relocate = w->team->nworkers > 1 ? relocate : NULL;
 	loop->descriptor_max = highest_for_connections(w->team);
 	return 0;

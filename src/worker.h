@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 struct config;
+struct switchboard;
 struct vm;
 struct worker;
 
@@ -25,6 +26,7 @@ struct worker_team {
 	struct vm *vms; /* as many as config->vms, in its order */
 	struct worker *const *workers;
 	unsigned nworkers;
+	struct switchboard *board;
 };
 
 /* A worker that runs nowhere yet. TEAM outlives it. NULL: out of memory. */

@@ -26,6 +26,7 @@ layers() {
 
 	vsock/packet vsock/credit vsock/handshake
 	vsock/backlog
+	vsock/parcels
 	vsock/messages vsock/conn
 	vsock/conn_output vsock/deadlines vsock/table
 
@@ -34,7 +35,7 @@ layers() {
 	ring/engine ring/uring_setup
 	ring/uring ring/epoll
 
-	bell capabilities config mistakes spin turn watchdog
+	bell capabilities config lane mistakes spin turn watchdog
 	config_print config_values usock
 	config_lists
 	config_keys
@@ -47,9 +48,10 @@ layers() {
 	resets loop
 	queues
 	guest
+	switchboard half
 	awake frontend link rx_buffers
 	dial incoming sends_messages
-	sends to_guest_messages
+	sends siblings to_guest_messages
 	from_guest to_guest listener
 	lifecycle
 	device

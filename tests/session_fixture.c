@@ -86,6 +86,7 @@ void session_open(int engine)
 	memset(&loop, 0, sizeof(loop));
 	list_init(&loop.active);
 	list_init(&loop.dead);
+	list_init(&loop.telling);
 	deadlines_init(&loop.deadlines);
 	timer_queue_init(&loop.greeting, LOOP_GREETING_MS);
 	timer_queue_init(&loop.dialing, LOOP_DIALING_MS);

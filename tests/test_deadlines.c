@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "suite.h"
 #include "vsock/deadlines.h"
+#include "vsock/packet.h"
 
 #define NOW 1000u
 
@@ -49,7 +50,8 @@ static const struct {
 static void arm_all(void)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(timed); i++) {
-		conn_init_from_host(&conns[i], 1024 + i, 1, 4096);
+		conn_init_from_host(&conns[i], PACKET_STREAM, 1024 + i, 1,
+				    4096);
 		set_deadline(i, timed[i].state, timed[i].starving, timed[i].at);
 		ck_assert_int_eq(conns[i].deadline, timed[i].deadline);
 	}

@@ -124,14 +124,14 @@ static bool both_directions_ended(const struct conn *conn)
 /*
  * OPEN ends here, and nowhere else: when the guest renounced both directions
  * and every byte of it is in the host socket, or when both have ended
- * otherwise.
+ * otherwise. What is on its way to another guest gets there by itself.
  */
 static unsigned settle(struct conn *conn)
 {
 	if (conn->state != CONN_OPEN)
 		return 0;
 	if (conn->guest_shut == PACKET_NO_MORE) {
-		if (!credit_held(&conn->credit))
+		if (conn->end_to_end || !credit_held(&conn->credit))
 			close_with_rst(conn);
 		return CONN_HANG_UP;
 	}
@@ -358,6 +358,23 @@ unsigned conn_delivered(struct conn *conn, uint32_t len)
 		return 0;
 	announce_if_due(conn);
 	return settle(conn);
+}
+
+void conn_granted(struct conn *conn, uint32_t buf_alloc, uint32_t fwd_cnt,
+		  bool say)
+{
+	credit_pass_on(&conn->credit, buf_alloc, fwd_cnt);
+	if (conn->state != CONN_OPEN)
+		return;
+	if (say && !(conn->guest_shut & PACKET_NO_SEND))
+		conn->pending |= OWES_CREDIT_UPDATE;
+	announce_if_due(conn);
+}
+
+void conn_ask_credit(struct conn *conn)
+{
+	if (conn->state == CONN_OPEN)
+		conn->pending |= OWES_CREDIT_REQUEST;
 }
 
 unsigned conn_timed_out(struct conn *conn)

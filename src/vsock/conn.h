@@ -92,6 +92,7 @@ struct conn {
 	bool starving;	     /* data waits for credit */
 	bool peer_updates;   /* the guest sends CREDIT_UPDATE by itself */
 	bool asked;	  /* CREDIT_REQUEST was sent, the answer is awaited */
+	bool end_to_end;  /* another guest consumes what this one sends */
 	uint8_t probes;	  /* step of the next one, since credit ran out */
 	uint8_t deadline; /* enum conn_deadline that the timer is armed for */
 	struct credit credit;
@@ -124,6 +125,14 @@ unsigned conn_host_deaf(struct conn *conn);
 /* LEN bytes of the guest's were accepted by the host socket, or dropped where
  * it is deaf. */
 unsigned conn_delivered(struct conn *conn, uint32_t len);
+
+/* End to end: what the guest at the other end grants. SAY: that is worth a
+ * packet of its own. */
+void conn_granted(struct conn *conn, uint32_t buf_alloc, uint32_t fwd_cnt,
+		  bool say);
+
+/* End to end: the guest at the other end wants to know what this one grants. */
+void conn_ask_credit(struct conn *conn);
 
 /* The deadline has passed: conn->deadline says which. */
 unsigned conn_timed_out(struct conn *conn);

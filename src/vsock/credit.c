@@ -6,7 +6,10 @@
 
 void credit_init(struct credit *credit, uint32_t buf_alloc)
 {
-	*credit = (struct credit){ .buf_alloc = buf_alloc };
+	*credit = (struct credit){
+		.buf_alloc = buf_alloc,
+		.limit = buf_alloc,
+	};
 }
 
 /* Forgets the marks that end at or before peer_fwd_cnt; as seen backwards from
@@ -93,16 +96,34 @@ void credit_sent(struct credit *c, uint32_t len)
 
 bool credit_received(struct credit *c, uint32_t len)
 {
-	if (len > c->buf_alloc - credit_held(c))
+	if (len > c->limit - c->rx_cnt)
 		return false;
 	c->rx_cnt += len;
 	return true;
+}
+
+/* The limit never moves back, and is never below rx_cnt. */
+static void move_limit(struct credit *c)
+{
+	uint32_t edge = c->fwd_cnt + c->buf_alloc;
+
+	if (edge - c->fwd_cnt > c->limit - c->fwd_cnt)
+		c->limit = edge;
 }
 
 void credit_forwarded(struct credit *c, uint32_t len)
 {
 	debug_assert(len <= credit_held(c));
 	c->fwd_cnt += len;
+	move_limit(c);
+}
+
+void credit_pass_on(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
+{
+	if (fwd_cnt - c->fwd_cnt <= credit_held(c))
+		c->fwd_cnt = fwd_cnt;
+	c->buf_alloc = buf_alloc;
+	move_limit(c);
 }
 
 uint32_t credit_held(const struct credit *c)

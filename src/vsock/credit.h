@@ -38,10 +38,12 @@ struct credit {
 	uint32_t buf_alloc; /* what we advertise */
 	uint32_t fwd_cnt;
 	uint32_t announced; /* the fwd_cnt that the peer was last told */
+	uint32_t limit;	    /* of rx_cnt: the furthest ever granted */
 	uint32_t rx_cnt;
 };
 
-/* buf_alloc: bytes that the peer may have in flight to us, at least 1. */
+/* buf_alloc: bytes that the peer may have in flight to us; 0 if that is yet to
+ * be said by credit_pass_on(). */
 void credit_init(struct credit *credit, uint32_t buf_alloc);
 
 /*
@@ -67,6 +69,14 @@ bool credit_received(struct credit *credit, uint32_t len);
 
 /* LEN received bytes have left for good: the peer may send as many again. */
 void credit_forwarded(struct credit *credit, uint32_t len);
+
+/*
+ * What another receiver grants is passed on: its buffer and how much has left
+ * it, which is no more than was received. A window that shrinks takes nothing
+ * back that was granted before.
+ */
+void credit_pass_on(struct credit *credit, uint32_t buf_alloc,
+		    uint32_t fwd_cnt);
 
 /* Bytes received and not yet forwarded. */
 uint32_t credit_held(const struct credit *credit);

@@ -41,6 +41,7 @@ enum packet_type {
  * message only (virtio 1.3, 5.10.6.6). */
 #define PACKET_END_OF_MESSAGE 1u
 #define PACKET_END_OF_RECORD 2u
+#define PACKET_ENDS (PACKET_END_OF_MESSAGE | PACKET_END_OF_RECORD)
 
 struct packet {
 	enum packet_op op;

@@ -98,12 +98,17 @@ static void add_classic(const struct daemon *d, struct argv *argv)
 static void add_vms(const struct daemon *d, const struct daemon_config *config,
 		    struct argv *argv)
 {
+	const char *own;
 	char vm[512];
 
 	for (unsigned i = 0; i < d->vms; i++) {
-		snprintf(vm, sizeof(vm), "guest-cid=%u,socket=%s,uds-path=%s%s",
+		own = i < ARRAY_SIZE(config->vm_keys_of) ? config->vm_keys_of[i]
+							 : NULL;
+		snprintf(vm, sizeof(vm),
+			 "guest-cid=%u,socket=%s,uds-path=%s%s%s",
 			 DAEMON_CID + i, d->socket[i], d->uds[i],
-			 config->vm_keys ? config->vm_keys : "");
+			 config->vm_keys ? config->vm_keys : "",
+			 own ? own : "");
 		add_arg(argv, "--vm");
 		add_arg(argv, vm);
 	}

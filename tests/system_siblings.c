@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Guests of one daemon that talk to each other: with both on one worker, and
+ * with each on its own.
+ */
+#include <string.h>
+
+#include "system.h"
+
+#define SIBLING_PORT 7000
+#define TO_B 21 /* the flows' seeds */
+#define TO_A 22
+
+struct twins {
+	struct scene s; /* guest A */
+	struct guest b;
+	struct gsock *in_a;
+	struct gsock *in_b;
+};
+
+static const char *const worker_counts[] = { "1", "2" };
+
+static void twins_open_with(struct twins *t, int engine, unsigned workers,
+			    const struct daemon_config *config,
+			    const struct guest_config *a,
+			    const struct guest_config *b)
+{
+	struct daemon_config d = *config;
+
+	d.vms = 2;
+	d.workers = worker_counts[workers];
+	scene_daemon(&t->s, engine, &d);
+	guest_boot(&t->s.guest, a, &t->s.world, t->s.daemon.socket[0]);
+	guest_boot(&t->b, b, &t->s.world, t->s.daemon.socket[1]);
+}
+
+static void twins_open(struct twins *t, int engine, unsigned workers)
+{
+	const struct daemon_config d = { .vms = 2 };
+	struct guest_config a = guest_defaults(DAEMON_CID);
+	struct guest_config b = guest_linux_6_1(DAEMON_CID + 1);
+
+	twins_open_with(t, engine, workers, &d, &a, &b);
+}
+
+static void twins_close(struct twins *t)
+{
+	guest_free(&t->b);
+	scene_close(&t->s);
+}
+
+static uint32_t next_port(void)
+{
+	static uint32_t port = 40000;
+
+	return port++;
+}
+
+static struct gsock *ask_b(struct twins *t, uint16_t type)
+{
+	struct gsock *g = gsock_new(&t->s.guest.sockets, GSOCK_CONNECTING,
+				    next_port(), SIBLING_PORT);
+
+	g->type = type;
+	g->peer_cid = DAEMON_CID + 1;
+	gsock_emit(g, VIRTIO_VSOCK_OP_REQUEST, 0, false);
+	return g;
+}
+
+/* A connects to B. */
+static void meet(struct twins *t, uint16_t type)
+{
+	struct gsock *listener = gsock_listen(&t->b.sockets, SIBLING_PORT);
+
+	listener->type = type;
+	t->in_a = ask_b(t, type);
+	drive_until(&t->s.world, t->in_a->state != GSOCK_CONNECTING);
+	ck_assert(t->in_a->state == GSOCK_OPEN);
+	t->in_b = gsock_accept(listener);
+	ck_assert_ptr_nonnull(t->in_b);
+	ck_assert_uint_eq(t->in_b->peer_cid, DAEMON_CID);
+	ck_assert_uint_eq(t->in_b->type, type);
+	gsock_close(listener);
+	sink_expect(&t->in_b->in, TO_B);
+	sink_expect(&t->in_a->in, TO_A);
+}
+
+static void part(struct twins *t)
+{
+	gsock_close(t->in_a);
+	gsock_close(t->in_b);
+	drive_until(&t->s.world,
+		    !t->s.guest.sockets.count && !t->b.sockets.count);
+}
+
+static void both_ways(struct twins *t, uint64_t length)
+{
+	gsock_send(t->in_a, TO_B, length);
+	gsock_send(t->in_b, TO_A, length);
+	gsock_read_all(t->in_a);
+	gsock_read_all(t->in_b);
+	drive_until(&t->s.world, t->in_a->in.got == t->in_b->out.total &&
+					 t->in_b->in.got == t->in_a->out.total);
+}
+
+#define FOR_EACH_WORKER_COUNT(w) \
+	for (unsigned w = 0; w < ARRAY_SIZE(worker_counts); w++)
+
+START_TEST(bytes_arrive_both_ways)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct twins t;
+
+		twins_open(&t, _i, w);
+		for (unsigned i = 0; i < 3; i++) {
+			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			both_ways(&t, 1);
+			both_ways(&t, 8 * MIB);
+			part(&t);
+		}
+		scene_check_works(&t.s);
+		guest_check_works(&t.b, t.s.daemon.uds[1]);
+		twins_close(&t);
+	}
+}
+END_TEST
+
+/* Whoever is not there, is not to be known of, or does not listen. */
+START_TEST(refusals_are_all_alike)
+{
+	static const struct daemon_config apart = {
+		.vm_keys_of = { ",groups=x", ",groups=y+z" },
+	};
+	static const struct {
+		uint64_t cid;
+		bool apart;
+		bool gone;
+	} rows[] = {
+		{ DAEMON_CID + 1, false, false }, /* nobody listens */
+		{ DAEMON_CID + 1, true, false },  /* no common group */
+		{ DAEMON_CID + 1, false, true },  /* not running */
+		{ DAEMON_CID + 2, false, false }, /* unknown */
+		{ DAEMON_CID, false, false },	  /* itself */
+		{ 0, false, false },
+		{ 1, false, false },
+		{ UINT32_MAX, false, false },
+	};
+
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+			const struct daemon_config none = { .vms = 2 };
+			struct guest_config a = guest_defaults(DAEMON_CID);
+			struct guest_config b = guest_defaults(DAEMON_CID + 1);
+			struct gsock *g;
+			struct twins t;
+
+			twins_open_with(&t, _i, w,
+					rows[i].apart ? &apart : &none, &a, &b);
+			if (rows[i].gone) {
+				guest_kill(&t.b);
+				world_rest(&t.s.world, 20);
+			}
+			g = gsock_connect_from(&t.s.guest.sockets, next_port(),
+					       rows[i].cid, SIBLING_PORT);
+			drive_until(&t.s.world, g->refused);
+			gsock_close(g);
+			twins_close(&t);
+		}
+	}
+}
+END_TEST
+
+START_TEST(half_closed_connections_go_on)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct twins t;
+
+		twins_open(&t, _i, w);
+		meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+		gsock_send(t.in_a, TO_B, 300000);
+		gsock_shutdown(t.in_a, SHUT_SEND);
+		gsock_read_all(t.in_b);
+		drive_until(&t.s.world, gsock_eof(t.in_b));
+		ck_assert_uint_eq(t.in_b->in.got, 300000);
+		gsock_send(t.in_b, TO_A, 300000);
+		gsock_read_all(t.in_a);
+		drive_until(&t.s.world, t.in_a->in.got == 300000);
+		ck_assert(!gsock_eof(t.in_a));
+		gsock_shutdown(t.in_b, SHUT_SEND);
+		drive_until(&t.s.world, gsock_eof(t.in_a));
+		part(&t);
+		twins_close(&t);
+	}
+}
+END_TEST
+
+/* All that was sent before close() comes before the end. */
+START_TEST(close_loses_nothing)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct twins t;
+
+		twins_open(&t, _i, w);
+		meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+		gsock_send(t.in_a, TO_B, 200000);
+		drive_until(&t.s.world, gsock_sent(t.in_a));
+		gsock_close(t.in_a);
+		drive_until(&t.s.world, !t.s.guest.sockets.count);
+		world_rest(&t.s.world, 50);
+		ck_assert(!t.in_b->reset);
+		gsock_read_all(t.in_b);
+		drive_until(&t.s.world, gsock_eof(t.in_b));
+		ck_assert_uint_eq(t.in_b->in.got, 200000);
+		gsock_close(t.in_b);
+		drive_until(&t.s.world, !t.b.sockets.count);
+		twins_close(&t);
+	}
+}
+END_TEST
+
+/* Its packets are counted, its bytes are bounded, and others go on. */
+START_TEST(a_guest_that_does_not_read_hurts_nobody)
+{
+	static const size_t sizes[] = { 1, 129, 3732, 65536 };
+
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct twins t;
+
+		twins_open(&t, _i, w);
+		for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+			struct gsock *slow_a, *slow_b;
+			uint64_t total = sizes[i] * 3000;
+
+			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			slow_a = t.in_a;
+			slow_b = t.in_b;
+			gsock_set_write(slow_a, sizes[i]);
+			gsock_send(slow_a, TO_B, total);
+			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			both_ways(&t, MIB);
+			scene_check_works(&t.s);
+			gsock_close(t.in_a);
+			gsock_close(t.in_b);
+			ck_assert(!slow_b->reset);
+			gsock_read_all(slow_b);
+			drive_until(&t.s.world, slow_b->in.got == total);
+			gsock_close(slow_a);
+			gsock_close(slow_b);
+			drive_until(&t.s.world, !t.b.sockets.count);
+		}
+		twins_close(&t);
+	}
+}
+END_TEST
+
+/* Dies, or boots anew, or stops its rings: whoever talked to it hears so. */
+START_TEST(connections_end_with_either_guest)
+{
+	static void (*const ends[])(struct guest *) = { guest_kill,
+							guest_reboot };
+
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+			struct twins t;
+
+			twins_open(&t, _i, w);
+			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			gsock_send(t.in_a, TO_B, 1024 * MIB);
+			gsock_read_all(t.in_b);
+			drive_until(&t.s.world, t.in_b->in.got > 4 * MIB);
+			ends[i](&t.b);
+			drive_until(&t.s.world, t.in_a->reset);
+			gsock_close(t.in_a);
+			if (ends[i] == guest_kill)
+				guest_revive(&t.b, t.s.daemon.socket[1]);
+			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			both_ways(&t, MIB);
+			part(&t);
+			twins_close(&t);
+		}
+	}
+}
+END_TEST
+
+static void messages(struct twins *t, unsigned count, uint32_t length)
+{
+	unsigned at = t->in_b->messages.count;
+
+	gsock_set_write(t->in_a, length);
+	gsock_send(t->in_a, TO_B, (uint64_t)count * length);
+	gsock_read_all(t->in_b);
+	drive_until(&t->s.world, t->in_b->messages.count == at + count);
+	for (unsigned i = 0; i < count; i++)
+		ck_assert_uint_eq(t->in_b->messages.at[at + i], length);
+}
+
+START_TEST(messages_keep_their_boundaries)
+{
+	static const uint32_t sizes[] = { 1,	 44,	3731,	3732,  3733,
+					  65535, 65537, 100000, 262144 };
+
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct twins t;
+
+		twins_open(&t, _i, w);
+		meet(&t, VIRTIO_VSOCK_TYPE_SEQPACKET);
+		for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
+			messages(&t, 20, sizes[i]);
+		part(&t);
+		twins_close(&t);
+	}
+}
+END_TEST
+
+/* Of both guests' other connections, too, which share the rings. */
+START_TEST(many_connections_at_once)
+{
+	enum { COUNT = 64 };
+
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct gsock *in_a[COUNT], *in_b[COUNT];
+		struct pair p;
+		struct twins t;
+
+		twins_open(&t, _i, w);
+		pair_from_guest(&t.s, &p);
+		for (unsigned i = 0; i < COUNT; i++) {
+			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			in_a[i] = t.in_a;
+			in_b[i] = t.in_b;
+		}
+		for (unsigned i = 0; i < COUNT; i++) {
+			gsock_send(in_a[i], TO_B, MIB);
+			gsock_send(in_b[i], TO_A, MIB);
+			gsock_read_all(in_a[i]);
+			gsock_read_all(in_b[i]);
+		}
+		pair_both_ways(&p, 2 * MIB);
+		for (unsigned i = 0; i < COUNT; i++) {
+			drive_until(&t.s.world, in_a[i]->in.got == MIB &&
+							in_b[i]->in.got == MIB);
+			gsock_close(in_a[i]);
+			gsock_close(in_b[i]);
+		}
+		pair_close(&p);
+		drive_until(&t.s.world,
+			    !t.s.guest.sockets.count && !t.b.sockets.count);
+		twins_close(&t);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		bytes_arrive_both_ways,
+		refusals_are_all_alike,
+		half_closed_connections_go_on,
+		close_loses_nothing,
+		a_guest_that_does_not_read_hurts_nobody,
+		connections_end_with_either_guest,
+		messages_keep_their_boundaries,
+		many_connections_at_once,
+	};
+
+	return run_tests("system_siblings", tests, ARRAY_SIZE(tests));
+}
