@@ -197,7 +197,7 @@ static void accept_request(struct guest *g, const struct packet *p)
 static void established(struct guest *g, struct gconn *c)
 {
 	c->open = true;
-	if (c->greedy)
+	if (c->greedy && !g->plan->rounds)
 		c->to_send = PLENTY;
 	mark_ready(g, c);
 	__atomic_store_n(&g->open, g->open + 1, __ATOMIC_RELEASE);
@@ -336,35 +336,62 @@ static void dial_all(struct guest *g)
 	}
 }
 
+void guest_offer(struct guest *g, uint64_t bytes)
+{
+	for (unsigned i = 0; i < g->plan->conns; i++) {
+		struct gconn *c = &g->dialed[i];
+
+		if (!c->greedy)
+			continue;
+		c->to_send += bytes;
+		mark_ready(g, c);
+	}
+}
+
+void guest_begin(struct guest *g)
+{
+	machine_start(&g->machine, g->path);
+	__atomic_store_n(&g->started, true, __ATOMIC_RELEASE);
+	dial_all(g);
+}
+
+bool guest_step(struct guest *g)
+{
+	bool worked = machine_reclaim(&g->machine);
+
+	if (ring_waiting(&g->machine.rx)) {
+		receive_all(g);
+		worked = true;
+	}
+	return send_one(g) || worked;
+}
+
 static void *run(void *arg)
 {
 	struct guest *g = arg;
-	struct machine *m = &g->machine;
 
-	machine_start(m, g->path);
-	__atomic_store_n(&g->started, true, __ATOMIC_RELEASE);
-	dial_all(g);
+	guest_begin(g);
 	for (;;) {
-		bool worked = machine_reclaim(m);
-
-		if (ring_waiting(&m->rx)) {
-			receive_all(g);
-			worked = true;
-		}
-		if (!send_one(g) && !worked)
-			machine_wait(m);
+		if (!guest_step(g))
+			machine_wait(&g->machine);
 	}
 	return NULL;
 }
 
-void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
-		 uint32_t seed, const char *path)
+void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
+		uint32_t seed, const char *path)
 {
 	*g = (struct guest){ .plan = plan, .seed = seed, .path = path };
 	g->buckets = need_zeroed(GUEST_BUCKETS, sizeof(struct gconn *));
 	list_init(&g->ready);
 	list_init(&g->touched);
 	machine_init(&g->machine, cid, plan->shape);
+}
+
+void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
+		 uint32_t seed, const char *path)
+{
+	guest_init(g, plan, cid, seed, path);
 	need(!pthread_create(&g->thread, NULL, run, g), "pthread_create");
 }
 

@@ -32,6 +32,8 @@ struct plan {
 	unsigned light;	  /* the first so many only carry round trips */
 	unsigned dialers; /* host programs that connect for each message */
 	enum machine_shape shape;
+	unsigned rounds; /* in lockstep with the daemon; 0: free running */
+	unsigned batch;	 /* messages of a connection in a round */
 };
 
 #define PLAN_DIALERS_MAX 64u
@@ -78,8 +80,18 @@ struct guest {
 	const char *path;
 };
 
-/* Starts a VM at the vhost-user socket PATH. Its thread runs until the process
- * ends, and ends it on what no correct device does. */
+/* A VM for the vhost-user socket PATH, which nobody runs yet. */
+void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
+		uint32_t seed, const char *path);
+/* Sets the device up and asks for all connections. */
+void guest_begin(struct guest *g);
+/* Some of what can be done without waiting. False: that is nothing. */
+bool guest_step(struct guest *g);
+/* The program has BYTES to send on each of its greedy connections. */
+void guest_offer(struct guest *g, uint64_t bytes);
+
+/* The same in a thread, for good: it waits when there is nothing to do, and
+ * ends the process on what no correct device does. */
 void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
 		 uint32_t seed, const char *path);
 /* The device is set up. */

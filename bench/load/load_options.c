@@ -19,6 +19,8 @@ static void usage(FILE *to)
 	      "  --stalled N     nobody reads the first N connections\n"
 	      "  --light N       the first N only carry round trips of 64 B,\n"
 	      "                  and only their latencies are reported\n"
+	      "  --rounds N      in lockstep with the daemon, see lockstep.h\n"
+	      "  --batch N       messages of a connection in a round (1)\n"
 	      "  --linear        64 KiB in one descriptor\n"
 	      "  --verify        make and compare contents\n"
 	      "  --secs S        measured time (0.5)\n"
@@ -69,6 +71,12 @@ static void set_option(struct options *o, int c)
 	case 'i':
 		o->plan.light = number(optarg);
 		return;
+	case 'r':
+		o->plan.rounds = number(optarg);
+		return;
+	case 'k':
+		o->plan.batch = number(optarg);
+		return;
 	case 'm':
 		o->plan.vms = number(optarg);
 		return;
@@ -106,6 +114,8 @@ static const struct option long_options[] = {
 	{ "stalled", required_argument, NULL, 'b' },
 	{ "light", required_argument, NULL, 'i' },
 	{ "vms", required_argument, NULL, 'm' },
+	{ "rounds", required_argument, NULL, 'r' },
+	{ "batch", required_argument, NULL, 'k' },
 	{ "linear", no_argument, NULL, 'l' },
 	{ "verify", no_argument, NULL, 'v' },
 	{ "secs", required_argument, NULL, 't' },
@@ -121,7 +131,7 @@ void options_parse(struct options *o, int argc, char **argv)
 	int c;
 
 	*o = (struct options){
-		.plan = { .size = 65536, .conns = 1, .vms = 1 },
+		.plan = { .size = 65536, .conns = 1, .vms = 1, .batch = 1 },
 		.secs = 0.5,
 		.patience = 3,
 		.cid = 3,
@@ -137,7 +147,8 @@ void options_parse(struct options *o, int argc, char **argv)
 		o->plan.dialers = min_u32(o->plan.conns, PLAN_DIALERS_MAX);
 		o->plan.conns = 0;
 	}
-	if (!o->plan.size || !o->plan.vms) {
+	if (!o->plan.size || !o->plan.vms ||
+	    (o->plan.rounds && (!o->pid || !o->paths || !o->plan.batch))) {
 		usage(stderr);
 		exit(2);
 	}

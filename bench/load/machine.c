@@ -75,6 +75,24 @@ static void start_ring(struct machine *m, unsigned i, struct ring *r)
 	expect_ok(vhost_tell_fd(v, VU_SET_VRING_KICK, i, r->kick_fd), "KICK");
 }
 
+static void kick(const struct machine *m, struct ring *r)
+{
+	if (!m->corked)
+		ring_kick(r);
+}
+
+void machine_cork(struct machine *m)
+{
+	m->corked = true;
+}
+
+void machine_uncork(struct machine *m)
+{
+	m->corked = false;
+	ring_kick(&m->tx);
+	ring_kick(&m->rx);
+}
+
 static void post_buffers(struct machine *m)
 {
 	while (m->rx.free_count) {
@@ -85,7 +103,7 @@ static void post_buffers(struct machine *m)
 		ring_add(&m->rx, &s, 0, 1, RING_DIRECT, at);
 		m->rx_posted++;
 	}
-	ring_kick(&m->rx);
+	kick(m, &m->rx);
 }
 
 void machine_start(struct machine *m, const char *path)
@@ -135,7 +153,7 @@ void machine_send(struct machine *m, const struct packet *p)
 		die("no room in the TX ring");
 	m->free = s->next;
 	m->sent++;
-	ring_kick(&m->tx);
+	kick(m, &m->tx);
 }
 
 bool machine_reclaim(struct machine *m)

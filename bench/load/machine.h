@@ -44,6 +44,7 @@ struct machine {
 	struct slot *free;
 	uint8_t *rx_buffers;
 	unsigned rx_posted;
+	bool corked; /* kicks wait for machine_uncork() */
 	uint64_t wakeups;
 	uint64_t sent;
 	uint64_t received;
@@ -59,6 +60,10 @@ struct slot *machine_slot(const struct machine *m);
 /* Sends P with P->len bytes of the slot's payload, and kicks if that is
  * wanted. There is a free slot. */
 void machine_send(struct machine *m, const struct packet *p);
+
+/* From the first to the second, the device is not told of anything. */
+void machine_cork(struct machine *m);
+void machine_uncork(struct machine *m);
 
 /* Takes back what was sent. True if there was anything. */
 bool machine_reclaim(struct machine *m);

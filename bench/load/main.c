@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "load_options.h"
+#include "lockstep.h"
 #include "scene.h"
 
 #define WARM_UP_MS 150.0
@@ -133,6 +134,10 @@ int main(int argc, char **argv)
 
 	options_parse(&o, argc, argv);
 	raise_limit();
+	if (o.plan.rounds) {
+		lockstep_run(&o.plan, o.paths, o.cid, o.pid);
+		return 0;
+	}
 	opening.anonymous = process_anonymous(o.pid);
 	s = o.paths ? scene_of_vms(&o.plan, o.paths, o.cid)
 		    : scene_of_pairs(&o.plan);

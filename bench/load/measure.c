@@ -113,3 +113,37 @@ uint64_t process_anonymous(pid_t pid)
 		fclose(f);
 	return kib * 1024;
 }
+
+static char thread_state(pid_t pid, const char *thread)
+{
+	char path[300], line[256];
+	const char *name_end = NULL;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", (int)pid,
+		 thread);
+	f = fopen(path, "r");
+	if (f && fgets(line, sizeof(line), f))
+		name_end = strrchr(line, ')');
+	if (f)
+		fclose(f);
+	return name_end && name_end[1] ? name_end[2] : '\0';
+}
+
+bool process_all(pid_t pid, char state)
+{
+	char path[64];
+	bool all = true;
+	struct dirent *e;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return false;
+	while ((e = readdir(tasks)) != NULL)
+		if (e->d_name[0] != '.')
+			all &= thread_state(pid, e->d_name) == state;
+	closedir(tasks);
+	return all;
+}

@@ -6,6 +6,7 @@
 #ifndef URING_VSOCK_BENCH_MEASURE_H
 #define URING_VSOCK_BENCH_MEASURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -51,5 +52,8 @@ uint64_t process_cpu_ns(pid_t pid);
 uint64_t process_anonymous(pid_t pid);
 /* Voluntary context switches of all its threads: wake-ups, about. */
 uint64_t process_sleeps(pid_t pid);
+
+/* Whether all its threads are in STATE: 'S' asleep, 'T' stopped. */
+bool process_all(pid_t pid, char state);
 
 #endif

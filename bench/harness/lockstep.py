@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+"""Counts what the daemon executes, under callgrind, in lockstep with its load.
+
+A clock has no say in it (bench/load/lockstep.h tells how), so the counts are
+the same on a busy machine.  What starting, connecting and warming up costs is
+taken away by a second, shorter run.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from harness.contestants import Contestant, Daemon
+
+WARM_ROUNDS = 20
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Count:
+    """A case of a fixed number of messages."""
+    name: str
+    title: str
+    flow: str        # of bench-load
+    size: int        # of a message
+    conns: int = 1
+    batch: int = 1   # messages of a connection that the daemon finds waiting
+    rounds: int = 200
+
+    def arguments(self, rounds):
+        return ["--flow", self.flow, "--size", str(self.size),
+                "--conns", str(self.conns), "--batch", str(self.batch),
+                "--rounds", str(rounds)]
+
+
+# g2h: from the guest to the host.  What a batch holds fits the buffers of the
+# sockets; small messages to the guest come from different programs, as one
+# program's would be one packet.
+COUNTS = [
+    Count("g2h-64k", "to the host, 64 KiB", "to-host", 65536, batch=2,
+          rounds=500),
+    Count("g2h-4k", "to the host, 4 KiB", "to-host", 4096, batch=32),
+    Count("g2h-64", "to the host, 64 B", "to-host", 64, batch=32),
+    Count("h2g-64k", "to the guest, 64 KiB", "to-guest", 65536, conns=2),
+    Count("h2g-4k", "to the guest, 4 KiB", "to-guest", 4096, conns=16),
+    Count("h2g-64", "to the guest, 64 B", "to-guest", 64, conns=16),
+    Count("rr-64", "round trip of 64 B", "rr", 64, rounds=400),
+]
+ENGINES = ("io_uring", "epoll")
+
+
+class Trouble(Exception):
+    """There is no count, and why."""
+
+
+class Setting:
+    """The programs, and what the daemon is told beside its engine."""
+
+    def __init__(self, build):
+        build = pathlib.Path(build)
+        self.daemon = str(build / "uring-vsock")
+        self.load = str(build / "bench-load")
+        text = subprocess.run([self.daemon, "--help"], text=True,
+                              capture_output=True, check=False).stdout
+        # It does not spin in lockstep anyway, but it would while it is set up.
+        self.options = "--poll-us 0" if "--poll-us" in text else ""
+
+    def run(self, case, engine, rounds, wrapper=""):
+        """Plays the load, with the daemon under WRAPPER; what was moved."""
+        daemon = Daemon(Contestant(engine, f"{wrapper} {self.daemon} --engine "
+                                   f"{engine} {self.options} {{VMS}}"), 1)
+        try:
+            why = daemon.await_sockets()
+            if why:
+                raise Trouble(f"the daemon {why}")
+            pid = self.pid_of(daemon.process.pid)
+            done = subprocess.run(
+                [self.load, *case.arguments(rounds), "--pid", str(pid),
+                 *daemon.pairs[0]], text=True, capture_output=True,
+                check=False, timeout=SECONDS)
+            os.kill(pid, signal.SIGTERM)
+            if daemon.process.wait(SECONDS):
+                raise Trouble(f"the daemon died: {daemon.last_words()}")
+            moved = json.loads(done.stdout or '{"error": "bench-load died"}')
+            if "error" in moved:
+                raise Trouble(moved["error"])
+            return moved
+        finally:
+            daemon.stop()
+
+    @staticmethod
+    def pid_of(pid):
+        """The daemon's: a wrapper's child, if it has one."""
+        path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+        children = path.read_text(encoding="ascii").split()
+        return int(children[0]) if children else pid
+
+
+def callgrind(setting, case, engine, rounds, out):
+    """One run; callgrind's totals and what was moved, by name."""
+    moved = setting.run(case, engine, rounds, " ".join([
+        "valgrind -q --tool=callgrind --collect-systime=yes",
+        f"--callgrind-out-file={shlex.quote(str(out))}"]))
+    text = pathlib.Path(out).read_text(encoding="ascii", errors="replace")
+    names = re.search(r"^events: (.*)$", text, re.M)[1].split()
+    totals = map(int, re.search(r"^totals: (.*)$", text, re.M)[1].split())
+    found = dict(zip(names, totals))
+    return {"instructions": found["Ir"], "calls": found["sysCount"], **moved}
+
+
+def perf(setting, case, engine, rounds, out):
+    """The same by the processor's counters, which see the kernel too."""
+    moved = setting.run(case, engine, rounds, " ".join([
+        "perf stat -x , -e instructions:u,instructions:k",
+        f"-o {shlex.quote(str(out))}"]))
+    counts = {}
+    for line in pathlib.Path(out).read_text(encoding="ascii").splitlines():
+        words = line.split(",")
+        if len(words) > 2 and words[0].isdigit():
+            counts[words[2]] = int(words[0])
+    if set(counts) != {"instructions:u", "instructions:k"}:
+        raise Trouble("perf counts no instructions here")
+    return {"instructions": counts["instructions:u"],
+            "kernel": counts["instructions:k"], **moved}
+
+
+def perf_works():
+    """Whether this machine lets us count instructions."""
+    if not shutil.which("perf"):
+        return False
+    done = subprocess.run(
+        ["perf", "stat", "-x", ",", "-e", "instructions", "true"],
+        capture_output=True, text=True, check=False)
+    return done.returncode == 0 and done.stderr.split(",")[0].isdigit()
+
+
+def cost(setting, case, engine, tool=callgrind):
+    """What a message costs: the difference of a long and a short run."""
+    with tempfile.TemporaryDirectory(prefix="uv-count-") as folder:
+        short, long = (
+            tool(setting, case, engine, rounds, f"{folder}/{rounds}")
+            for rounds in (WARM_ROUNDS, WARM_ROUNDS + case.rounds))
+    more = {name: long[name] - short[name] for name in long}
+    packets = more["packets_sent"] + more["packets_received"]
+    size = more["to_host"] + more["to_guest"]
+    found = {"instructions": more["instructions"] / more["messages"],
+             "per_packet": more["instructions"] / packets,
+             "per_KiB": 1024 * more["instructions"] / size}
+    for name in ("calls", "kernel"):
+        if name in more:
+            found[name] = more[name] / more["messages"]
+    return found
+
+
+def costs(setting, pairs, workers):
+    """The cost of each (case, engine); in parallel, as no clock matters."""
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda pair: cost(setting, *pair), pairs))

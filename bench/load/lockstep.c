@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A daemon that runs beside its peers finds one packet in one turn and twenty
+ * in the next, as the scheduler likes, and so it never executes the same
+ * instructions twice. Stopped by a signal it finds all that its peers did
+ * meanwhile, and nothing more until it has gone to sleep. The pause before it
+ * is stopped again is longer than any that makes it spin instead.
+ */
+#include "lockstep.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "frontend/host.h"
+#include "measure.h"
+
+#define LOOK_US 50
+#define PAUSE_US 1000
+#define STATE_MS 20000	 /* to stop, or to fall asleep */
+#define TURNS_MAX 100000 /* of a round: then it stalls */
+
+struct lockstep {
+	const struct plan *plan;
+	pid_t pid;
+	struct guest guest;
+	int fds[GUEST_SEEDS]; /* of listeners, then of their connections */
+	char buffer[PACKET_PAYLOAD_MAX];
+	uint64_t to_host;  /* bytes that have arrived */
+	uint64_t expected; /* and are to arrive, in this and past rounds */
+	uint64_t expected_in_guest;
+};
+
+static void await_state(const struct lockstep *l, char state)
+{
+	uint64_t until = clock_ms() + STATE_MS;
+
+	while (!process_all(l->pid, state)) {
+		if (clock_ms() > until)
+			die("the daemon does not get into state %c", state);
+		usleep(LOOK_US);
+	}
+}
+
+static void stop_daemon(const struct lockstep *l)
+{
+	usleep(PAUSE_US);
+	need(!kill(l->pid, SIGSTOP), "kill");
+	await_state(l, 'T');
+}
+
+static void run_daemon(const struct lockstep *l)
+{
+	need(!kill(l->pid, SIGCONT), "kill");
+	await_state(l, 'S');
+}
+
+/* The guest does all it can, and then the device hears of it. */
+static void run_guest(struct lockstep *l)
+{
+	machine_cork(&l->guest.machine);
+	while (guest_step(&l->guest))
+		;
+	machine_uncork(&l->guest.machine);
+}
+
+static void write_batch(struct lockstep *l)
+{
+	size_t size = l->plan->size;
+
+	for (unsigned i = 0; i < l->plan->conns; i++)
+		for (unsigned k = 0; k < l->plan->batch; k++)
+			if (send(l->fds[i], l->buffer, size, MSG_NOSIGNAL) !=
+			    (ssize_t)size)
+				die("the batch does not fit a socket's buffer");
+}
+
+static void read_all(struct lockstep *l)
+{
+	for (unsigned i = 0; i < l->plan->conns; i++) {
+		ssize_t n;
+
+		do {
+			n = recv(l->fds[i], l->buffer, sizeof(l->buffer), 0);
+			l->to_host += n > 0 ? (uint64_t)n : 0;
+		} while (n > 0);
+		if (n == 0 || errno != EAGAIN)
+			die("recv: %s", n ? strerror(errno) : "end of file");
+	}
+}
+
+static void open_all(struct lockstep *l, const char *uds_path)
+{
+	unsigned n = l->plan->conns;
+
+	for (unsigned i = 0; i < n; i++)
+		l->fds[i] = host_listen(uds_path, GUEST_PORT + i, 1);
+	guest_begin(&l->guest);
+	stop_daemon(l);
+	run_guest(l);
+	run_daemon(l);
+	for (unsigned i = 0; i < n; i++) {
+		int listener = l->fds[i];
+
+		l->fds[i] = accept4(listener, NULL, NULL,
+				    SOCK_CLOEXEC | SOCK_NONBLOCK);
+		need(l->fds[i] >= 0, "accept");
+		close(listener);
+	}
+	stop_daemon(l);
+	run_guest(l);
+	run_daemon(l);
+	if (guest_open(&l->guest) != n)
+		die("stalled: %u of %u connections were opened",
+		    guest_open(&l->guest), n);
+}
+
+static bool arrived(const struct lockstep *l)
+{
+	return l->to_host == l->expected &&
+	       meter_read(&l->guest.received).bytes == l->expected_in_guest;
+}
+
+static void run_round(struct lockstep *l)
+{
+	const struct plan *plan = l->plan;
+	uint64_t bytes = plan->size * plan->batch;
+	unsigned turns = 0;
+
+	stop_daemon(l);
+	if (plan->guest_sends)
+		guest_offer(&l->guest, bytes);
+	if (plan->host_sends || plan->echoes) {
+		write_batch(l);
+		l->expected_in_guest += bytes * plan->conns;
+	}
+	if (plan->guest_sends || plan->echoes)
+		l->expected += bytes * plan->conns;
+	do {
+		if (turns++ == TURNS_MAX)
+			die("stalled");
+		if (turns > 1)
+			stop_daemon(l);
+		run_guest(l);
+		read_all(l);
+		run_daemon(l);
+	} while (!arrived(l));
+}
+
+static void print_result(const struct lockstep *l)
+{
+	const struct machine *m = &l->guest.machine;
+	const struct plan *plan = l->plan;
+	uint64_t messages = (uint64_t)plan->rounds * plan->conns * plan->batch;
+
+	printf("{\"messages\": %llu, \"to_host\": %llu, \"to_guest\": %llu, "
+	       "\"packets_sent\": %llu, \"packets_received\": %llu, "
+	       "\"updates\": %llu}\n",
+	       (unsigned long long)messages, (unsigned long long)l->to_host,
+	       (unsigned long long)l->expected_in_guest,
+	       (unsigned long long)m->sent, (unsigned long long)m->received,
+	       (unsigned long long)l->guest.updates);
+}
+
+void lockstep_run(const struct plan *plan, char **paths, unsigned cid,
+		  pid_t pid)
+{
+	static struct lockstep l;
+
+	l = (struct lockstep){ .plan = plan, .pid = pid };
+	if (plan->conns > GUEST_SEEDS || plan->vms != 1 || plan->dialers ||
+	    plan->size > sizeof(l.buffer))
+		die("this cannot be done in lockstep");
+	guest_init(&l.guest, plan, cid, 0, paths[0]);
+	open_all(&l, paths[1]);
+	for (unsigned i = 0; i < plan->rounds; i++)
+		run_round(&l);
+	print_result(&l);
+}
