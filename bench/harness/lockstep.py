@@ -104,6 +104,30 @@ class Setting:
         return int(children[0]) if children else pid
 
 
+# System calls under valgrind, which hides the vDSO, and not without it.
+VDSO = ("clock_gettime", "gettimeofday", "time")
+
+
+def vdso_calls(text):
+    """How many of the profile's system calls are none outside of valgrind."""
+    names, function, inclusive, calls = {}, "", False, 0
+    for line in text.splitlines():
+        named = re.match(r"(c?fn)=(\(\d+\))(?: (.*))?", line)
+        if named:
+            if named[3]:
+                names[named[2]] = named[3]
+            if named[1] == "fn":
+                function = names[named[2]].split("@")[0]
+        elif line.startswith("calls="):
+            inclusive = True
+        elif re.match(r"[-+*\d]", line):
+            costs_of_line = line.split()[1:]
+            if function in VDSO and not inclusive and len(costs_of_line) > 1:
+                calls += int(costs_of_line[1])
+            inclusive = False
+    return calls
+
+
 def callgrind(setting, case, engine, rounds, out):
     """One run; callgrind's totals and what was moved, by name."""
     moved = setting.run(case, engine, rounds, " ".join([
@@ -113,7 +137,8 @@ def callgrind(setting, case, engine, rounds, out):
     names = re.search(r"^events: (.*)$", text, re.M)[1].split()
     totals = map(int, re.search(r"^totals: (.*)$", text, re.M)[1].split())
     found = dict(zip(names, totals))
-    return {"instructions": found["Ir"], "calls": found["sysCount"], **moved}
+    return {"instructions": found["Ir"],
+            "calls": found["sysCount"] - vdso_calls(text), **moved}
 
 
 def perf(setting, case, engine, rounds, out):
