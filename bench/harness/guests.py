@@ -9,13 +9,15 @@ import datetime
 import json
 import os
 import pathlib
+import platform
 import shutil
 import signal
 import subprocess
 import sys
 
 from harness import report
-from harness.build import BENCH, TOP
+from harness.build import BENCH, TOP, build
+from harness.progress import Progress
 
 sys.path.insert(0, str(TOP / "tests/guest"))
 
@@ -46,9 +48,11 @@ def prepare(cache, kernels, programs):
     return accel.choose(cache, os.path.join(cache, kernels[0], "vmlinuz"))
 
 
-def static_perf(cache):
+def static_perf():
     """uring-vsock-perf as it fits any guest."""
-    out = os.path.join(cache, "uring-vsock-perf")
+    folder = BENCH / "out"
+    folder.mkdir(exist_ok=True)
+    out = str(folder / "uring-vsock-perf")
     sources = sorted(map(str, (BENCH / "perf").glob("*.c")))
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-static",
                     "-D_GNU_SOURCE", f"-I{TOP}/src", f"-I{BENCH}", *sources,
@@ -113,7 +117,7 @@ def entrants(options, daemon, series, accelerator):
     for spec in options.contestant:
         name, _, program = spec.partition("=")
         found.append(make(name, os.path.abspath(program), "none"))
-    if options.loopback and has_loopback(options.cache, series):
+    if has_loopback(options.cache, series):
         found.append(make(LOOPBACK, daemon, "epoll"))
     return found
 
@@ -256,7 +260,7 @@ def run_all(options, cases, daemon, run, accelerator, progress, out):
     return found
 
 
-def write(out, title, header, cases, found):
+def write(out, header, cases, found):
     """Report and JSON; the report's tables without the details."""
     tables, details = [header], []
     for series, (names, results) in found.items():
@@ -265,8 +269,8 @@ def write(out, title, header, cases, found):
         details += [f"## Details: Linux {series}",
                     report.detail_table(cases, names, results)]
     (out / "report.md").write_text(
-        "\n\n".join([f"# {title}", *tables, *details]) + "\n",
-        encoding="utf-8")
+        "\n\n".join(["# uring-vsock with real guests", *tables, *details])
+        + "\n", encoding="utf-8")
     (out / "results.json").write_text(
         json.dumps({s: results for s, (_, results) in found.items()}),
         encoding="utf-8")
@@ -279,6 +283,35 @@ def ours_failed(found):
             for series, (names, results) in found.items()
             for case, of in results.items()
             if report.failure(of[names[0]])]
+
+
+def bench(options, cases, program, suffix, bench_for):
+    """Measures the CASES with PROGRAM in the guests; the exit status.
+
+    bench_for(accelerator) is a function that runs a case with an Entrant.
+    """
+    directory = build(options.build, ["uring-vsock"])
+    options.cache = os.path.abspath(options.cache
+                                    or directory / "guest-cache")
+    accelerator = prepare(options.cache, options.kernel, [program])
+    out = folder_for(options, suffix)
+    contestants = 3 + bool(shutil.which("vhost-device-vsock"))
+    progress = Progress(len(options.kernel) * len(cases) * options.repeats
+                        * (contestants + len(options.contestant)), 5)
+    found = run_all(options, cases, str(directory / "uring-vsock"),
+                    bench_for(accelerator), accelerator, progress, out)
+    progress.end()
+    header = (f"{platform.machine()}, {os.cpu_count()} cores, Linux "
+              f"{platform.release()}, guests on {accelerator}; "
+              f"{options.repeats} runs of {options.secs} s each, medians ± "
+              f"half the quartile distance; ratios of medians (of the best "
+              f"runs)")
+    print(write(out, header, cases, found))
+    print(f"\nwritten to {out}")
+    failed = ours_failed(found)
+    if failed:
+        print(f"io_uring failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 def in_order(main):
