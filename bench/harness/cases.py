@@ -1,15 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
-"""The table of cases: what is loaded how, and which figure counts."""
+"""The table of cases: what is loaded how, and which figure counts.
 
+A case is in one of three sets: QUICK ones are also in --quick, DEFAULT ones
+are run without arguments, FULL ones with --all or when they are named.
+"""
+
+import os
 import resource
 from dataclasses import dataclass
 
+QUICK, DEFAULT, FULL = "quick", "default", "full"
+WANTED_DESCRIPTORS = 24000
+
+
+def descriptors():
+    """Takes all descriptors that can be had; how many these are."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in (max(hard, WANTED_DESCRIPTORS), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            return limit
+        except (ValueError, OSError):
+            pass
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 # Socket pairs, and some contestants, need two descriptors each.
-MANY = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200) // 2)
+MANY = min(10000, (descriptors() - 200) // 2)
 
 SIZES = {"64": 64, "1k": 1024, "4k": 4096, "64k": 65536, "1m": 1048576}
 TITLES = {"64": "64 B", "1k": "1 KiB", "4k": "4 KiB", "64k": "64 KiB",
           "1m": "1 MiB"}
+WAYS = {"h": ("to the host", "to-host"), "g": ("to the guest", "to-guest")}
+CONNS = (1, 10, 100, 1000, MANY)
+WORKERS = tuple(n for n in (1, 2, 4, 8, 16) if n <= (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -21,12 +45,15 @@ class Case:
     unit: str = "GB/s"
     less_is_better: bool = False
     vms: int = 1
-    quick: bool = True    # part of --quick
+    set: str = QUICK
     pairs: bool = True    # makes sense on plain socket pairs
     check: bool = True    # contents can be compared
     base: str = ""        # the case that this one should keep up with
     series: str = ""      # points of one line in a plot
     x: int = 0            # where on it
+    daemon: str = ""      # options for daemons that take ours
+    secs: float = 0       # at least so long, but for --quick
+    zero: bool = False    # anything but 0 is a failure of ours
 
     @property
     def conns(self):
@@ -34,6 +61,10 @@ class Case:
         if "--conns" not in self.args or "crr" in self.args:
             return 0
         return int(self.args[self.args.index("--conns") + 1]) * self.vms
+
+
+def plural(n, thing):
+    return f"{n:,} {thing}" + "s" * (n > 1)
 
 
 def stream(name, title, *args, conns=1, **more):
@@ -47,71 +78,107 @@ def trips(name, title, size, *args, **more):
                 "p50_us", "us", True, **more)
 
 
-def in_flight(conns):
-    return Case(f"rr{conns}f", f"round trips of 64 B, {conns} in flight",
+def in_flight(name, conns, **more):
+    return Case(name, f"round trips of 64 B, {conns:,} in flight",
                 ("--flow", "rr", "--size", "64", "--conns", str(conns)),
-                "per_sec", "/s")
+                "per_sec", "/s", **more)
 
 
 def visits(name, programs):
-    title = f"connect, request, close: {programs} program"
-    return Case(name, title + "s" * (programs > 1),
+    return Case(name, "connect, request, close: "
+                + plural(programs, "program"),
                 ("--flow", "crr", "--size", "64", "--conns", str(programs)),
                 "per_sec", "/s", pairs=False, check=False)
 
 
-def sizes(prefix, direction, flow):
-    return [stream(f"{prefix}{key}", f"{direction}, {TITLES[key]} writes",
+def idle(name, title, metric, unit, **more):
+    return Case(name, title.format(f"{MANY:,}"),
+                ("--flow", "idle", "--conns", str(MANY)), metric, unit,
+                pairs=False, check=False, **more)
+
+
+def sizes(way):
+    """One connection of one VM, each size of a write."""
+    title, flow = WAYS[way]
+    return [stream(f"{way}{key}", f"{title}, {TITLES[key]} writes",
                    "--flow", flow, "--size", str(size))
             for key, size in SIZES.items()]
 
 
-def many(prefix, direction, flow):
-    title = f"{direction}, 64 KiB writes"
-    base = f"{prefix}64k"
-    by_conns = [stream(f"{base}-{n}c", f"{title}, {n} connections", "--flow",
-                       flow, conns=n, base=base) for n in (8, 64)]
-    by_vms = [stream(f"{base}-{n}v", f"{title}, {n} VMs", "--flow", flow,
-                     vms=n, base=base) for n in (8, 64)]
-    return by_conns + by_vms
+def many(way, key, **more):
+    """One size, with 8 and 64 connections, and with 8 and 64 VMs."""
+    title, flow = WAYS[way]
+    base, title = f"{way}{key}", f"{title}, {TITLES[key]} writes"
+    args = "--flow", flow, "--size", str(SIZES[key])
+    return [stream(f"{base}-{n}c", f"{title}, {n} connections", *args,
+                   conns=n, base=base, **more) for n in (8, 64)] + [
+            stream(f"{base}-{n}v", f"{title}, {n} VMs", *args,
+                   vms=n, base=base, **more) for n in (8, 64)]
 
 
-def growth(prefix, direction, flow):
-    by_conns = [stream(f"{prefix}-grow-{n}c", f"{direction}, {n} connections",
-                       "--flow", flow, conns=n, quick=False,
-                       series=f"{direction}: connections", x=n)
-                for n in (1, 10, 100, 1000, MANY)]
-    by_vms = [stream(f"{prefix}-grow-{n}v", f"{direction}, {n} VMs",
-                     "--flow", flow, vms=n, quick=False,
-                     series=f"{direction}: VMs", x=n)
-              for n in (1, 4, 16, 64)]
-    return by_conns + by_vms
+def crowds(way):
+    """Many connections in each of many VMs."""
+    title, flow = WAYS[way]
+    return [stream(f"{way}64k-{c}c{v}v", f"{title}, 64 KiB writes, "
+                   f"{v} VMs with {c} connections each", "--flow", flow,
+                   conns=c, vms=v, base=f"{way}64k", set=FULL)
+            for c in (8, 64) for v in (8, 64)]
+
+
+def growth(way):
+    """How streams grow with connections, VMs and the daemon's workers."""
+    title, flow = WAYS[way]
+    args = "--flow", flow
+    return [
+        *(stream(f"{way}-grow-{n}c", f"{title}, {plural(n, 'connection')}",
+                 *args, conns=n, set=DEFAULT,
+                 series=f"{title}: connections", x=n) for n in CONNS),
+        *(stream(f"{way}-grow-{n}v", f"{title}, {plural(n, 'VM')}", *args,
+                 vms=n, set=DEFAULT, series=f"{title}: VMs", x=n)
+          for n in (1, 4, 16, 64)),
+        *(stream(f"{way}-grow-{n}w", f"{title}, 8 VMs, "
+                 f"{plural(n, 'worker')}", *args, vms=8, set=DEFAULT,
+                 series=f"{title}, 8 VMs: workers", x=n, pairs=False,
+                 daemon=f"--workers {n}") for n in WORKERS),
+    ]
+
+
+def trips_growth():
+    return [in_flight(f"rr-grow-{n}c", n, set=DEFAULT,
+                      series="round trips of 64 B: in flight", x=n)
+            for n in CONNS]
 
 
 CASES = [
-    *sizes("h", "to the host", "to-host"),
+    *sizes("h"),
     stream("h64k-linear", "to the host, 64 KiB linear", "--linear"),
-    *many("h", "to the host", "to-host"),
+    *many("h", "64k"),
     stream("h64k-linear-64c", "to the host, 64 KiB linear, 64 connections",
            "--linear", conns=64, base="h64k-linear"),
-    *sizes("g", "to the guest", "to-guest"),
-    *many("g", "to the guest", "to-guest"),
-    stream("both", "both ways, 64 KiB linear", "--flow", "both", "--linear"),
+    *sizes("g"),
+    *many("g", "64k"),
+    stream("both", "both ways, 64 KiB writes", "--flow", "both"),
+    stream("both-linear", "both ways, 64 KiB linear", "--flow", "both",
+           "--linear"),
     stream("both-8c", "both ways, 64 KiB linear, 8 connections", "--flow",
-           "both", "--linear", conns=8),
+           "both", "--linear", conns=8, base="both-linear"),
+    stream("both-64c", "both ways, 64 KiB linear, 64 connections", "--flow",
+           "both", "--linear", conns=64, base="both-linear", set=DEFAULT),
+    stream("both-8v", "both ways, 64 KiB linear, 8 VMs", "--flow", "both",
+           "--linear", vms=8, base="both-linear", set=DEFAULT),
     trips("rr1", "round trip of 1 B, median", 1),
     trips("rr64", "round trip of 64 B, median", 64),
     trips("rr4k", "round trip of 4 KiB, median", 4096),
-    in_flight(64),
-    in_flight(1000),
+    in_flight("rr64f", 64),
+    in_flight("rr1000f", 1000),
     visits("crr", 1),
     visits("crr-8", 8),
-    Case("open", f"set-up of {MANY:,} connections",
-         ("--flow", "idle", "--conns", str(MANY)), "open_per_sec", "/s",
-         pairs=False, check=False),
-    Case("idle", f"memory of an idle connection of {MANY:,}",
-         ("--flow", "idle", "--conns", str(MANY)), "bytes_per_conn", "B",
-         True, pairs=False, check=False),
+    idle("open", "set-up of {} connections", "open_per_sec", "/s"),
+    idle("idle", "memory of an idle connection of {}", "bytes_per_conn",
+         "B", less_is_better=True),
+    idle("idle-wakes", "wake-ups of the daemon with {} idle connections",
+         "sleeps_per_sec", "/s", less_is_better=True, secs=3, zero=True,
+         set=DEFAULT),
     stream("stalled-h", "to the host, beside a stalled reader", "--stalled",
            "1", "--linear", conns=2, base="h64k-linear"),
     stream("stalled-g", "to the guest, beside a stalled reader", "--flow",
@@ -125,6 +192,10 @@ CASES = [
     stream("active", "to the host, 100 connections", conns=100),
     stream("active-10k", f"to the host, 100 of {MANY:,} connections",
            "--active", "100", conns=MANY, base="active"),
-    *growth("h", "to the host", "to-host"),
-    *growth("g", "to the guest", "to-guest"),
+    *growth("h"),
+    *growth("g"),
+    *trips_growth(),
+    *(case for way in WAYS for key in SIZES if key != "64k"
+      for case in many(way, key, set=FULL)),
+    *(case for way in WAYS for case in crowds(way)),
 ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 """The programs that are compared, and how one run of one of them is made."""
 
+import functools
 import json
 import os
 import pathlib
@@ -22,16 +23,20 @@ class Contestant:
 
     The command's {VMS} stands for a --vm option for each VM; {S3} and {U3},
     {S4} and {U4}, ... for the sockets of the VM with that CID, where a
-    command can serve only so many VMs.
+    command can serve only so many VMs; {OPTIONS} for what a case asks of
+    daemons that take our options.
     """
 
     def __init__(self, name, command=None):
         self.name = name
         self.command = command
 
-    def arguments(self, pairs):
+    def arguments(self, pairs, options=""):
         words = []
         for word in shlex.split(self.command):
+            if word == "{OPTIONS}":
+                words += shlex.split(options)
+                continue
             if word == "{VMS}":
                 for i, (sock, uds) in enumerate(pairs):
                     words += ["--vm", f"guest-cid={FIRST_CID + i},"
@@ -43,9 +48,28 @@ class Contestant:
             words.append(word)
         return words
 
-    def serves(self, vms):
-        return (not self.command or "{VMS}" in self.command
-                or "{S%d}" % (FIRST_CID + vms - 1) in self.command)
+    def knows(self, options):
+        """Whether the daemon has the options that a case asks for."""
+        names = [w for w in options.split() if w.startswith("--")]
+        if not names:
+            return True
+        return "{OPTIONS}" in (self.command or "") and all(
+            f"{name}=" in self.help for name in names)
+
+    @functools.cached_property
+    def help(self):
+        """What the daemon says of its options."""
+        return subprocess.run(
+            [shlex.split(self.command)[0], "--help"], text=True,
+            capture_output=True, check=False).stdout
+
+    def serves(self, case):
+        """Whether it takes part in the case."""
+        if not self.command:
+            return case.pairs and not case.daemon
+        enough = ("{VMS}" in self.command
+                  or "{S%d}" % (FIRST_CID + case.vms - 1) in self.command)
+        return enough and self.knows(case.daemon)
 
 
 def is_socket(path):
@@ -58,14 +82,14 @@ def is_socket(path):
 class Daemon:
     """A contestant's process, in a directory of its own."""
 
-    def __init__(self, contestant, vms):
+    def __init__(self, contestant, vms, options=""):
         self.dir = tempfile.mkdtemp(prefix="uv-bench-")
         self.pairs = [(f"{self.dir}/s{i}", f"{self.dir}/u{i}")
                       for i in range(vms)]
         self.log = open(f"{self.dir}/log", "w+", encoding="utf-8",
                         errors="replace")
         self.process = subprocess.Popen(
-            contestant.arguments(self.pairs), stdin=subprocess.DEVNULL,
+            contestant.arguments(self.pairs, options), stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=self.log)
 
     def await_sockets(self):
@@ -112,7 +136,7 @@ def run_once(contestant, case, program, extra):
     arguments = [*case.args, *extra]
     if not contestant.command:
         return load(program, [*arguments, "--vms", str(case.vms)], 0, [])
-    daemon = Daemon(contestant, case.vms)
+    daemon = Daemon(contestant, case.vms, case.daemon)
     try:
         error = daemon.await_sockets()
         if error:
@@ -125,12 +149,13 @@ def run_once(contestant, case, program, extra):
         daemon.stop()
 
 
-def defaults(build):
-    """Ours on both engines, vdv if it is there, and the limit."""
-    ours = shlex.quote(str(pathlib.Path(build) / "uring-vsock"))
+def defaults(build, options=""):
+    """Ours on both engines with OPTIONS, vdv if it is there, and the limit."""
+    ours = f"{shlex.quote(str(pathlib.Path(build) / 'uring-vsock'))} {options}"
     vdv = shutil.which("vhost-device-vsock")
-    found = [Contestant("io_uring", f"{ours} --engine io_uring {{VMS}}"),
-             Contestant("epoll", f"{ours} --engine epoll {{VMS}}")]
+    found = [Contestant("io_uring", f"{ours} --engine io_uring "
+                        "{OPTIONS} {VMS}"),
+             Contestant("epoll", f"{ours} --engine epoll {{OPTIONS}} {{VMS}}")]
     if vdv:
         found.append(Contestant("vdv", f"{shlex.quote(vdv)} {{VMS}}"))
     found.append(Contestant("direct"))

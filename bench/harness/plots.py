@@ -50,7 +50,7 @@ def bars(out, cases, names, results):
 
 
 def lines(out, series, cases, names, results):
-    """How a figure changes with the number of connections or VMs."""
+    """How a figure changes with connections, VMs or workers."""
     blocks, plots = "", []
     for i, name in enumerate(names):
         rows = [(c.x, report.median(results[c.name].get(name, []), c.metric))
@@ -61,11 +61,12 @@ def lines(out, series, cases, names, results):
             plots.append(f"$d{i} with linespoints lw 2 title {quoted(name)}")
     if not plots:
         return None
-    file = series.replace(":", "").replace(" ", "-")
+    file = series.replace(":", "").replace(",", "").replace(" ", "-")
     return draw(out, file, blocks
                 + "set logscale x\nset yrange [0:*]\nset grid\n"
                 "set key noenhanced\n"
-                f"set title {quoted(series)}\nset ylabel 'GB/s'\n"
+                f"set title {quoted(series)}\nset ylabel "
+                f"{quoted(cases[0].unit)}\n"
                 f"plot {', '.join(plots)}\n")
 
 

@@ -43,6 +43,11 @@ def failure(results):
     return None
 
 
+def hopeless(results):
+    """It has failed twice and done nothing else; once more tells nothing."""
+    return len(results) > 1 and not values(results, "secs")
+
+
 def median(results, key):
     found = values(results, key)
     return statistics.median(found) if found else None
@@ -147,6 +152,41 @@ def detail_table(cases, names, results):
                  for n in names]
         blocks.append(f"### {case.title} (`{case.name}`)\n\n{table(rows)}")
     return "\n\n".join(blocks)
+
+
+LATENCIES = (("p50_us", "p50"), ("p90_us", "p90"), ("p99_us", "p99"),
+             ("p999_us", "p99.9"))
+
+
+def latency_table(cases, names, results):
+    """The distribution of round trips, one line for each contestant."""
+    rows = [["case", "contestant", *(title for _, title in LATENCIES)]]
+    for case in cases:
+        for name in names:
+            of = results[case.name].get(name, [])
+            if case.metric == "p50_us" and values(of, "p50_us"):
+                rows.append([case.title, name, *(
+                    number(median(of, key)) for key, _ in LATENCIES)])
+    return table(rows) if len(rows) > 1 else ""
+
+
+def cpu_table(cases, names, results):
+    """What the daemons alone used: for a GB, or for a message."""
+    names = [n for n in names if any(
+        median(of.get(n, []), "cpu_secs") for of in results.values())]
+    rows = [["case", "unit", *names,
+             *(f"{names[0]} : {n}" for n in names[1:])]]
+    for case in cases:
+        per_message = case.metric in ("p50_us", "per_sec")
+        key = "cpu_us_per_message" if per_message else "cpu_per_GB"
+        found = [median(results[case.name].get(n, []), key) for n in names]
+        if not any(found) or case.series:
+            continue
+        rows.append([case.title, "us" if per_message else "s/GB",
+                     *map(number, found),
+                     *(number(found[0] / v if v and found[0] else None)
+                       for v in found[1:])])
+    return table(rows) if len(rows) > 1 else ""
 
 
 def base_table(cases, names, results):

@@ -56,12 +56,26 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* No progress from AT on, though it is given more time. */
-static bool stands_still(const struct scene *s, const struct scene_count *at,
-			 double patience)
+/* Something has arrived since AT: in both directions, if both are sent to. */
+static bool progressed(const struct plan *plan, const struct scene_count *at,
+		       const struct scene_count *now)
 {
-	for (double waited = 0; waited < patience; waited += 0.01) {
-		if (scene_count(s).bytes != at->bytes)
+	bool to_guest = now->to_guest != at->to_guest;
+	bool to_host = now->bytes - now->to_guest != at->bytes - at->to_guest;
+
+	if (plan->guest_sends && plan->host_sends)
+		return to_guest && to_host;
+	return to_guest || to_host;
+}
+
+/* No progress from AT on, though it is given more time. */
+static bool stands_still(const struct options *o, const struct scene *s,
+			 const struct scene_count *at)
+{
+	for (double waited = 0; waited < o->patience; waited += 0.01) {
+		struct scene_count now = scene_count(s);
+
+		if (progressed(&o->plan, at, &now))
 			return false;
 		sleep_ms(10);
 	}
@@ -121,8 +135,7 @@ static void measure(const struct options *o, struct scene *s,
 	print_count("sleeps", 0, sleeps);
 	scene_print_latency(s);
 	printf("\"stalled\": %s}\n",
-	       moves(&o->plan) && stands_still(s, &to, o->patience) ? "true"
-								    : "false");
+	       moves(&o->plan) && stands_still(o, s, &to) ? "true" : "false");
 }
 
 int main(int argc, char **argv)

@@ -35,6 +35,7 @@ struct scene {
 	unsigned nworkers;
 	const struct meter *meters[2 + PLAN_DIALERS_MAX]; /* that count */
 	unsigned nmeters;
+	const struct worker *far_reader; /* of pairs: where the guest would */
 	const struct latency *latencies[PLAN_DIALERS_MAX];
 	unsigned nlatencies;
 	struct dialer *dialers;
@@ -252,8 +253,8 @@ void scene_start(struct scene *s)
 	}
 	if (plan->host_sends) {
 		if (s->far_ends)
-			add_worker(s, JOB_READ, s->far_ends, reads, n,
-				   plan->size);
+			s->far_reader = add_worker(s, JOB_READ, s->far_ends,
+						   reads, n, plan->size);
 		add_worker(s, JOB_WRITE, s->ends, first, n, plan->size);
 	}
 	if (plan->echoes && s->far_ends)
@@ -271,6 +272,7 @@ static void count_guest(const struct guest *g, bool bytes,
 	struct meter received = meter_read(&g->received);
 
 	c->bytes += bytes ? received.bytes : 0;
+	c->to_guest += bytes ? received.bytes : 0;
 	c->messages += bytes ? received.messages : 0;
 	c->sent += m->sent;
 	c->received += m->received;
@@ -290,6 +292,8 @@ struct scene_count scene_count(const struct scene *s)
 		c.bytes += m.bytes;
 		c.messages += m.messages;
 	}
+	if (s->far_reader)
+		c.to_guest = meter_read(&s->far_reader->meter).bytes;
 	for (unsigned i = 0; s->guests && i < s->plan->vms; i++)
 		count_guest(&s->guests[i], s->plan->host_sends, &c);
 	return c;

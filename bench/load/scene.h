@@ -16,6 +16,7 @@ struct scene;
 struct scene_count {
 	uint64_t ns; /* when this was counted */
 	uint64_t bytes;
+	uint64_t to_guest; /* of these */
 	uint64_t messages;
 	uint64_t sent; /* packets, by guests */
 	uint64_t received;
