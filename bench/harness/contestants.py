@@ -30,6 +30,7 @@ class Contestant:
     def __init__(self, name, command=None):
         self.name = name
         self.command = command
+        self.ours = "{OPTIONS}" in (command or "")
 
     def arguments(self, pairs, options=""):
         words = []
@@ -53,8 +54,7 @@ class Contestant:
         names = [w for w in options.split() if w.startswith("--")]
         if not names:
             return True
-        return "{OPTIONS}" in (self.command or "") and all(
-            f"{name}=" in self.help for name in names)
+        return self.ours and all(f"{n}=" in self.help for n in names)
 
     @functools.cached_property
     def help(self):
@@ -89,8 +89,8 @@ class Daemon:
         self.log = open(f"{self.dir}/log", "w+", encoding="utf-8",
                         errors="replace")
         self.process = subprocess.Popen(
-            contestant.arguments(self.pairs, options), stdin=subprocess.DEVNULL,
-            stdout=self.log, stderr=self.log)
+            contestant.arguments(self.pairs, options),
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 
     def await_sockets(self):
         until = time.monotonic() + START_SECONDS

@@ -54,6 +54,8 @@ COUNTS = [
     Count("h2g-64", "to the guest, 64 B", "to-guest", 64, conns=16),
     Count("rr-64", "round trip of 64 B", "rr", 64, rounds=400),
 ]
+# Nothing but being stopped, which is no part of the figures.
+STOP = Count("stop", "being stopped", "idle", 1, rounds=1000)
 ENGINES = ("io_uring", "epoll")
 
 
@@ -167,25 +169,33 @@ def perf_works():
     return done.returncode == 0 and done.stderr.split(",")[0].isdigit()
 
 
-def cost(setting, case, engine, tool=callgrind):
-    """What a message costs: the difference of a long and a short run."""
+def difference(setting, case, engine, tool):
+    """What a long run counts more than a short one."""
     with tempfile.TemporaryDirectory(prefix="uv-count-") as folder:
         short, long = (
             tool(setting, case, engine, rounds, f"{folder}/{rounds}")
             for rounds in (WARM_ROUNDS, WARM_ROUNDS + case.rounds))
-    more = {name: long[name] - short[name] for name in long}
+    return {name: long[name] - short[name] for name in long}
+
+
+def figures(more, stop):
+    """What a message costs, without what stopping the daemon costs."""
+    net = {name: more[name] - more["stops"] * stop[name] / stop["stops"]
+           for name in ("instructions", "calls", "kernel") if name in more}
     packets = more["packets_sent"] + more["packets_received"]
     size = more["to_host"] + more["to_guest"]
-    found = {"instructions": more["instructions"] / more["messages"],
-             "per_packet": more["instructions"] / packets,
-             "per_KiB": 1024 * more["instructions"] / size}
-    for name in ("calls", "kernel"):
-        if name in more:
-            found[name] = more[name] / more["messages"]
-    return found
+    return {"per_packet": net["instructions"] / packets,
+            "per_KiB": 1024 * net["instructions"] / size,
+            **{name: value / more["messages"] for name, value in net.items()}}
 
 
-def costs(setting, pairs, workers):
-    """The cost of each (case, engine); in parallel, as no clock matters."""
+def costs(setting, pairs, workers, tool=callgrind):
+    """The figures of each (case, engine), WORKERS runs at the same time."""
+    engines = sorted({engine for _, engine in pairs})
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda pair: cost(setting, *pair), pairs))
+        *found, = pool.map(
+            lambda pair: difference(setting, *pair, tool),
+            [*((STOP, engine) for engine in engines), *pairs])
+    stops = dict(zip(engines, found))
+    return [figures(more, stops[engine])
+            for more, (_, engine) in zip(found[len(engines):], pairs)]

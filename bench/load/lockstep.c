@@ -32,6 +32,7 @@ struct lockstep {
 	uint64_t to_host;  /* bytes that have arrived */
 	uint64_t expected; /* and are to arrive, in this and past rounds */
 	uint64_t expected_in_guest;
+	uint64_t stops; /* of the daemon */
 };
 
 static void await_state(const struct lockstep *l, char state)
@@ -45,8 +46,9 @@ static void await_state(const struct lockstep *l, char state)
 	}
 }
 
-static void stop_daemon(const struct lockstep *l)
+static void stop_daemon(struct lockstep *l)
 {
+	l->stops++;
 	usleep(PAUSE_US);
 	need(!kill(l->pid, SIGSTOP), "kill");
 	await_state(l, 'T');
@@ -158,11 +160,12 @@ static void print_result(const struct lockstep *l)
 
 	printf("{\"messages\": %llu, \"to_host\": %llu, \"to_guest\": %llu, "
 	       "\"packets_sent\": %llu, \"packets_received\": %llu, "
-	       "\"updates\": %llu}\n",
+	       "\"updates\": %llu, \"stops\": %llu}\n",
 	       (unsigned long long)messages, (unsigned long long)l->to_host,
 	       (unsigned long long)l->expected_in_guest,
 	       (unsigned long long)m->sent, (unsigned long long)m->received,
-	       (unsigned long long)l->guest.updates);
+	       (unsigned long long)l->guest.updates,
+	       (unsigned long long)l->stops);
 }
 
 void lockstep_run(const struct plan *plan, char **paths, unsigned cid,
