@@ -46,16 +46,16 @@ class Count:
 # program's would be one packet.
 COUNTS = [
     Count("g2h-64k", "to the host, 64 KiB", "to-host", 65536, batch=2,
-          rounds=500),
+          rounds=1000),
     Count("g2h-4k", "to the host, 4 KiB", "to-host", 4096, batch=32),
     Count("g2h-64", "to the host, 64 B", "to-host", 64, batch=32),
     Count("h2g-64k", "to the guest, 64 KiB", "to-guest", 65536, conns=2),
     Count("h2g-4k", "to the guest, 4 KiB", "to-guest", 4096, conns=16),
     Count("h2g-64", "to the guest, 64 B", "to-guest", 64, conns=16),
-    Count("rr-64", "round trip of 64 B", "rr", 64, rounds=400),
+    Count("rr-64", "round trip of 64 B", "rr", 64, rounds=800),
 ]
 # Nothing but being stopped, which is no part of the figures.
-STOP = Count("stop", "being stopped", "idle", 1, rounds=1000)
+STOP = Count("stop", "being stopped", "idle", 1, rounds=2000)
 ENGINES = ("io_uring", "epoll")
 
 
