@@ -2,33 +2,17 @@
 #include "dial.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/check.h"
 #include "base/fd.h"
 #include "config.h"
 #include "guest.h"
+#include "host_address.h"
 #include "link.h"
 #include "loop.h"
 #include "vsock/packet.h"
-
-/* 0, -ENOENT where no port has one, or -ENAMETOOLONG where PORT's does not fit. */
-static int port_address(const struct guest *guest, uint32_t port,
-			struct sockaddr_un *addr)
-{
-	int n;
-
-	if (!guest->config->uds_path)
-		return -ENOENT;
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	n = snprintf(addr->sun_path, sizeof(addr->sun_path), "%s_%u",
-		     guest->config->uds_path, port);
-	return n < (int)sizeof(addr->sun_path) ? 0 : -ENAMETOOLONG;
-}
 
 /* For connections of TYPE. The last descriptors are left to hypervisors. */
 static int open_socket(const struct loop *loop, uint16_t type)
@@ -45,28 +29,38 @@ static int open_socket(const struct loop *loop, uint16_t type)
 }
 
 /* Connects FD: 0, -EAGAIN when the backlog is full, or another -errno. */
-static int try_connect(int fd, const struct sockaddr_un *addr)
+static int try_connect(int fd, const struct host_address *addr)
 {
 	int ret;
 
 	do {
-		ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
+		ret = connect(fd, &addr->any, addr->len);
 	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : 0;
 }
 
 /* Somebody not listening is everyday business; anything else wants a look. */
-static void log_refusal(struct guest *guest, uint32_t port, int err)
+static void log_refusal(struct guest *guest, uint32_t port,
+			const struct host_address *addr, int err)
 {
 	bool absent = err == -ENOENT || err == -ECONNREFUSED;
+	char where[HOST_ADDRESS_TEXT_MAX];
 
+	host_address_text(addr, where);
 	guest_log_limited(guest, limit_guest,
 			  absent ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
-			  "guest's connection to port %u refused: %s_%u: %s",
-			  port,
-			  guest->config->uds_path ? guest->config->uds_path
-						  : "no uds-path",
-			  port, strerror(-err));
+			  "guest's connection to port %u refused: %s: %s", port,
+			  where, strerror(-err));
+}
+
+/* What the guest may not have it is not told from what is not there. */
+static void forbid(struct guest *guest, const struct packet *request)
+{
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+			  "guest's connection to port %u refused: it is not "
+			  "among allow-guest",
+			  request->dst_port);
+	resets_add(&guest->resets, request);
 }
 
 /* Links of one guest whose dialing waits: beyond, it is refused at once. */
@@ -76,19 +70,23 @@ static void log_refusal(struct guest *guest, uint32_t port, int err)
  * guest that floods a full backlog costs the others no more than that. */
 #define REDIALS 64
 
+static void give_up(struct link *link, const struct host_address *addr, int err)
+{
+	log_refusal(link->guest, link->conn.local_port, addr, err);
+	link_carry_out(link, conn_abort(&link->conn));
+}
+
 /* The socket is connected: tell the guest, or end it all. */
-static void connected(struct link *link)
+static void connected(struct link *link, const struct host_address *addr)
 {
 	int err;
 
 	link_stop_waiting(link);
 	err = link_watch(link);
-	if (err) {
-		log_refusal(link->guest, link->conn.local_port, err);
-		link_carry_out(link, conn_abort(&link->conn));
-		return;
-	}
-	link_carry_out(link, conn_host_connected(&link->conn));
+	if (err)
+		give_up(link, addr, err);
+	else
+		link_carry_out(link, conn_host_connected(&link->conn));
 }
 
 static void wait_for_backlog(struct link *link)
@@ -99,7 +97,7 @@ static void wait_for_backlog(struct link *link)
 
 /* FD, connected or waiting for the backlog by ERR, becomes a link's. */
 static int join(struct guest *guest, const struct packet *request, int *fd,
-		int err)
+		const struct host_address *addr, int err)
 {
 	struct link *link = link_new_from_guest(guest, request, fd);
 	int joined;
@@ -114,7 +112,7 @@ static int join(struct guest *guest, const struct packet *request, int *fd,
 	if (err)
 		wait_for_backlog(link);
 	else
-		connected(link);
+		connected(link, addr);
 	return 0;
 }
 
@@ -123,41 +121,54 @@ static bool may_wait(const struct guest *guest)
 	return guest->waiting < WAITING_MAX;
 }
 
+/* 0, or -errno: nobody can be reached at ADDR. */
+static int dial_address(struct guest *guest, const struct packet *request,
+			const struct host_address *addr)
+{
+	int fd = open_socket(guest->loop, request->type);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = try_connect(fd, addr);
+	if (!err || (err == -EAGAIN && may_wait(guest)))
+		err = join(guest, request, &fd, addr, err);
+	fd_close(&fd);
+	return err;
+}
+
 void dial(struct guest *guest, const struct packet *request)
 {
-	struct sockaddr_un addr;
-	int fd = -1;
-	int err = port_address(guest, request->dst_port, &addr);
+	struct host_address addr;
+	int err;
 
-	if (!err)
-		err = fd = open_socket(guest->loop, request->type);
-	if (fd >= 0) {
-		err = try_connect(fd, &addr);
-		if (!err || (err == -EAGAIN && may_wait(guest)))
-			err = join(guest, request, &fd, err);
-		fd_close(&fd);
+	if (!config_allows_guest(guest->config, request->dst_port)) {
+		forbid(guest, request);
+		return;
 	}
-	if (err < 0) {
-		log_refusal(guest, request->dst_port, err);
+	err = host_address_unix(guest->config, request->dst_port, &addr);
+	if (!err)
+		err = dial_address(guest, request, &addr);
+	if (err) {
+		log_refusal(guest, request->dst_port, &addr, err);
 		resets_add(&guest->resets, request);
 	}
 }
 
 static void redial(struct link *link)
 {
-	struct sockaddr_un addr;
-	int err = port_address(link->guest, link->conn.local_port, &addr);
+	struct host_address addr;
+	int err = host_address_unix(link->guest->config, link->conn.local_port,
+				    &addr);
 
 	if (!err)
 		err = try_connect(link->fd, &addr);
-	if (err == -EAGAIN) {
+	if (err == -EAGAIN)
 		wait_for_backlog(link);
-	} else if (err) {
-		log_refusal(link->guest, link->conn.local_port, err);
-		link_carry_out(link, conn_abort(&link->conn));
-	} else {
-		connected(link);
-	}
+	else if (err)
+		give_up(link, &addr, err);
+	else
+		connected(link, &addr);
 }
 
 void dial_again(struct loop *loop, uint64_t now_ms)

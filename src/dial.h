@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * From a guest's REQUEST to a connected host socket: non-blocking connect(2)
- * to <uds-path>_<port>, of the type that the guest asks for; a socket of the
- * other type there refuses it (EPROTOTYPE), like none. A full backlog (EAGAIN) is tried again every
- * LOOP_DIALING_MS until the connection's own deadline, and nobody waits
+ * to where host_address.h finds the port, if the guest may have it
+ * (allow-guest), of the type that it asks for; a socket of the other type there
+ * refuses it (EPROTOTYPE), like none. A full backlog (EAGAIN) is tried again
+ * every LOOP_DIALING_MS until the connection's own deadline, and nobody waits
  * meanwhile.
  */
 #ifndef URING_VSOCK_DIAL_H

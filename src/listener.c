@@ -120,6 +120,8 @@ static int connect_guest(struct link *link, uint32_t port)
 	uint32_t host_port;
 	int err;
 
+	if (!config_allows_host(guest->config, port))
+		return -EACCES;
 	if (!guest_running(guest))
 		return -ENOTCONN;
 	if (link_keeps_messages(link) && !guest_has_seqpacket(guest))
@@ -243,6 +245,8 @@ static const char *describe_refusal(int err)
 		return "no guest is running";
 	if (err == -EPROTONOSUPPORT)
 		return "the guest does not know SOCK_SEQPACKET";
+	if (err == -EACCES)
+		return "it asked for a port that is not among allow-host";
 	return strerror(-err);
 }
 

@@ -36,7 +36,7 @@ layers() {
 	ring/uring ring/epoll
 
 	bell capabilities config lane mistakes spin turn watchdog
-	config_print config_values usock
+	config_print config_values host_address usock
 	config_lists
 	config_keys
 	config_draft options_help

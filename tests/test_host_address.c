@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Which address each port of the host has. */
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "config.h"
+#include "host_address.h"
+#include "suite.h"
+
+#define X10 "xxxxxxxxxx"
+#define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+#define PATHNAME sizeof(struct sockaddr_un)
+#define ABSTRACT(name) (sizeof(sa_family_t) + 1 + strlen(name))
+
+static struct port_map maps[] = {
+	{ 5, (char *)"/run/five" },
+	{ 7, (char *)"@seven" },
+	{ 9, (char *)"@" X100 "123456" },
+	{ 4294967294u, (char *)"last" },
+};
+
+static const struct {
+	const char *uds_path; /* NULL: none */
+	uint32_t port;
+	int result;
+	const char *text;
+	size_t len;
+} rows[] = {
+	{ "/run/vm", 0, 0, "/run/vm_0", PATHNAME },
+	{ "/run/vm", 6, 0, "/run/vm_6", PATHNAME },
+	{ "vm", 4294967293u, 0, "vm_4294967293", PATHNAME },
+	{ "/run/vm", 5, 0, "/run/five", PATHNAME },
+	{ "/run/vm", 7, 0, "@seven", ABSTRACT("seven") },
+	{ "/run/vm", 9, 0, "@" X100 "123456", ABSTRACT(X100 "123456") },
+	{ "/run/vm", 4294967294u, 0, "last", PATHNAME },
+	{ NULL, 5, 0, "/run/five", PATHNAME },
+	{ NULL, 6, -ENOENT, "", 0 },
+	{ X100 "12345", 3, 0, X100 "12345_3", PATHNAME },
+	{ X100 "12345", 33, -ENAMETOOLONG, NULL, 0 },
+	{ X100 "12345", 5, 0, "/run/five", PATHNAME },
+};
+
+START_TEST(test_unix)
+{
+	const struct vm_config vm = {
+		.uds_path = (char *)rows[_i].uds_path,
+		.maps = maps,
+		.nmaps = ARRAY_SIZE(maps),
+	};
+	struct host_address address;
+	char text[HOST_ADDRESS_TEXT_MAX];
+
+	ck_assert_int_eq(host_address_unix(&vm, rows[_i].port, &address),
+			 rows[_i].result);
+	if (rows[_i].result)
+		return;
+	host_address_text(&address, text);
+	ck_assert_str_eq(text, rows[_i].text);
+	ck_assert_uint_eq(address.len, rows[_i].len);
+	ck_assert_int_eq(address.any.sa_family, AF_UNIX);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("host_address");
+	TCase *tcase = tcase_create("host_address");
+
+	tcase_add_loop_test(tcase, test_unix, 0, ARRAY_SIZE(rows));
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
