@@ -149,6 +149,13 @@ const char *config_mapped(const struct vm_config *vm, uint32_t port)
 							   : NULL;
 }
 
+bool config_is_host(const struct vm_config *vm, uint32_t cid)
+{
+	if (cid == CONFIG_CID_HOST)
+		return true;
+	return vm->forward_cid && (cid == vm->forward_cid || !vm->uds_path);
+}
+
 bool config_allows_guest(const struct vm_config *vm, uint32_t port)
 {
 	return !vm->guest_limited || ranges_contain(&vm->allow_guest, port);

@@ -14,7 +14,8 @@
 #include "base/log.h"
 #include "base/ranges.h"
 
-/* virtio 1.3, 5.10.4: 0 to 2 and 0xffffffff are no guest's. */
+/* virtio 1.3, 5.10.4: 2 is the host, 0 to 2 and 0xffffffff are no guest's. */
+#define CONFIG_CID_HOST 2u
 #define CONFIG_CID_MIN 3u
 #define CONFIG_CID_MAX 4294967294u
 
@@ -107,6 +108,13 @@ int config_add_map(struct vm_config *vm, uint32_t port, const char *path);
 
 /* Where PORT of the host is, if it is not <uds-path>_<port>, or NULL. */
 const char *config_mapped(const struct vm_config *vm, uint32_t port);
+
+/*
+ * Whether VM's guest means the host by CID: by 2, by forward-cid or, without
+ * an uds-path, by any number that is nobody else's; a guest in a Nitro enclave
+ * says 3.
+ */
+bool config_is_host(const struct vm_config *vm, uint32_t cid);
 
 bool config_allows_guest(const struct vm_config *vm, uint32_t port);
 bool config_allows_host(const struct vm_config *vm, uint32_t port);

@@ -15,10 +15,10 @@
 #include "vsock/packet.h"
 
 /* For connections of TYPE. The last descriptors are left to hypervisors. */
-static int open_socket(const struct loop *loop, uint16_t type)
+static int open_socket(const struct loop *loop, int family, uint16_t type)
 {
 	int kind = type == PACKET_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
-	int fd = socket(AF_UNIX, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -28,7 +28,8 @@ static int open_socket(const struct loop *loop, uint16_t type)
 	return -EMFILE;
 }
 
-/* Connects FD: 0, -EAGAIN when the backlog is full, or another -errno. */
+/* Connects FD: 0, -EAGAIN when the backlog is full, -EINPROGRESS when AF_VSOCK
+ * will say later, or another -errno. */
 static int try_connect(int fd, const struct host_address *addr)
 {
 	int ret;
@@ -39,16 +40,21 @@ static int try_connect(int fd, const struct host_address *addr)
 	return ret < 0 ? -errno : 0;
 }
 
-/* Somebody not listening is everyday business; anything else wants a look. */
+/* Somebody not listening: AF_VSOCK resets where AF_UNIX refuses. */
+static bool is_absent(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET;
+}
+
+/* That is everyday business; anything else wants a look. */
 static void log_refusal(struct guest *guest, uint32_t port,
 			const struct host_address *addr, int err)
 {
-	bool absent = err == -ENOENT || err == -ECONNREFUSED;
 	char where[HOST_ADDRESS_TEXT_MAX];
 
 	host_address_text(addr, where);
 	guest_log_limited(guest, limit_guest,
-			  absent ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+			  is_absent(err) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 			  "guest's connection to port %u refused: %s: %s", port,
 			  where, strerror(-err));
 }
@@ -95,7 +101,17 @@ static void wait_for_backlog(struct link *link)
 	link_refresh(link);
 }
 
-/* FD, connected or waiting for the backlog by ERR, becomes a link's. */
+static void wait_for_answer(struct link *link, const struct host_address *addr)
+{
+	int err = link_await(link);
+
+	if (err)
+		give_up(link, addr, err);
+	else
+		link_refresh(link);
+}
+
+/* FD, whose connect(2) said ERR, becomes a link's. */
 static int join(struct guest *guest, const struct packet *request, int *fd,
 		const struct host_address *addr, int err)
 {
@@ -104,54 +120,109 @@ static int join(struct guest *guest, const struct packet *request, int *fd,
 
 	if (!link)
 		return -ENOMEM;
+	link->forwarded = addr->any.sa_family == AF_VSOCK;
 	joined = link_join(link);
 	if (joined < 0) {
 		link_kill(link);
 		return joined;
 	}
-	if (err)
+	if (err == -EINPROGRESS)
+		wait_for_answer(link, addr);
+	else if (err)
 		wait_for_backlog(link);
 	else
 		connected(link, addr);
 	return 0;
 }
 
-static bool may_wait(const struct guest *guest)
+static bool may_wait(const struct guest *guest, int err)
 {
-	return guest->waiting < WAITING_MAX;
+	return err == -EINPROGRESS ||
+	       (err == -EAGAIN && guest->waiting < WAITING_MAX);
 }
 
 /* 0, or -errno: nobody can be reached at ADDR. */
 static int dial_address(struct guest *guest, const struct packet *request,
 			const struct host_address *addr)
 {
-	int fd = open_socket(guest->loop, request->type);
+	int fd = open_socket(guest->loop, addr->any.sa_family, request->type);
 	int err;
 
 	if (fd < 0)
 		return fd;
 	err = try_connect(fd, addr);
-	if (!err || (err == -EAGAIN && may_wait(guest)))
+	if (!err || may_wait(guest, err))
 		err = join(guest, request, &fd, addr, err);
 	fd_close(&fd);
 	return err;
 }
 
+static int dial_unix(struct guest *guest, const struct packet *request,
+		     struct host_address *addr)
+{
+	int err = host_address_unix(guest->config, request->dst_port, addr);
+
+	return err ? err : dial_address(guest, request, addr);
+}
+
+static int dial_vsock(struct guest *guest, const struct packet *request,
+		      struct host_address *addr)
+{
+	host_address_vsock(guest->config->forward_cid, request->dst_port, addr);
+	return dial_address(guest, request, addr);
+}
+
+/* Streams alone. */
+static bool is_forwarded(const struct guest *guest,
+			 const struct packet *request)
+{
+	return guest->config->forward_cid && request->type == PACKET_STREAM;
+}
+
+/* CID 2 is our own sockets first; any other that comes here is AF_VSOCK's. */
 void dial(struct guest *guest, const struct packet *request)
 {
 	struct host_address addr;
-	int err;
+	int err = -ENOENT;
 
 	if (!config_allows_guest(guest->config, request->dst_port)) {
 		forbid(guest, request);
 		return;
 	}
-	err = host_address_unix(guest->config, request->dst_port, &addr);
-	if (!err)
-		err = dial_address(guest, request, &addr);
+	if (request->dst_cid == PACKET_HOST_CID)
+		err = dial_unix(guest, request, &addr);
+	if (is_absent(err) && is_forwarded(guest, request))
+		err = dial_vsock(guest, request, &addr);
 	if (err) {
 		log_refusal(guest, request->dst_port, &addr, err);
 		resets_add(&guest->resets, request);
+	}
+}
+
+/* What came of a connect(2) that was under way. */
+static void conclude(struct link *link)
+{
+	struct host_address addr;
+	int err = fd_socket_error(link->fd);
+
+	link->connecting = false;
+	if (!err) {
+		link_carry_out(link, conn_host_connected(&link->conn));
+		return;
+	}
+	host_address_vsock(link->guest->config->forward_cid,
+			   link->conn.local_port, &addr);
+	give_up(link, &addr, err);
+}
+
+void dial_conclude(struct guest *guest)
+{
+	struct link *link;
+
+	while (!list_empty(&guest->dialed)) {
+		link = list_first(&guest->dialed, struct link, host_node);
+		list_remove(&link->host_node);
+		conclude(link);
 	}
 }
 

@@ -5,7 +5,8 @@
  * (allow-guest), of the type that it asks for; a socket of the other type there
  * refuses it (EPROTOTYPE), like none. A full backlog (EAGAIN) is tried again
  * every LOOP_DIALING_MS until the connection's own deadline, and nobody waits
- * meanwhile.
+ * meanwhile. Where nobody listens on a Unix socket, AF_VSOCK is asked for a
+ * stream if there is a forward-cid; it answers later, within the same deadline.
  */
 #ifndef URING_VSOCK_DIAL_H
 #define URING_VSOCK_DIAL_H
@@ -21,6 +22,9 @@ struct packet;
  * RESPONSE or waits, or an RST owed.
  */
 void dial(struct guest *guest, const struct packet *request);
+
+/* Goes on where AF_VSOCK has answered. Call in a turn. */
+void dial_conclude(struct guest *guest);
 
 /* Dials again whose time has come. Call once a turn. */
 void dial_again(struct loop *loop, uint64_t now_ms);

@@ -2,12 +2,14 @@
 #include "from_guest.h"
 
 #include "base/iov.h"
+#include "config.h"
 #include "dial.h"
 #include "guest.h"
 #include "link.h"
 #include "loop.h"
 #include "sends.h"
 #include "siblings.h"
+#include "switchboard.h"
 #include "turn.h"
 #include "vsock/packet.h"
 
@@ -35,10 +37,19 @@ static bool is_ours(const struct guest *guest, const struct packet *p)
 	return p->src_cid == guest_cid(guest) && type_known(guest, p->type);
 }
 
+/* Another guest's CID is never the host, whatever names the host has. */
+static bool means_host(const struct guest *guest, const struct packet *p)
+{
+	if (p->dst_cid == PACKET_HOST_CID)
+		return true;
+	return config_is_host(guest->config, p->dst_cid) &&
+	       !switchboard_find(guest->loop->board, p->dst_cid);
+}
+
 /* Somebody new is asked for, if anybody: the host, or another guest. */
 static void handle_stranger(struct guest *guest, const struct packet *p)
 {
-	if (p->op == PACKET_REQUEST && p->dst_cid == PACKET_HOST_CID)
+	if (p->op == PACKET_REQUEST && means_host(guest, p))
 		dial(guest, p);
 	else if (p->op != PACKET_REQUEST || !siblings_ask(guest, p))
 		resets_add(&guest->resets, p);

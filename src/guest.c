@@ -47,6 +47,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	list_init(&guest->flushing);
 	list_init(&guest->greeting);
 	list_init(&guest->knocking);
+	list_init(&guest->dialed);
 	list_init(&guest->parted);
 	list_init(&guest->active);
 	list_init(&guest->awake);

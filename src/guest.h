@@ -58,6 +58,7 @@ struct guest {
 	struct list flushing; /* links whose host socket takes bytes again */
 	struct list greeting; /* links without a CONNECT line, oldest first */
 	struct list knocking; /* those of them from whom something came */
+	struct list dialed;   /* links whose connect(2) has come to an end */
 	struct list parted;   /* links that only have bytes for the host */
 	unsigned greetings;
 	unsigned nparted;

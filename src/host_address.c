@@ -34,12 +34,24 @@ int host_address_unix(const struct vm_config *vm, uint32_t port,
 	return 0;
 }
 
+void host_address_vsock(uint32_t cid, uint32_t port, struct host_address *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->vm.svm_family = AF_VSOCK;
+	out->vm.svm_cid = cid;
+	out->vm.svm_port = port;
+	out->len = sizeof(out->vm);
+}
+
 void host_address_text(const struct host_address *address,
 		       char out[HOST_ADDRESS_TEXT_MAX])
 {
 	const char *path = address->un.sun_path;
 
-	if (path[0])
+	if (address->any.sa_family == AF_VSOCK)
+		snprintf(out, HOST_ADDRESS_TEXT_MAX, "AF_VSOCK CID %u port %u",
+			 address->vm.svm_cid, address->vm.svm_port);
+	else if (path[0])
 		snprintf(out, HOST_ADDRESS_TEXT_MAX, "%s", path);
 	else
 		snprintf(out, HOST_ADDRESS_TEXT_MAX, "@%s", path + 1);

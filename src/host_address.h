@@ -8,12 +8,15 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <linux/vm_sockets.h>
+
 struct vm_config;
 
 struct host_address {
 	union {
 		struct sockaddr any;
 		struct sockaddr_un un;
+		struct sockaddr_vm vm;
 	};
 	socklen_t len;
 };
@@ -28,7 +31,11 @@ struct host_address {
 int host_address_unix(const struct vm_config *vm, uint32_t port,
 		      struct host_address *out);
 
-/* In words, for the log: a path, or "@name" where it is abstract. */
+/* PORT of CID on the host's own AF_VSOCK (vsock(7)). */
+void host_address_vsock(uint32_t cid, uint32_t port, struct host_address *out);
+
+/* In words, for the log: a path, "@name" where it is abstract, or what
+ * AF_VSOCK it is. */
 void host_address_text(const struct host_address *address,
 		       char out[HOST_ADDRESS_TEXT_MAX]);
 

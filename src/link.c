@@ -151,26 +151,50 @@ int link_join(struct link *link)
 	return 0;
 }
 
+/*
+ * AF_VSOCK says POLLHUP when both sides have ended, and of a program that is
+ * gone no more than that it sends nothing. That it receives nothing either
+ * shows when nothing is sent to it.
+ */
+static bool is_gone(const struct link *link, int events)
+{
+	if (events & POLLHUP)
+		return true;
+	return link->forwarded && (events & POLLRDHUP) &&
+	       send(link->fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+	       errno != EAGAIN;
+}
+
+/* The list on which EVENTS puts the link for its host socket, or NULL. */
+static struct list *list_for(const struct link *link, int events)
+{
+	bool writable = events & (POLLOUT | POLLHUP | POLLERR);
+
+	if (link->phase == LINK_GREETING)
+		return &link->guest->knocking;
+	if (link->connecting && writable)
+		return &link->guest->dialed;
+	if (writable && link_unsent(link))
+		return &link->guest->flushing;
+	return NULL;
+}
+
 static void on_event(struct ring_watch *watch, int events)
 {
 	struct link *link = container_of(watch, struct link, watch);
-	struct guest *guest = link->guest;
+	struct list *list = list_for(link, events);
 
 	if (events & (POLLIN | POLLHUP | POLLRDHUP | POLLERR))
 		link->readable = true;
 	if (events & (POLLHUP | POLLRDHUP))
 		link->half_closed = true;
-	if (events & POLLHUP)
+	if (is_gone(link, events))
 		link->hung_up = true;
-	if (link->phase == LINK_GREETING) {
+	if (list) {
 		list_remove(&link->host_node);
-		list_append(&guest->knocking, &link->host_node);
-	} else if ((events & (POLLOUT | POLLHUP | POLLERR)) &&
-		   link_unsent(link)) {
-		list_remove(&link->host_node);
-		list_append(&guest->flushing, &link->host_node);
+		list_append(list, &link->host_node);
 	}
-	guest_wake(guest);
+	guest_wake(link->guest);
 	link_refresh(link);
 }
 
@@ -181,6 +205,17 @@ int link_watch(struct link *link)
 	setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	return ring_watch(link->guest->loop->ring, &link->watch, link->fd,
 			  on_event);
+}
+
+int link_await(struct link *link)
+{
+	int err;
+
+	link->connecting = true;
+	err = link_watch(link);
+	if (!err)
+		ring_watch_writable(link->guest->loop->ring, &link->watch);
+	return err;
 }
 
 void link_wait(struct link *link)
@@ -314,7 +349,7 @@ static void tell_orders(struct link *link, unsigned orders)
 
 static void order_socket(struct link *link, unsigned orders)
 {
-	if (orders & CONN_ESTABLISH)
+	if (orders & CONN_ESTABLISH && !link->forwarded)
 		orders |= answer_ok(link);
 	if (orders & CONN_END_READS && link->fd >= 0)
 		shutdown(link->fd, SHUT_RD);

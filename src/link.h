@@ -50,7 +50,7 @@ struct link {
 	struct guest *guest;
 	struct ring_watch watch; /* of fd, once it is connected */
 	struct list node;	 /* ready, light, greeting, parted or dead */
-	struct list host_node;	 /* flushing or knocking list */
+	struct list host_node;	 /* flushing, knocking or dialed list */
 	struct timer timer;	 /* greeting or dialing */
 	struct backlog backlog;
 	struct messages ends;  /* SEQPACKET: the messages in the backlog */
@@ -62,6 +62,8 @@ struct link {
 	uint8_t burst;	       /* receive buffers to offer next time */
 	uint8_t logged_state;  /* enum conn_state that was logged last */
 	bool waiting;	       /* for room in the host program\'s backlog */
+	bool forwarded;	       /* fd is of AF_VSOCK: no line is spoken */
+	bool connecting;       /* its connect(2) is under way */
 	bool readable;	       /* a read may find bytes or the end */
 	bool half_closed;      /* POLLRDHUP was reported: its data ends */
 	bool hung_up;	       /* POLLHUP was reported: it is gone */
@@ -125,6 +127,10 @@ void link_carry_out(struct link *link, unsigned orders);
 /* Derives everything that follows from the connection's state and the
  * socket's: lists, deadlines, the end. Call after a change of either. */
 void link_refresh(struct link *link);
+
+/* A connect(2) is under way: watches until the link is on the guest's dialed
+ * list. 0 or -errno. */
+int link_await(struct link *link);
 
 /* Waits for room in the host program's backlog, until link_stop_waiting(). */
 void link_wait(struct link *link);

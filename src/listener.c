@@ -20,43 +20,62 @@ struct listener {
 	struct accept_pause pause;
 	int fd;
 	enum packet_type type;
+	bool forwards; /* on AF_VSOCK: programs say nothing and get PORT */
+	uint32_t port;
 };
 
-static void greet(struct guest *guest, int fd, enum packet_type type)
+/* NULL: it was closed. */
+static struct link *greet(struct guest *guest, int fd, enum packet_type type)
 {
 	struct link *link = link_new_greeting(guest, fd, type);
 
 	if (!link)
-		return;
+		return NULL;
 	guest->greetings++;
 	list_append(&guest->greeting, &link->node);
 	timer_arm(&guest->loop->greeting, &link->timer, clock_ms());
 	if (link_watch(link) < 0) {
 		link_kill(link);
-		return;
+		return NULL;
 	}
 	if (guest->greetings > LISTENER_SILENT_MAX)
 		link_kill(list_first(&guest->greeting, struct link, node));
+	return link;
 }
 
 static void pause_accepting(struct listener *listener, int err)
 {
 	struct guest *guest = listener->guest;
+	const char *uds_path = guest->config->uds_path;
 
 	guest_log_limited(guest, limit_host, LOG_LEVEL_WARN,
-			  "%s: accepting pauses: %s", guest->config->uds_path,
+			  "%s: accepting pauses: %s",
+			  listener->forwards ? "AF_VSOCK" : uds_path,
 			  strerror(-err));
 	timer_arm(&guest->loop->resuming, &listener->pause.timer, clock_ms());
+}
+
+/* By connecting it has said which port it wants: it need not be waited for. */
+static void ask_for(struct link *link, uint32_t port)
+{
+	link->forwarded = true;
+	link->conn.peer_port = port;
+	list_append(&link->guest->knocking, &link->host_node);
+	guest_wake(link->guest);
 }
 
 static void on_accept(struct ring_watch *watch, int fd)
 {
 	struct listener *listener = container_of(watch, struct listener, watch);
+	struct link *link;
 
-	if (fd < 0)
+	if (fd < 0) {
 		pause_accepting(listener, fd);
-	else
-		greet(listener->guest, fd, listener->type);
+		return;
+	}
+	link = greet(listener->guest, fd, listener->type);
+	if (link && listener->forwards)
+		ask_for(link, listener->port);
 }
 
 static void try_again(struct accept_pause *p)
@@ -71,26 +90,51 @@ static void try_again(struct accept_pause *p)
 		pause_accepting(listener, err);
 }
 
-struct listener *listener_new(struct guest *guest, int fd,
-			      enum packet_type type)
+/* A copy of WHAT that accepts. NULL and errno on failure. */
+static struct listener *begin(const struct listener *what)
 {
-	struct listener *listener = calloc(1, sizeof(*listener));
+	struct listener *listener = malloc(sizeof(*listener));
 	int err;
 
 	if (!listener)
 		return NULL;
-	listener->guest = guest;
-	listener->fd = fd;
-	listener->type = type;
+	*listener = *what;
 	timer_init(&listener->pause.timer);
 	listener->pause.over = try_again;
 	ring_watch_init(&listener->watch);
-	err = ring_accept(guest->loop->ring, &listener->watch, fd, on_accept);
+	err = ring_accept(listener->guest->loop->ring, &listener->watch,
+			  listener->fd, on_accept);
 	if (!err)
 		return listener;
 	errno = -err;
 	free(listener);
 	return NULL;
+}
+
+struct listener *listener_new(struct guest *guest, int fd,
+			      enum packet_type type)
+{
+	const struct listener what = {
+		.guest = guest,
+		.fd = fd,
+		.type = type,
+	};
+
+	return begin(&what);
+}
+
+struct listener *listener_new_forwarding(struct guest *guest, int fd,
+					 uint32_t port)
+{
+	const struct listener what = {
+		.guest = guest,
+		.fd = fd,
+		.type = PACKET_STREAM,
+		.forwards = true,
+		.port = port,
+	};
+
+	return begin(&what);
 }
 
 void listener_stop(struct listener *listener)
@@ -250,6 +294,34 @@ static const char *describe_refusal(int err)
 	return strerror(-err);
 }
 
+static void log_refusal(const struct link *link, int err)
+{
+	struct guest *guest = link->guest;
+	enum log_level level = err == -ECONNRESET ? LOG_LEVEL_DEBUG
+						  : LOG_LEVEL_INFO;
+
+	if (link->forwarded)
+		guest_log_limited(guest, limit_host, level,
+				  "AF_VSOCK port %u: a host program's "
+				  "connection refused: %s",
+				  link->conn.peer_port, describe_refusal(err));
+	else
+		guest_log_limited(guest, limit_host, level,
+				  "%s%s: a host program's connection refused: "
+				  "%s",
+				  guest->config->uds_path,
+				  link_keeps_messages(link) ? "_seqpacket" : "",
+				  describe_refusal(err));
+}
+
+/* 0: joined, or what it wants is still awaited. */
+static int answer(struct link *link)
+{
+	if (link->forwarded)
+		return connect_guest(link, link->conn.peer_port);
+	return link_keeps_messages(link) ? read_message(link) : read_line(link);
+}
+
 void listener_serve(struct guest *guest)
 {
 	struct link *link;
@@ -258,17 +330,10 @@ void listener_serve(struct guest *guest)
 	while (!list_empty(&guest->knocking)) {
 		link = list_first(&guest->knocking, struct link, host_node);
 		list_remove(&link->host_node);
-		err = link_keeps_messages(link) ? read_message(link)
-						: read_line(link);
+		err = answer(link);
 		if (!err)
 			continue;
-		guest_log_limited(
-			guest, limit_host,
-			err == -ECONNRESET ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-			"%s%s: a host program's connection refused: %s",
-			guest->config->uds_path,
-			link_keeps_messages(link) ? "_seqpacket" : "",
-			describe_refusal(err));
+		log_refusal(link, err);
 		link_kill(link);
 	}
 }

@@ -2,6 +2,7 @@
 /*
  * A VM's <uds-path> and <uds-path>_seqpacket: host programs connect to it, say
  * which of the guest's ports they want (vsock/handshake.h), and become links.
+ * Those that come to a port of AF_VSOCK (forward-listen) have said so already.
  *
  * On a stream a line is looked at with MSG_PEEK until it is whole, then exactly
  * it is read: what a program sends behind it stays in its socket as the
@@ -28,7 +29,11 @@ struct loop;
 struct listener *listener_new(struct guest *guest, int fd,
 			      enum packet_type type);
 
-/* Stops accepting and closes all that are silent. */
+/* The same on a socket of AF_VSOCK whose programs get the guest's PORT. */
+struct listener *listener_new_forwarding(struct guest *guest, int fd,
+					 uint32_t port);
+
+/* Stops accepting and closes all of the guest's that are silent. */
 void listener_stop(struct listener *listener);
 
 /* After listener_stop(): the ring still refers to it. */

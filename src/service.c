@@ -202,6 +202,7 @@ static void collect(struct service *s, struct guest *guest)
 	bool more = frontends_run(guest->frontends);
 
 	listener_serve(guest);
+	dial_conclude(guest);
 	awake_begin(&s->awake, guest);
 	more |= from_guest_collect(guest, &s->turn);
 	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);

@@ -100,6 +100,8 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 			config);
 	if (!err)
 		err = open_messages(vm);
+	if (!err)
+		err = forwards_open(&vm->forwards, config);
 	if (err)
 		return err;
 	if (config->fd >= 0)
@@ -118,6 +120,7 @@ void vm_close(struct vm *vm)
 	usock_close(&vm->seqpacket);
 	free(vm->seqpacket_path);
 	vm->seqpacket_path = NULL;
+	forwards_close(&vm->forwards);
 }
 
 static int start_front(struct vm *vm)
@@ -156,6 +159,8 @@ int vm_start(struct vm *vm, struct loop *loop)
 	if (vm->guest && vm->guest->frontends)
 		err = start_host(vm);
 	if (!err)
+		err = forwards_start(&vm->forwards, vm->guest);
+	if (!err)
 		err = start_front(vm);
 	if (!err)
 		switchboard_enter(loop->board, vm->guest);
@@ -170,6 +175,7 @@ void vm_stop(struct vm *vm)
 		listener_stop(vm->listener);
 	if (vm->messages)
 		listener_stop(vm->messages);
+	forwards_stop(&vm->forwards);
 	if (vm->guest)
 		lifecycle_kill_connections(vm->guest);
 	if (vm->guest && vm->guest->place)
@@ -180,6 +186,7 @@ bool vm_busy(const struct vm *vm)
 {
 	return (vm->listener && listener_busy(vm->listener)) ||
 	       (vm->messages && listener_busy(vm->messages)) ||
+	       forwards_busy(&vm->forwards) ||
 	       (vm->guest && vm->guest->frontends &&
 		frontends_busy(vm->guest->frontends));
 }
@@ -190,6 +197,7 @@ void vm_free(struct vm *vm)
 	listener_free(vm->messages);
 	vm->listener = NULL;
 	vm->messages = NULL;
+	forwards_free(&vm->forwards);
 	if (vm->guest)
 		frontends_free(vm->guest->frontends);
 	guest_free(vm->guest);

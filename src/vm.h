@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * One VM of the configuration: the two sockets by which hypervisors and host
+ * One VM of the configuration: the sockets by which hypervisors and host
  * programs come to it, which stay, and its guest, which belongs to the worker
  * that serves it now.
  */
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/list.h"
+#include "forwards.h"
 #include "usock.h"
 
 struct guest;
@@ -23,6 +24,7 @@ struct vm {
 	struct usock host;	/* <uds-path> */
 	struct usock seqpacket; /* <uds-path>_seqpacket, if offered */
 	char *seqpacket_path;
+	struct forwards forwards;
 	int arrived;	     /* a front end on its way to a worker, or -1 */
 	struct list node;    /* of a worker */
 	struct guest *guest; /* NULL: nobody serves it */

@@ -53,6 +53,7 @@ layers() {
 	dial incoming sends_messages
 	sends siblings to_guest_messages
 	from_guest to_guest listener
+	forwards
 	lifecycle
 	device
 	handlers

@@ -3,11 +3,14 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -117,6 +120,38 @@ START_TEST(test_signal_to_where_it_cannot_go)
 }
 END_TEST
 
+/* A connection that its peer resets. */
+START_TEST(test_a_sockets_error_is_told_once)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	const struct linger at_once = { .l_onoff = 1 };
+	socklen_t len = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct pollfd p = { .fd = fd };
+	int peer;
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&at, &len),
+			 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(fd_socket_error(fd), 0);
+	peer = accept(listener, NULL, NULL);
+	setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	fd_close(&peer);
+	ck_assert_int_eq(poll(&p, 1, -1), 1);
+	ck_assert_int_eq(fd_socket_error(fd), -ECONNRESET);
+	ck_assert_int_eq(fd_socket_error(fd), 0);
+	fd_close(&fd);
+	fd_close(&listener);
+	ck_assert_int_eq(fd_socket_error(fd), -EBADF);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fd");
@@ -128,6 +163,7 @@ int main(void)
 	tcase_add_test(tcase, test_limit_is_raised_to_the_hard_one);
 	tcase_add_test(tcase, test_signals_add_up);
 	tcase_add_test(tcase, test_signal_to_where_it_cannot_go);
+	tcase_add_test(tcase, test_a_sockets_error_is_told_once);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

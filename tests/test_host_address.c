@@ -63,12 +63,54 @@ START_TEST(test_unix)
 }
 END_TEST
 
+START_TEST(test_vsock)
+{
+	struct host_address address;
+	char text[HOST_ADDRESS_TEXT_MAX];
+
+	host_address_vsock(1, 4294967294u, &address);
+	ck_assert_int_eq(address.any.sa_family, AF_VSOCK);
+	ck_assert_uint_eq(address.len, sizeof(struct sockaddr_vm));
+	ck_assert_uint_eq(address.vm.svm_cid, 1);
+	ck_assert_uint_eq(address.vm.svm_port, 4294967294u);
+	host_address_text(&address, text);
+	ck_assert_str_eq(text, "AF_VSOCK CID 1 port 4294967294");
+}
+END_TEST
+
+static const struct {
+	const char *uds_path;
+	uint32_t forward_cid;
+	uint32_t cid;
+	bool host;
+} cid_rows[] = {
+	{ "u", 0, 2, true },   { "u", 0, 1, false }, { "u", 0, 0, false },
+	{ "u", 1, 2, true },   { "u", 1, 1, true },  { "u", 1, 3, false },
+	{ "u", 5, 5, true },   { "u", 5, 1, false }, { NULL, 1, 2, true },
+	{ NULL, 1, 1, true },  { NULL, 1, 3, true }, { NULL, 1, 77, true },
+	{ NULL, 0, 3, false },
+};
+
+START_TEST(test_host_cids)
+{
+	const struct vm_config vm = {
+		.uds_path = (char *)cid_rows[_i].uds_path,
+		.forward_cid = cid_rows[_i].forward_cid,
+	};
+
+	ck_assert_int_eq(config_is_host(&vm, cid_rows[_i].cid),
+			 cid_rows[_i].host);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("host_address");
 	TCase *tcase = tcase_create("host_address");
 
 	tcase_add_loop_test(tcase, test_unix, 0, ARRAY_SIZE(rows));
+	tcase_add_test(tcase, test_vsock);
+	tcase_add_loop_test(tcase, test_host_cids, 0, ARRAY_SIZE(cid_rows));
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -15,6 +15,9 @@ int fd_take(int *fd);
 /* Sets O_NONBLOCK. 0 or -errno. */
 int fd_nonblock(int fd);
 
+/* 0, or the -errno that a socket's connect(2) came to; forgotten by asking. */
+int fd_socket_error(int fd);
+
 /* Raises the soft limit on open files to the hard one. 0 or -errno. */
 int fd_raise_limit(void);
 

@@ -104,9 +104,10 @@ static void add_vms(const struct daemon *d, const struct daemon_config *config,
 	for (unsigned i = 0; i < d->vms; i++) {
 		own = i < ARRAY_SIZE(config->vm_keys_of) ? config->vm_keys_of[i]
 							 : NULL;
-		snprintf(vm, sizeof(vm),
-			 "guest-cid=%u,socket=%s,uds-path=%s%s%s",
-			 DAEMON_CID + i, d->socket[i], d->uds[i],
+		snprintf(vm, sizeof(vm), "guest-cid=%u,socket=%s%s%s%s%s",
+			 DAEMON_CID + i, d->socket[i],
+			 config->no_uds ? "" : ",uds-path=",
+			 config->no_uds ? "" : d->uds[i],
 			 config->vm_keys ? config->vm_keys : "",
 			 own ? own : "");
 		add_arg(argv, "--vm");
