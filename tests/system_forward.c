@@ -160,6 +160,8 @@ START_TEST(host_programs_reach_the_guest_without_a_line)
 	lead_in(&s, &p, LISTEN_PORT);
 	lead_in(&s, &q, LISTEN_PORT + 1);
 	ck_assert_uint_eq(p.guest->peer_cid, 2);
+	gsock_write(p.guest, "first");
+	drive_until(&s.world, sink_is(&p.host.in, "first"));
 	pair_both_ways(&p, 3 * MIB);
 	pair_both_ways(&q, 100000);
 	pair_close(&p);
