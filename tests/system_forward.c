@@ -138,6 +138,23 @@ START_TEST(where_nobody_listens_the_guest_is_refused)
 }
 END_TEST
 
+START_TEST(messages_do_not_go_to_af_vsock)
+{
+	int listener;
+	struct scene s;
+	struct gsock *g;
+
+	open_guest(&s, _i, ",forward-cid=1", false);
+	listener = vsock_host_listen(PORT, 8);
+	g = gsock_connect_seqpacket(&s.guest.sockets, PORT);
+	drive_until(&s.world, g->refused);
+	gsock_close(g);
+	ck_assert_int_lt(accept(listener, NULL, NULL), 0);
+	close(listener);
+	scene_close(&s);
+}
+END_TEST
+
 /* A program dials PORT of the host, which is the guest's. */
 static void lead_in(struct scene *s, struct pair *p, uint32_t port)
 {
@@ -396,6 +413,7 @@ int main(void)
 		without_a_uds_path_every_cid_is_af_vsock,
 		a_unix_socket_goes_first,
 		where_nobody_listens_the_guest_is_refused,
+		messages_do_not_go_to_af_vsock,
 		host_programs_reach_the_guest_without_a_line,
 		host_programs_are_closed_where_there_is_nothing,
 		each_direction_ends_by_itself,
