@@ -41,6 +41,7 @@ static void start_queue(struct guest *guest, unsigned i)
 {
 	struct guest_queue *q = &guest->queue[i];
 	bool moved = queue_moved(q);
+	bool goes_on = (moved || !q->returned) && q->setup.base;
 	const char *why;
 
 	if (virtq_running(&q->vq) || !queue_configured(q) || !guest->memory)
@@ -52,6 +53,8 @@ static void start_queue(struct guest *guest, unsigned i)
 	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u runs from index %u", i,
 		  q->setup.base);
 	guest->broken = false;
+	/* A guest that we know nothing of is in the middle of something. */
+	guest->owes_reset |= goes_on && i != GUEST_EVENT;
 	if (moved)
 		lifecycle_end_connections(guest);
 	guest_wake(guest);
@@ -222,6 +225,7 @@ void device_reset(struct guest *guest)
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		queue_reset(&guest->queue[i]);
 	guest->status = 0;
+	guest->owes_reset = false;
 	enable_by_features(guest, 0);
 	lifecycle_end_connections(guest);
 }
@@ -234,6 +238,7 @@ void device_release(struct guest *guest)
 	memory_put(guest->memory);
 	guest->memory = NULL;
 	guest->features = 0;
+	guest->owes_reset = false;
 	guest->protocol_features = 0;
 	guest->status = 0;
 	lifecycle_end_connections(guest);

@@ -27,9 +27,9 @@ struct switch_vm;
 struct vm_config;
 
 enum guest_queue_index {
-	GUEST_RX,    /* to the guest (virtio 1.3, 5.10.2) */
-	GUEST_TX,    /* from the guest */
-	GUEST_EVENT, /* kept, unused before TRANSPORT_RESET is sent */
+	GUEST_RX, /* to the guest (virtio 1.3, 5.10.2) */
+	GUEST_TX, /* from the guest */
+	GUEST_EVENT, /* to the guest: TRANSPORT_RESET; not all front ends give it */
 	GUEST_QUEUES
 };
 
@@ -72,6 +72,7 @@ struct guest {
 	bool rx_short;	  /* something waits for the guest's RX buffers */
 	bool ready_first; /* the light ones left nothing in the last turn */
 	bool broken;	  /* a broken queue was seen and dealt with */
+	bool owes_reset;  /* TRANSPORT_RESET, see events.h */
 
 	struct list active; /* on the loop's list while it has work */
 	struct list awake;  /* on the service's while kicks are suppressed */

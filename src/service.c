@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "bell.h"
 #include "dial.h"
+#include "events.h"
 #include "from_guest.h"
 #include "frontends.h"
 #include "guest.h"
@@ -204,6 +205,7 @@ static void collect(struct service *s, struct guest *guest)
 	listener_serve(guest);
 	dial_conclude(guest);
 	awake_begin(&s->awake, guest);
+	events_send(guest);
 	more |= from_guest_collect(guest, &s->turn);
 	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);
 	if (more)

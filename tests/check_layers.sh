@@ -49,7 +49,7 @@ layers() {
 	queues
 	guest
 	switchboard half
-	awake frontend link rx_buffers
+	awake events frontend link rx_buffers
 	dial incoming sends_messages
 	sends siblings to_guest_messages
 	from_guest to_guest listener

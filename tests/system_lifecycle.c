@@ -257,6 +257,70 @@ START_TEST(half_closed_and_paused_daemons_sleep)
 }
 END_TEST
 
+/* The hypervisor leaves a guest paused, and comes again with it as it was: the
+ * way of a restored snapshot, and of a device that was restarted. */
+static void come_back(struct guest *g, const char *path)
+{
+	guest_pause(g);
+	vhost_hang_up(&g->vhost);
+	guest_attach(g, path);
+	guest_start(g);
+}
+
+START_TEST(a_guest_that_goes_on_is_told_of_its_loss)
+{
+	struct guest_config c = guest_defaults(DAEMON_CID);
+	const struct driver *driver;
+	struct scene s;
+	struct pair p;
+
+	c.driver.event_size = 8;
+	scene_open_with(&s, _i, &c);
+	driver = &s.guest.sockets.driver;
+	pair_from_guest(&s, &p);
+	pair_both_ways(&p, 65536);
+	guest_pause(&s.guest);
+	guest_start(&s.guest);
+	pair_both_ways(&p, 65536);
+	ck_assert_uint_eq(driver->events, 0);
+	come_back(&s.guest, s.daemon.socket[0]);
+	drive_until(&s.world, driver->events == 1);
+	drive_until(&s.world, host_over(&p.host));
+	host_close(&p.host);
+	sockets_forget(&s.guest.sockets);
+	scene_check_works(&s);
+	guest_reboot(&s.guest);
+	scene_check_works(&s);
+	ck_assert_uint_eq(driver->events, 1);
+	scene_close(&s);
+}
+END_TEST
+
+/* Eight resets use up the buffers that it has; the ninth waits for one. */
+START_TEST(a_reset_is_owed_until_there_is_a_buffer)
+{
+	struct guest_config c = guest_defaults(DAEMON_CID);
+	struct driver *driver;
+	struct scene s;
+
+	c.driver.event_size = 8;
+	scene_open_with(&s, _i, &c);
+	scene_check_works(&s);
+	driver = &s.guest.sockets.driver;
+	driver->keeps_events = true;
+	for (unsigned i = 1; i <= 8; i++) {
+		come_back(&s.guest, s.daemon.socket[0]);
+		drive_until(&s.world, driver->events == i);
+	}
+	come_back(&s.guest, s.daemon.socket[0]);
+	scene_check_works(&s);
+	ck_assert_uint_eq(driver->events, 8);
+	driver_return_events(driver);
+	drive_until(&s.world, driver->events == 9);
+	scene_close(&s);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -269,6 +333,8 @@ int main(void)
 		a_quiet_daemon_logs_little,
 		an_idle_daemon_sleeps,
 		half_closed_and_paused_daemons_sleep,
+		a_guest_that_goes_on_is_told_of_its_loss,
+		a_reset_is_owed_until_there_is_a_buffer,
 	};
 
 	return run_tests("system_lifecycle", tests, ARRAY_SIZE(tests));

@@ -177,7 +177,7 @@ static void fill_events(struct driver *d)
 {
 	struct ring *ring = &d->rings[DRIVER_EVENT];
 
-	for (unsigned i = 0; i < EVENT_BUFFERS; i++) {
+	for (unsigned i = 0; i < EVENT_BUFFERS && !d->keeps_events; i++) {
 		struct ring_segment s = { d->event_buffers + i,
 					  sizeof(uint32_t) };
 

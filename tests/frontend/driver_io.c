@@ -228,6 +228,14 @@ bool driver_tx_idle(const struct driver *d)
 	return list_empty(&d->queued) && !ring_in_flight(&d->rings[DRIVER_TX]);
 }
 
+static void offer_event(struct ring *ring, uint32_t *event)
+{
+	struct ring_segment s = { event, sizeof(*event) };
+
+	ring_add(ring, &s, 0, 1, RING_DIRECT, event);
+	ring_kick(ring);
+}
+
 void driver_run_events(struct driver *d)
 {
 	struct ring *ring = &d->rings[DRIVER_EVENT];
@@ -237,14 +245,18 @@ void driver_run_events(struct driver *d)
 	if (!d->running || !d->event_buffers)
 		return;
 	while ((event = ring_take(ring, &len)) != NULL) {
-		struct ring_segment s = { event, sizeof(*event) };
-
 		if (len != sizeof(*event) || *event != 0)
 			die("event %u of %u bytes", *event, len);
 		d->events++;
-		ring_add(ring, &s, 0, 1, RING_DIRECT, event);
-		ring_kick(ring);
+		if (!d->keeps_events)
+			offer_event(ring, event);
 	}
+}
+
+void driver_return_events(struct driver *d)
+{
+	d->keeps_events = false;
+	offer_event(&d->rings[DRIVER_EVENT], d->event_buffers);
 }
 
 void driver_forget_queued(struct driver *d)

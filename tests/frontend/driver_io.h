@@ -21,6 +21,8 @@ void driver_run_tx(struct driver *d);
 void driver_reclaim_tx(struct driver *d);
 /* Counts the device's events. */
 void driver_run_events(struct driver *d);
+/* One of the buffers that were kept is offered, and all later ones. */
+void driver_return_events(struct driver *d);
 void driver_forget_queued(struct driver *d);
 
 /* A packet without payload; REPLY: it answers a received one. */

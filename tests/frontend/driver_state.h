@@ -59,6 +59,7 @@ struct driver {
 	uint64_t received;
 	uint64_t sent;
 	uint64_t events;	   /* transport resets */
+	bool keeps_events;	   /* their buffers are not offered anew */
 	uint64_t packets_by_op[8]; /* received */
 };
 
