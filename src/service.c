@@ -222,6 +222,23 @@ static void conclude(struct guest *guest)
 		guest_wake(guest);
 }
 
+/* Those that had no part in the turn but got something from another guest: it
+ * is theirs to see at once. */
+static void notify_receivers(struct service *s)
+{
+	struct list *at;
+
+	for (at = s->loop.active.next; at != &s->loop.active; at = at->next) {
+		struct guest *guest = container_of(at, struct guest, active);
+
+		if (guest->last_turn == s->awake.turns ||
+		    !virtq_unpublished(&guest->queue[GUEST_RX].vq))
+			continue;
+		awake_begin(&s->awake, guest);
+		awake_notify(guest);
+	}
+}
+
 static bool turn_full(const struct turn *turn)
 {
 	return turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS ||
@@ -266,6 +283,7 @@ static void run_turn(struct service *s)
 	sends_clear(&s->turn);
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);
+	notify_receivers(s);
 	awake_notify_others(&s->awake);
 	link_sweep(&s->loop);
 	resume_all(&s->loop);
