@@ -56,4 +56,17 @@ struct loop {
 	atomic_uint hypervisors; /* that are connected to its guests */
 };
 
+/* All that is not zero. */
+static inline void loop_init(struct loop *loop, struct ring *ring)
+{
+	loop->ring = ring;
+	list_init(&loop->active);
+	list_init(&loop->dead);
+	list_init(&loop->telling);
+	deadlines_init(&loop->deadlines);
+	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
+	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);
+	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
+}
+
 #endif

@@ -58,18 +58,6 @@ struct service {
 	struct turn turn;
 };
 
-static void init_loop(struct loop *loop, struct ring *ring)
-{
-	loop->ring = ring;
-	list_init(&loop->active);
-	list_init(&loop->dead);
-	list_init(&loop->telling);
-	deadlines_init(&loop->deadlines);
-	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
-	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);
-	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
-}
-
 /* The sleep is over; bell_answer() is for who sleeps. */
 static void on_bell(struct ring_watch *watch, int events)
 {
@@ -109,7 +97,7 @@ struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us)
 		ring_close(ring);
 		return NULL;
 	}
-	init_loop(&s->loop, ring);
+	loop_init(&s->loop, ring);
 	list_init(&s->awake.guests);
 	spin_init(&s->spin, poll_us);
 	s->bell.fd = -1;

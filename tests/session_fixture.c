@@ -84,14 +84,7 @@ void session_open(int engine)
 	descriptors_before = open_descriptors();
 	memset(&facts, 0, sizeof(facts));
 	memset(&loop, 0, sizeof(loop));
-	list_init(&loop.active);
-	list_init(&loop.dead);
-	list_init(&loop.telling);
-	deadlines_init(&loop.deadlines);
-	timer_queue_init(&loop.greeting, LOOP_GREETING_MS);
-	timer_queue_init(&loop.dialing, LOOP_DIALING_MS);
-	timer_queue_init(&loop.resuming, LOOP_RESUMING_MS);
-	loop.ring = ring_open(engine ? "io_uring" : "epoll", &why);
+	loop_init(&loop, ring_open(engine ? "io_uring" : "epoll", &why));
 	if (!loop.ring && engine) /* forbidden here: the other one twice */
 		loop.ring = ring_open("epoll", &why);
 	ck_assert_msg(loop.ring, "%s", why);

@@ -16,7 +16,8 @@ enum step_kind {
 	HELD,	 /* bytes */
 	DUE,	 /* should the peer be told? */
 	ANNOUNCE,
-	GRANT, /* the peer's view: bytes that it may still send */
+	PASS_ON, /* another receiver grants: a = buf_alloc, b = fwd_cnt */
+	GRANT,	 /* the peer's view: bytes that it may still send */
 };
 
 struct step {
@@ -110,6 +111,18 @@ static const struct step flows[][STEPS] = {
 	  { DUE, 0, 0, 0 },		{ FORWARD, 64 * KIB - 1, 0, 0 },
 	  { DUE, 0, 0, 0 },		{ FORWARD, 1, 0, 0 },
 	  { DUE, 0, 0, 1 } },
+	/* What another receiver grants is the limit; it is never taken back. */
+	{ { PASS_ON, 300 * KIB, 0, 0 },		{ RECEIVE, 300 * KIB, 0, 1 },
+	  { RECEIVE, 1, 0, 0 },
+	  { PASS_ON, 300 * KIB, 100 * KIB, 0 }, { HELD, 0, 0, 200 * KIB },
+	  { RECEIVE, 100 * KIB + 1, 0, 0 },	{ RECEIVE, 50 * KIB, 0, 1 },
+	  { PASS_ON, KIB, 100 * KIB, 0 },	{ RECEIVE, 50 * KIB + 1, 0, 0 },
+	  { RECEIVE, 50 * KIB, 0, 1 },		{ RECEIVE, 1, 0, 0 },
+	  { PASS_ON, KIB, 400 * KIB, 0 },	{ HELD, 0, 0, 0 },
+	  { RECEIVE, KIB, 0, 1 },
+	  { PASS_ON, KIB, 300 * KIB, 0 },	{ HELD, 0, 0, KIB },
+	  { PASS_ON, KIB, 500 * KIB, 0 },	{ HELD, 0, 0, KIB },
+	  { PASS_ON, UINT32_MAX, 401 * KIB, 0 }, { RECEIVE, 1u << 31, 0, 1 } },
 	/* A window of one byte. */
 	{ { PEER, 1, 0, 1 },	 { DUE, 0, 0, 0 },	{ RECEIVE, 1, 0, 1 },
 	  { DUE, 0, 0, 0 },	 { FORWARD, 1, 0, 0 },	{ DUE, 0, 0, 1 },
@@ -128,6 +141,7 @@ static void begin(uint32_t base)
 	credit.fwd_cnt = base;
 	credit.announced = base;
 	credit.rx_cnt = base;
+	credit.limit = base + credit.buf_alloc;
 }
 
 static uint32_t send_many(uint32_t n, uint32_t len)
@@ -164,6 +178,9 @@ static uint32_t perform(const struct step *s, uint32_t base)
 		return credit_update_due(&credit);
 	case ANNOUNCE:
 		credit_announced(&credit);
+		return 0;
+	case PASS_ON:
+		credit_pass_on(&credit, s->a, base + s->b);
 		return 0;
 	case GRANT:
 		return credit.buf_alloc - (credit.rx_cnt - credit.announced);

@@ -51,12 +51,8 @@ static void setup(void)
 	ck_assert(!listen(server, 0));
 	ck_assert(!connect(client, (struct sockaddr *)&addr, sizeof(addr)));
 	log_set_level(LOG_LEVEL_ERROR);
-	list_init(&loop.active);
-	list_init(&loop.dead);
-	deadlines_init(&loop.deadlines);
-	timer_queue_init(&loop.dialing, LOOP_DIALING_MS);
+	loop_init(&loop, ring_open("epoll", &why));
 	loop.descriptor_max = 1000;
-	loop.ring = ring_open("epoll", &why);
 	ck_assert_msg(loop.ring, "%s", why);
 	guest = guest_new(&config, &loop);
 	ck_assert_ptr_nonnull(guest);
