@@ -17,7 +17,7 @@
 #include "vsock/handshake.h"
 
 /* Links of one guest that only have bytes for slow host programs: beyond, the
- * oldest is cut off. Each holds tx-buffer-size, and up to five times that in
+ * oldest is cut off. Each holds tx-buffer-size, and up to twice that in
  * messages of a byte each. */
 #define PARTED_MAX 256
 

@@ -84,7 +84,7 @@ static inline bool link_keeps_messages(const struct link *link)
 /* The backlog has something that can be sent. */
 static inline bool link_unsent(const struct link *link)
 {
-	return link_keeps_messages(link) ? messages_count(&link->ends)
+	return link_keeps_messages(link) ? link->ends.count
 					 : backlog_len(&link->backlog);
 }
 

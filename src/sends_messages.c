@@ -48,12 +48,11 @@ static void add(struct turn *turn, struct turn_send *send, uint32_t n)
 static bool add_backlog(struct turn *turn, struct turn_send *send)
 {
 	const struct messages *ends = &send->link->ends;
-	uint32_t count = messages_count(ends);
 	char *at = backlog_iov(&send->link->backlog).iov_base;
-	uint32_t i, len;
+	uint32_t i, len, pos = 0;
 
-	for (i = 0; i < count && i < OLD_MAX && has_room(turn); i++) {
-		len = messages_len(ends, i);
+	for (i = 0; i < ends->count && i < OLD_MAX && has_room(turn); i++) {
+		len = messages_next(ends, &pos);
 		turn->gathered[turn->ngathered] =
 			(struct iovec){ .iov_base = at, .iov_len = len };
 		add(turn, send, 1);
@@ -62,7 +61,7 @@ static bool add_backlog(struct turn *turn, struct turn_send *send)
 			at += len;
 	}
 	send->old = i;
-	return i == count;
+	return i == ends->count;
 }
 
 /* The beginning of a message that the backlog holds; COUNT segments. */
@@ -157,7 +156,7 @@ static int keep_piece(struct turn *turn, struct link *link,
 
 	if (err || !piece->ends)
 		return err;
-	if (messages_count(&link->ends) >= link->conn.credit.buf_alloc)
+	if (link->ends.count >= link->conn.credit.buf_alloc)
 		return -ENOBUFS;
 	return messages_add(&link->ends,
 			    backlog_len(&link->backlog) - link->ends.bytes);
