@@ -21,6 +21,7 @@ struct siege {
 	uint64_t random;
 	char context[64];
 	int listener; /* on the host, for VM 1 */
+	int messages; /* the same at PORT + 1, SEQPACKET */
 	unsigned rounds;
 };
 
@@ -63,9 +64,11 @@ static void begin(struct siege *siege, int engine)
 	pair_begin_to_guest(&siege->healthy, 1ull << 40);
 	gsock_read_all(siege->healthy.guest);
 	c.cid = DAEMON_CID + 1;
-	c.driver.features = VU_F_INDIRECT;
+	c.driver.features = VU_F_INDIRECT | VU_F_SEQPACKET;
 	guest_boot(&siege->bad, &c, &s->world, s->daemon.socket[1]);
 	siege->listener = host_listen(s->daemon.uds[1], PORT, 4096);
+	siege->messages =
+		host_listen_seqpacket(s->daemon.uds[1], PORT + 1, 4096);
 }
 
 static uint64_t share_ms(void)
@@ -103,6 +106,7 @@ static void end(struct siege *siege)
 
 	guest_free(&siege->bad);
 	host_unlisten(s->daemon.uds[1], PORT, siege->listener);
+	host_unlisten(s->daemon.uds[1], PORT + 1, siege->messages);
 	host_close(&siege->healthy.host);
 	gsock_close(siege->healthy.guest);
 	drive_until(&s->world, s->guest.sockets.count == 0);
@@ -189,14 +193,16 @@ static void random_rings(struct siege *siege)
 static struct packet random_packet(struct siege *siege)
 {
 	uint32_t len = pick(siege, 2) ? 0 : pick(siege, 4000);
+	uint16_t type = (uint16_t)(1 + pick(siege, 2));
 
 	return (struct packet){
 		.src_cid = pick(siege, 30) ? DAEMON_CID + 1 : pick(siege, 9),
 		.dst_cid = pick(siege, 30) ? 2 : pick(siege, 9),
 		.src_port = 40000 + pick(siege, 300),
-		.dst_port = pick(siege, 10) ? PORT : pick(siege, 70000),
+		.dst_port = pick(siege, 10) ? PORT + type - 1
+					    : pick(siege, 70000),
 		.len = len,
-		.type = pick(siege, 30) ? 1 : (uint16_t)pick(siege, 5),
+		.type = pick(siege, 30) ? type : (uint16_t)pick(siege, 5),
 		.op = pick(siege, 3) ? (uint16_t)pick(siege, 9)
 				     : VIRTIO_VSOCK_OP_REQUEST,
 		.flags = pick(siege, 4),
@@ -212,8 +218,10 @@ static void random_hosts(struct siege *siege)
 	static struct host_conn hosts[32];
 	struct host_conn *c = &hosts[pick(siege, 32)];
 
-	if (!c->world) {
+	if (!c->world && pick(siege, 2)) {
 		host_accept(c, &siege->s.world, siege->listener);
+	} else if (!c->world) {
+		host_accept_seqpacket(c, &siege->s.world, siege->messages);
 	} else if (pick(siege, 3) == 0) {
 		host_close(c);
 		c->world = NULL;
