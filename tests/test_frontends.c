@@ -16,6 +16,7 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "session_fixture.h"
+#include "suite.h"
 
 static bool has_front_end(void)
 {
@@ -362,8 +363,6 @@ int main(void)
 {
 	Suite *suite = suite_create("frontends");
 	TCase *tcase = tcase_create("frontends");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 30);
 	LOOP(test_probes_change_nothing);
@@ -379,9 +378,5 @@ int main(void)
 	LOOP(test_listens);
 	LOOP(test_accepting_goes_on_after_emfile);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

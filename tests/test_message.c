@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "protocol/message.h"
+#include "suite.h"
 
 static bool is_open(int fd)
 {
@@ -138,8 +139,6 @@ int main(void)
 {
 	Suite *suite = suite_create("message");
 	TCase *tcase = tcase_create("message");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, test_closes_what_was_not_taken);
 	tcase_add_test(tcase, test_closes_more_than_eight);
@@ -147,9 +146,5 @@ int main(void)
 	tcase_add_loop_test(tcase, test_config_is_always_answered, 0,
 			    ARRAY_SIZE(configs));
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

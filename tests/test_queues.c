@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "queues.h"
 #include "ring/ring.h"
+#include "suite.h"
 
 #define USER 0x10000u
 #define EVENT_IDX (1ull << 29)
@@ -306,8 +307,6 @@ int main(void)
 {
 	Suite *suite = suite_create("queues");
 	TCase *tcase = tcase_create("queues");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, test_sizes, 0, ARRAY_SIZE(sizes));
@@ -321,9 +320,5 @@ int main(void)
 	tcase_add_test(tcase, test_files_are_no_notifiers);
 	tcase_add_loop_test(tcase, test_kicks, 0, 2);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "protocol/reader.h"
+#include "suite.h"
 
 static unsigned open_descriptors(void)
 {
@@ -263,8 +264,6 @@ int main(void)
 {
 	Suite *suite = suite_create("reader");
 	TCase *tcase = tcase_create("reader");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tcase, test_any_chunking, 0, 15);
 	tcase_add_test(tcase, test_wants_stop_at_the_boundaries);
@@ -275,9 +274,5 @@ int main(void)
 			    ARRAY_SIZE(broken));
 	tcase_add_test(tcase, test_flags_of_the_future_are_let_through);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

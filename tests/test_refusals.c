@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "session_fixture.h"
 #include "virtq/memory.h"
+#include "suite.h"
 
 enum descriptor { NO_FD, RAM_FD, FILE_FD, NINE_FDS };
 
@@ -277,8 +278,6 @@ int main(void)
 {
 	Suite *suite = suite_create("refusals");
 	TCase *tcase = tcase_create("refusals");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 30);
 	tcase_add_loop_test(tcase, test_answered_with_reply_ack, 0,
@@ -295,9 +294,5 @@ int main(void)
 	tcase_add_loop_test(tcase, test_unread_replies_end_the_session, 0,
 			    ENGINES_TESTED);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

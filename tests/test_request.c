@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "protocol/request.h"
+#include "suite.h"
 
 enum kind { PLAIN, QUEUE, QUEUE_FD, TABLE };
 
@@ -278,8 +279,6 @@ int main(void)
 {
 	Suite *suite = suite_create("request");
 	TCase *tcase = tcase_create("table");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tcase, test_right, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(tcase, test_size, 0, ARRAY_SIZE(rows));
@@ -291,9 +290,5 @@ int main(void)
 	tcase_add_test(tcase, test_names);
 	tcase_add_test(tcase, test_replies);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

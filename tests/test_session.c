@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "session_fixture.h"
+#include "suite.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -242,8 +243,6 @@ int main(void)
 {
 	Suite *suite = suite_create("session");
 	TCase *tcase = tcase_create("session");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 30);
 	LOOP(test_offers);
@@ -256,9 +255,5 @@ int main(void)
 	LOOP(test_status_and_resets);
 	LOOP(test_front_end_gone);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

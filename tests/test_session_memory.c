@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "session_fixture.h"
 #include "virtq/memory.h"
+#include "suite.h"
 
 static int fd = -1;
 
@@ -193,8 +194,6 @@ int main(void)
 {
 	Suite *suite = suite_create("session_memory");
 	TCase *tcase = tcase_create("session_memory");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 30);
 	LOOP(test_table_replaced_while_the_ring_runs);
@@ -205,9 +204,5 @@ int main(void)
 	LOOP(test_broken_until_set_up_anew);
 	LOOP(test_ring_moves_while_it_runs);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

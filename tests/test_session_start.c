@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "session_fixture.h"
+#include "suite.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -189,8 +190,6 @@ int main(void)
 {
 	Suite *suite = suite_create("session_start");
 	TCase *tcase = tcase_create("session_start");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 30);
 	LOOP(test_starts_without_a_kick);
@@ -200,9 +199,5 @@ int main(void)
 	LOOP(test_reset_without_protocol_features);
 	LOOP(test_any_order);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }
