@@ -172,6 +172,13 @@ static int dial_vsock(struct guest *guest, const struct packet *request,
 	return dial_address(guest, request, addr);
 }
 
+/* CID 2 is our own sockets first, any other that comes here AF_VSOCK's. */
+static bool is_unix(const struct guest *guest, const struct packet *request)
+{
+	return request->dst_cid == PACKET_HOST_CID ||
+	       !guest->config->forward_cid;
+}
+
 /* Streams alone. */
 static bool is_forwarded(const struct guest *guest,
 			 const struct packet *request)
@@ -179,17 +186,16 @@ static bool is_forwarded(const struct guest *guest,
 	return guest->config->forward_cid && request->type == PACKET_STREAM;
 }
 
-/* CID 2 is our own sockets first; any other that comes here is AF_VSOCK's. */
 void dial(struct guest *guest, const struct packet *request)
 {
-	struct host_address addr;
+	struct host_address addr = { .len = 0 };
 	int err = -ENOENT;
 
 	if (!config_allows_guest(guest->config, request->dst_port)) {
 		forbid(guest, request);
 		return;
 	}
-	if (request->dst_cid == PACKET_HOST_CID)
+	if (is_unix(guest, request))
 		err = dial_unix(guest, request, &addr);
 	if (is_absent(err) && is_forwarded(guest, request))
 		err = dial_vsock(guest, request, &addr);
