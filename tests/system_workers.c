@@ -103,7 +103,7 @@ START_TEST(hypervisors_are_spread_as_they_come)
 	ck_assert_uint_ge(before.count, 2);
 	for (unsigned i = 0; i < 2; i++)
 		pair_both_ways(&pairs[i], 64 * MIB);
-	ck_assert_uint_eq(busy_since(m.s.daemon.pid, &before), 2);
+	ck_assert_uint_ge(busy_since(m.s.daemon.pid, &before), 2);
 	for (unsigned i = 0; i < 2; i++) {
 		pair_close(&pairs[i]);
 		guest_free(&m.guests[order[i]]);
