@@ -91,11 +91,11 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 	orders = conn_input(&link->conn, p);
 	if (orders & CONN_DELIVER)
 		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
-	if (link->half)
-		siblings_note(link, p);
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
 	link_carry_out(link, orders);
+	if (link->half)
+		siblings_note(link, p);
 	return go_on;
 }
 

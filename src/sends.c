@@ -297,12 +297,3 @@ void sends_finish(struct turn *turn)
 			link_deaf(send->link);
 	}
 }
-
-void sends_clear(struct turn *turn)
-{
-	turn->nsends = 0;
-	turn->npieces = 0;
-	turn->nmessages = 0;
-	turn->nsegments = 0;
-	turn->ngathered = 0;
-}

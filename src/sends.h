@@ -36,7 +36,4 @@ void sends_submit(struct ring *ring, struct turn *turn);
 /* After ring_run(): what was sent, what has to wait. */
 void sends_finish(struct turn *turn);
 
-/* When siblings.c has passed on what goes to other guests, too. */
-void sends_clear(struct turn *turn);
-
 #endif

@@ -268,7 +268,7 @@ static void run_turn(struct service *s)
 	sends_finish(&s->turn);
 	to_guest_finish(&s->turn);
 	siblings_finish(&s->loop, &s->turn);
-	sends_clear(&s->turn);
+	turn_clear(&s->turn);
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);
 	notify_receivers(s);

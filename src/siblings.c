@@ -115,8 +115,25 @@ bool siblings_ask(struct guest *guest, const struct packet *request)
 	return true;
 }
 
+/* What the other half said of its end takes effect: its bytes have gone. */
+static void end_if_heard(struct link *link)
+{
+	struct half *half = link->half;
+	unsigned heard = half->heard;
+	unsigned orders;
+
+	if (!heard || half->inbox.count)
+		return;
+	half->heard = 0;
+	orders = conn_host_ended(&link->conn, heard & HALF_FINISHES);
+	link_carry_out(link, orders);
+}
+
 void siblings_note(struct link *link, const struct packet *packet)
 {
+	if (link->phase != LINK_JOINED)
+		return;
+	end_if_heard(link);
 	if (packet->op == PACKET_RW)
 		link_tell(link, 0); /* what was staged */
 	else if (packet->op == PACKET_CREDIT_UPDATE)
@@ -198,20 +215,6 @@ static bool may_send(const struct link *link, uint32_t len)
 	       credit_packets(&conn->credit);
 }
 
-/* What the other half said of its end takes effect: its bytes have gone. */
-static void end_if_heard(struct link *link)
-{
-	struct half *half = link->half;
-	unsigned heard = half->heard;
-	unsigned orders;
-
-	if (!heard || half->inbox.count)
-		return;
-	half->heard = 0;
-	orders = conn_host_ended(&link->conn, heard & HALF_FINISHES);
-	link_carry_out(link, orders);
-}
-
 static int keep(struct parcels *parcels, const struct link *link,
 		struct iov_cursor *from, uint32_t len, uint32_t flags)
 {
@@ -241,12 +244,18 @@ static void hear_data(struct link *link, struct turn *turn,
 		link_carry_out(link, conn_abort(&link->conn));
 }
 
+static bool is_pending(const struct conn *conn)
+{
+	return conn->state == CONN_HOST_PENDING ||
+	       conn->state == CONN_GUEST_PENDING;
+}
+
 static void hear_end(struct link *link, unsigned facts)
 {
 	struct half *half = link->half;
 
 	if (facts & HALF_RESETS ||
-	    (facts & HALF_FINISHES && link->conn.state != CONN_OPEN)) {
+	    (facts & HALF_FINISHES && is_pending(&link->conn))) {
 		half->over = true;
 		parcels_free(&half->inbox);
 		link_carry_out(link, conn_abort(&link->conn));

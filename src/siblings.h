@@ -28,8 +28,8 @@ struct turn;
  */
 bool siblings_ask(struct guest *guest, const struct packet *request);
 
-/* After conn_input() of a packet of its guest's: what the other half must know
- * beside the orders. */
+/* After a packet of its guest's was dealt with: what the other half must know
+ * beside the orders that were carried out. */
 void siblings_note(struct link *link, const struct packet *packet);
 
 /* What waits in the half's inbox goes to its guest, within credit and its

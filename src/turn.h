@@ -6,7 +6,8 @@
  * outlives the turn, so guest memory is never referred to in between.
  *
  * Filled by from_guest_collect() and to_guest_collect(), performed by
- * ring_run(), emptied by sends_finish() and to_guest_finish().
+ * ring_run(), dealt with by sends_finish(), to_guest_finish() and
+ * siblings_finish(), and cleared.
  */
 #ifndef URING_VSOCK_TURN_H
 #define URING_VSOCK_TURN_H
@@ -97,5 +98,14 @@ struct turn {
 	uint32_t nsends, nrecvs, nguests, nbuffers, npieces;
 	uint32_t nsegments, ngathered, nmessages, nrx_segments, npayload;
 };
+
+/* At the end, when all that was collected is done with. */
+static inline void turn_clear(struct turn *turn)
+{
+	turn->nsends = turn->nrecvs = turn->nguests = 0;
+	turn->nbuffers = turn->npieces = turn->nmessages = 0;
+	turn->nsegments = turn->ngathered = 0;
+	turn->nrx_segments = turn->npayload = 0;
+}
 
 #endif
