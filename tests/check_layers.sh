@@ -3,7 +3,7 @@
 #
 # Includes go downwards only. A module (a .c and its .h) may include what is
 # named on an earlier line of the table below, never what shares its line or
-# comes later; of the four leaf folders each knows only itself and base/.
+# comes later; of the five leaf folders each knows only itself and base/.
 # Together with the linker (see Makefile.am) this keeps cycles out.
 
 set -eu
@@ -34,6 +34,11 @@ layers() {
 	ring/ring
 	ring/engine ring/uring_setup
 	ring/uring ring/epoll
+
+	preload/number preload/real preload/state
+	preload/vms preload/address
+	preload/endpoint
+	preload/table
 
 	bell capabilities config lane mistakes spin turn watchdog
 	config_print config_values host_address usock

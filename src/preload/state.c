@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "preload/state.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct state_guard before_fork;
+static pid_t owner;
+
+void state_lock(struct state_guard *saved)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &saved->signals);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &saved->cancel);
+	pthread_mutex_lock(&mutex);
+}
+
+void state_unlock(const struct state_guard *saved)
+{
+	pthread_mutex_unlock(&mutex);
+	pthread_setcancelstate(saved->cancel, NULL);
+	pthread_sigmask(SIG_SETMASK, &saved->signals, NULL);
+}
+
+bool state_is_ours(void)
+{
+	return getpid() == owner;
+}
+
+static void prepare(void)
+{
+	struct state_guard saved;
+
+	state_lock(&saved);
+	before_fork = saved;
+}
+
+static void leave(void)
+{
+	const struct state_guard saved = before_fork;
+
+	state_unlock(&saved);
+}
+
+static void leave_in_child(void)
+{
+	owner = getpid();
+	leave();
+}
+
+void state_init(void)
+{
+	owner = getpid();
+	pthread_atfork(prepare, leave, leave_in_child);
+}
