@@ -36,9 +36,13 @@ layers() {
 	ring/uring ring/epoll
 
 	preload/number preload/real preload/state
-	preload/vms preload/address
-	preload/endpoint
+	preload/vms preload/address preload/greet
+	preload/claim preload/endpoint
 	preload/table
+	preload/sockopts preload/swap
+	preload/dial preload/fan
+	preload/listen
+	preload/inherit
 
 	bell capabilities config lane mistakes spin turn watchdog
 	config_print config_values host_address usock
