@@ -35,14 +35,15 @@ layers() {
 	ring/engine ring/uring_setup
 	ring/uring ring/epoll
 
-	preload/number preload/real preload/state
+	preload/answer preload/number preload/real preload/state
 	preload/vms preload/address preload/greet
 	preload/claim preload/endpoint
 	preload/table
 	preload/sockopts preload/swap
 	preload/dial preload/fan
 	preload/listen
-	preload/inherit
+	preload/calls_data preload/calls_device preload/calls_fd preload/calls_socket preload/inherit
+	preload/load
 
 	bell capabilities config lane mistakes spin turn watchdog
 	config_print config_values host_address usock

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Data goes past this library: read(), write(), send() and recv() are not
+ * interposed.  These are for who names an address with it, which connection
+ * oriented sockets of AF_VSOCK refuse and never fill in, and for who asks for
+ * errors (MSG_ERRQUEUE), where a Unix socket would return data.
+ */
+#undef _FORTIFY_SOURCE /* which defines recvfrom() inline */
+
+#include <sys/socket.h>
+
+#include "preload/answer.h"
+#include "preload/real.h"
+#include "preload/table.h"
+
+/* 0 if FD is none of ours. */
+static int refusal(int fd)
+{
+	struct endpoint now;
+
+	if (!table_view(fd, &now))
+		return 0;
+	return now.state == ENDPOINT_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+}
+
+EXPORT ssize_t sendto(int fd, const void *data, size_t size, int flags,
+		      const struct sockaddr *address, socklen_t length)
+{
+	int err = address && length ? refusal(fd) : 0;
+
+	if (err)
+		return answer(err, errno);
+	return real()->sendto(fd, data, size, flags, address, length);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	int err = message && message->msg_namelen ? refusal(fd) : 0;
+
+	if (err)
+		return answer(err, errno);
+	return real()->sendmsg(fd, message, flags);
+}
+
+EXPORT ssize_t recvfrom(int fd, void *data, size_t size, int flags,
+			struct sockaddr *address, socklen_t *length)
+{
+	ssize_t n;
+
+	if ((!address && !(flags & MSG_ERRQUEUE)) || !table_has(fd))
+		return real()->recvfrom(fd, data, size, flags, address, length);
+	if (flags & MSG_ERRQUEUE)
+		return answer(-EAGAIN, 0);
+	n = real()->recvfrom(fd, data, size, flags, NULL, NULL);
+	if (n >= 0 && length)
+		*length = 0;
+	return n;
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	void *name;
+	ssize_t n;
+
+	if (!message || (!message->msg_name && !(flags & MSG_ERRQUEUE)) ||
+	    !table_has(fd))
+		return real()->recvmsg(fd, message, flags);
+	if (flags & MSG_ERRQUEUE)
+		return answer(-EAGAIN, 0);
+	name = message->msg_name;
+	message->msg_name = NULL;
+	n = real()->recvmsg(fd, message, flags);
+	message->msg_name = name;
+	if (n >= 0)
+		message->msg_namelen = 0;
+	return n;
+}

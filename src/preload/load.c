@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* What happens when the library is loaded, and when the program exits. */
+#include <stdlib.h>
+
+#include "preload/inherit.h"
+#include "preload/listen.h"
+#include "preload/real.h"
+#include "preload/state.h"
+#include "preload/vms.h"
+
+__attribute__((constructor)) static void load(void)
+{
+	const char *text = secure_getenv("VSOCK_OVER_UDS");
+
+	real();
+	if (!text)
+		return;
+	state_init();
+	vms_load(text);
+	inherit_all();
+}
+
+__attribute__((destructor)) static void unload(void)
+{
+	if (state_is_ours())
+		listen_end_all();
+}
