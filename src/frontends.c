@@ -141,8 +141,8 @@ static void accept_callers(struct frontends *f)
 	unsigned n = ACCEPTS_A_TURN;
 	int err = 0;
 
-	f->leaving |= loop->relocate && unused(f) &&
-		      loop->relocate(loop, f->guest);
+	if (!f->leaving && loop->relocate && unused(f))
+		f->leaving = loop->relocate(loop, f->guest);
 	if (f->leaving)
 		return;
 	while (!err && n--)

@@ -64,6 +64,7 @@ struct guest {
 	unsigned nparted;
 	unsigned halves;  /* of connections with other guests */
 	unsigned asked;	  /* of them, which this guest has not accepted yet */
+	unsigned asking;  /* or the other one has not */
 	unsigned waiting; /* links that a host program's full backlog delays */
 	uint64_t granted; /* bytes of credit, all links together */
 	struct resets resets; /* RSTs owed to packets without a connection */

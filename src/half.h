@@ -34,14 +34,16 @@ enum half_fact {
 struct half {
 	struct link *link;
 	struct switch_vm *other; /* the VM at the other end */
-	struct list telling;	 /* on the loop's, while there is news */
-	struct parcels inbox;	 /* for this guest, which has no room yet */
-	struct parcels outbox;	 /* from it, while there is no room in the lane
+	uint64_t id;	       /* of the connection, the same in both halves */
+	struct list telling;   /* on the loop's, while there is news */
+	struct parcels inbox;  /* for this guest, which has no room yet */
+	struct parcels outbox; /* from it, while there is no room in the lane
 				  * to the other's worker */
-	uint32_t grant;		 /* bytes that guest_grant() gave */
-	uint8_t news;		 /* enum half_fact bits to be told */
-	uint8_t heard;		 /* HALF_BEHIND_DATA bits, behind the inbox */
-	bool over; /* HALF_RESETS or _FINISHES was told, or heard */
+	uint32_t grant;	       /* bytes that guest_grant() gave, for what this
+				  * guest announced */
+	uint8_t news;	       /* enum half_fact bits to be told */
+	uint8_t heard;	       /* HALF_BEHIND_DATA bits, behind the inbox */
+	bool over;	       /* HALF_RESETS or _FINISHES was told, or heard */
 };
 
 /* The other half has been told all there is. */

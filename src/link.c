@@ -112,7 +112,8 @@ struct link *link_new_from_guest(struct guest *guest,
 	return link;
 }
 
-struct link *link_new_half(struct guest *guest, struct switch_vm *other)
+struct link *link_new_half(struct guest *guest, struct switch_vm *other,
+			   uint64_t id)
 {
 	struct link *link = link_new(guest, LINK_PARTED);
 	struct half *half = calloc(1, sizeof(*half));
@@ -124,6 +125,7 @@ struct link *link_new_half(struct guest *guest, struct switch_vm *other)
 	}
 	half->link = link;
 	half->other = other;
+	half->id = id;
 	guest->halves++;
 	list_init(&half->telling);
 	parcels_init(&half->inbox);
@@ -138,6 +140,15 @@ bool link_has_data(const struct link *link)
 	       (link->half && link->half->inbox.count);
 }
 
+/* A half begins, or ends, to wait for either guest's answer. */
+static void count_pending(struct link *link, enum conn_state state, int change)
+{
+	if (link->half && state == CONN_GUEST_PENDING)
+		link->guest->asked += (unsigned)change;
+	if (link->half && state == CONN_HOST_PENDING)
+		link->guest->asking += (unsigned)change;
+}
+
 int link_join(struct link *link)
 {
 	int err = table_insert(&link->guest->conns, &link->conn);
@@ -146,8 +157,7 @@ int link_join(struct link *link)
 		return err;
 	link->phase = LINK_JOINED;
 	link->logged_state = link->conn.state;
-	if (link->half && link->conn.state == CONN_GUEST_PENDING)
-		link->guest->asked++;
+	count_pending(link, (enum conn_state)link->conn.state, 1);
 	return 0;
 }
 
@@ -440,8 +450,7 @@ static void note_state(struct link *link)
 {
 	const struct conn *conn = &link->conn;
 
-	if (link->half && link->logged_state == CONN_GUEST_PENDING)
-		link->guest->asked--;
+	count_pending(link, (enum conn_state)link->logged_state, -1);
 	guest_log(link->guest, LOG_LEVEL_DEBUG,
 		  "guest port %u, host port %u: %s -> %s", conn->peer_port,
 		  conn->local_port,

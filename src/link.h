@@ -114,7 +114,8 @@ struct link *link_new_from_guest(struct guest *guest,
 
 /* A link for a REQUEST to another guest, HOST_PENDING, or from one: its
  * connection is the caller's to initialise. NULL: out of memory. */
-struct link *link_new_half(struct guest *guest, struct switch_vm *other);
+struct link *link_new_half(struct guest *guest, struct switch_vm *other,
+			   uint64_t id);
 
 /* The other half of a connection between guests is to be told NEWS (enum
  * half_fact bits): at the end of this turn. */

@@ -51,7 +51,8 @@ struct loop {
 	 * the socket's backlog. NULL: there is no other worker. */
 	bool (*relocate)(struct loop *loop, struct guest *guest);
 	struct worker *worker;
-	unsigned index; /* the worker's */
+	unsigned index;	      /* the worker's */
+	uint64_t connections; /* between guests, that were asked for here */
 	struct switchboard *board;
 	atomic_uint hypervisors; /* that are connected to its guests */
 };

@@ -340,9 +340,10 @@ void service_turn(struct service *s)
 
 	/* Not for the signal itself, which also ends the wait. */
 	if (!list_empty(&s->loop.active))
-		watchdog_feed(&s->watchdog);
+		watchdog_begin(&s->watchdog);
 	if (now != s->passed_ms)
 		pass_deadlines(&s->loop, now);
 	s->passed_ms = now;
 	run_turn(s);
+	watchdog_end(&s->watchdog);
 }

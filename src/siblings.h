@@ -32,10 +32,6 @@ bool siblings_ask(struct guest *guest, const struct packet *request);
  * beside the orders that were carried out. */
 void siblings_note(struct link *link, const struct packet *packet);
 
-/* What waits in the half's inbox goes to its guest, within credit and its
- * share of a turn. False: no buffer is left. */
-bool siblings_serve(struct link *link, struct turn *turn);
-
 /* At the end of a turn, after to_guest_finish(): hears what other workers tell,
  * passes this turn's bytes on, and tells the news. */
 void siblings_finish(struct loop *loop, struct turn *turn);

@@ -10,7 +10,7 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "rx_buffers.h"
-#include "siblings.h"
+#include "siblings_hear.h"
 #include "to_guest_messages.h"
 #include "turn.h"
 #include "vsock/packet.h"

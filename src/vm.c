@@ -184,7 +184,8 @@ void vm_stop(struct vm *vm)
 
 bool vm_busy(const struct vm *vm)
 {
-	return (vm->listener && listener_busy(vm->listener)) ||
+	return (vm->guest && vm->guest->halves) ||
+	       (vm->listener && listener_busy(vm->listener)) ||
 	       (vm->messages && listener_busy(vm->messages)) ||
 	       forwards_busy(&vm->forwards) ||
 	       (vm->guest && vm->guest->frontends &&

@@ -25,11 +25,11 @@ static void on_alarm(int signal, siginfo_t *info, void *context)
 	(void)context;
 	if (info->si_code != SI_TIMER || !dog->started)
 		return;
-	if (!dog->turns) {
+	if (!dog->in_turn && !dog->turned) {
 		dog->armed = 0;
 		set_timer(dog, 0);
 	}
-	dog->turns = 0;
+	dog->turned = 0;
 	errno = saved;
 }
 
@@ -73,11 +73,17 @@ void watchdog_stop(struct watchdog *dog)
 	timer_delete(dog->timer);
 }
 
-void watchdog_feed(struct watchdog *dog)
+void watchdog_begin(struct watchdog *dog)
 {
-	dog->turns = 1;
+	dog->in_turn = 1;
+	dog->turned = 1;
 	if (dog->armed || !dog->started)
 		return;
 	dog->armed = 1;
 	set_timer(dog, WATCHDOG_MS);
+}
+
+void watchdog_end(struct watchdog *dog)
+{
+	dog->in_turn = 0;
 }

@@ -7,7 +7,7 @@
  *
  * While turns are made a timer sends the worker's thread a signal now and
  * then, which interrupts such a call and nothing else of note. In a quiet
- * time it disarms itself after one signal more: an idle worker is not woken.
+ * time it disarms itself with the second signal: an idle worker is not woken.
  */
 #ifndef URING_VSOCK_WATCHDOG_H
 #define URING_VSOCK_WATCHDOG_H
@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <time.h>
 
-/* A call that sleeps is interrupted after this long, or twice that. */
+/* A call that sleeps within a turn is interrupted after this long at most. */
 #define WATCHDOG_MS 20
 
 /* At a fixed address while it is started: the signal carries it. */
@@ -23,7 +23,8 @@ struct watchdog {
 	timer_t timer;
 	volatile sig_atomic_t started;
 	volatile sig_atomic_t armed;
-	volatile sig_atomic_t turns; /* since the last signal */
+	volatile sig_atomic_t in_turn;
+	volatile sig_atomic_t turned; /* since the last signal */
 };
 
 /* Watches over the calling thread. 0 or -errno, and nothing is watched. */
@@ -32,7 +33,8 @@ int watchdog_start(struct watchdog *dog);
 /* By the thread that started it; harmless if nobody did. */
 void watchdog_stop(struct watchdog *dog);
 
-/* A turn begins. Two loads and a store, but for the first after a rest. */
-void watchdog_feed(struct watchdog *dog);
+/* A turn begins, and ends. No system call, but for the first after a rest. */
+void watchdog_begin(struct watchdog *dog);
+void watchdog_end(struct watchdog *dog);
 
 #endif

@@ -58,10 +58,13 @@ layers() {
 	resets loop
 	queues
 	guest
-	switchboard half
+	switchboard half half_message
 	awake events frontend link rx_buffers
+	half_data
 	dial incoming sends_messages
-	sends siblings to_guest_messages
+	sends siblings_hear to_guest_messages
+	siblings_tell
+	siblings
 	from_guest to_guest listener
 	forwards
 	lifecycle

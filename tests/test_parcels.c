@@ -91,8 +91,9 @@ START_TEST(any_pieces)
 			struct iov_cursor from;
 
 			iov_begin(&from, &iov, 1);
-			ck_assert_int_eq(
-				parcels_add(&parcels, &from, len, n, false), 0);
+			ck_assert_int_eq(parcels_add(&parcels, &from, len,
+						     n % 4, false),
+					 0);
 			added += len;
 			ends[n++] = added;
 		} else if (parcel < n) {
@@ -100,7 +101,7 @@ START_TEST(any_pieces)
 			const char *bytes = parcels_first(&parcels, &first);
 			uint32_t len = suite_random(&seed) % (first.len + 1);
 
-			ck_assert_uint_eq(first.flags, parcel);
+			ck_assert_uint_eq(first.flags, parcel % 4);
 			ck_assert_uint_eq(first.len, ends[parcel] - taken);
 			ck_assert_int_eq(memcmp(bytes, text + taken, first.len),
 					 0);

@@ -35,14 +35,14 @@ static int full_and_blocking(void)
 	return fd;
 }
 
-START_TEST(a_call_that_sleeps_is_interrupted)
+START_TEST(calls_that_sleep_are_interrupted)
 {
 	int fd = full_and_blocking();
 
-	for (unsigned i = 0; i < 3; i++) {
-		watchdog_feed(&dog);
+	watchdog_begin(&dog);
+	for (unsigned i = 0; i < 5; i++)
 		ck_assert_int_eq(eventfd_signal(fd), -EINTR);
-	}
+	watchdog_end(&dog);
 	fd_close(&fd);
 }
 END_TEST
@@ -51,10 +51,11 @@ START_TEST(after_a_rest_too)
 {
 	int fd = full_and_blocking();
 
-	watchdog_feed(&dog);
+	watchdog_begin(&dog);
+	watchdog_end(&dog);
 	while (dog.armed)
 		pause();
-	watchdog_feed(&dog);
+	watchdog_begin(&dog);
 	ck_assert_int_eq(eventfd_signal(fd), -EINTR);
 	fd_close(&fd);
 }
@@ -66,7 +67,8 @@ START_TEST(a_rest_is_left_alone)
 	struct timespec rest = { .tv_nsec = 10 * WATCHDOG_MS * 1000000 };
 	unsigned interrupted = 0;
 
-	watchdog_feed(&dog);
+	watchdog_begin(&dog);
+	watchdog_end(&dog);
 	while (nanosleep(&rest, &rest) < 0) {
 		ck_assert_int_eq(errno, EINTR);
 		interrupted++;
@@ -80,7 +82,7 @@ START_TEST(not_started_means_not_watched)
 {
 	struct watchdog none = { .started = 0 };
 
-	watchdog_feed(&none);
+	watchdog_begin(&none);
 	ck_assert(!none.armed);
 	watchdog_stop(&none);
 }
@@ -93,7 +95,7 @@ int main(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, set_up, tear_down);
-	tcase_add_test(c, a_call_that_sleeps_is_interrupted);
+	tcase_add_test(c, calls_that_sleep_are_interrupted);
 	tcase_add_test(c, after_a_rest_too);
 	tcase_add_test(c, a_rest_is_left_alone);
 	tcase_add_test(c, not_started_means_not_watched);

@@ -12,6 +12,9 @@
 /* The first allocation; it doubles from there. */
 #define BACKLOG_SIZE_MIN 4096u
 
+/* Far beyond what credit allows: more is refused as lack of memory. */
+#define BACKLOG_SIZE_MAX (1u << 30)
+
 void backlog_init(struct backlog *backlog)
 {
 	*backlog = (struct backlog){ .bytes = NULL };
@@ -38,6 +41,8 @@ static int reserve(struct backlog *b, uint32_t len)
 
 	if (len <= b->size - b->end)
 		return 0;
+	if (len > BACKLOG_SIZE_MAX - held)
+		return -ENOMEM;
 	if (len <= b->size - held && held <= b->size / 2) {
 		memmove(b->bytes, b->bytes + b->begin, held);
 		b->begin = 0;
@@ -63,7 +68,6 @@ int backlog_take(struct backlog *b, struct iov_cursor *from, uint32_t len)
 {
 	int err;
 
-	debug_assert(len <= UINT32_MAX / 4 - backlog_len(b));
 	if (!len)
 		return 0;
 	err = reserve(b, len);

@@ -210,7 +210,7 @@ static unsigned guest_data(struct conn *conn, const struct packet *p)
 	}
 	follow_message(conn, p);
 	/* Its end could not come. */
-	if (conn->message == conn->credit.buf_alloc)
+	if (conn->message && conn->message >= conn->credit.buf_alloc)
 		return close_with_rst(conn) | CONN_TOO_LONG;
 	return CONN_DELIVER;
 }

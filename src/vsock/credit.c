@@ -38,10 +38,9 @@ bool credit_from_peer(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 	c->peer_buf_alloc = buf_alloc;
 	if (progress > unacked)
 		return progress > UINT32_MAX / 2;
-	if (progress) {
-		c->peer_fwd_cnt = fwd_cnt;
-		retire_packets(c);
-	}
+	c->peer_fwd_cnt = fwd_cnt;
+	/* Without progress, too: those without a byte make none. */
+	retire_packets(c);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "vsock/parcels.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -23,18 +24,34 @@ static char *begin(const struct parcels *p)
 	return p->backlog.bytes + p->backlog.begin;
 }
 
+/* In memory a parcel's header is one word: its length and two bits of flags. */
+static uint32_t pack(struct parcel parcel)
+{
+	return parcel.len << 2 | (parcel.flags & 3);
+}
+
+static struct parcel unpack(const char *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return (struct parcel){ .len = word >> 2, .flags = word & 3 };
+}
+
 static int extend_last(struct parcels *p, struct iov_cursor *from, uint32_t len)
 {
 	int err = backlog_take(&p->backlog, from, len);
 	struct parcel header;
+	uint32_t word;
 	char *at;
 
 	if (err)
 		return err;
-	at = p->backlog.bytes + p->backlog.end - len - p->last - sizeof(header);
-	memcpy(&header, at, sizeof(header));
+	at = p->backlog.bytes + p->backlog.end - len - p->last - sizeof(word);
+	header = unpack(at);
 	header.len += len;
-	memcpy(at, &header, sizeof(header));
+	word = pack(header);
+	memcpy(at, &word, sizeof(word));
 	p->last += len;
 	return 0;
 }
@@ -42,15 +59,15 @@ static int extend_last(struct parcels *p, struct iov_cursor *from, uint32_t len)
 static int append(struct parcels *p, struct iov_cursor *from, uint32_t len,
 		  uint32_t flags)
 {
-	struct parcel header = { .len = len, .flags = flags };
-	struct iovec iov = { &header, sizeof(header) };
+	uint32_t word = pack((struct parcel){ .len = len, .flags = flags });
+	struct iovec iov = { &word, sizeof(word) };
 	int err = backlog_add(&p->backlog, &iov, 1, 0);
 
 	if (!err && len) {
 		err = backlog_take(&p->backlog, from, len);
 		/* What was added last is taken off the end again. */
 		if (err)
-			p->backlog.end -= (uint32_t)sizeof(header);
+			p->backlog.end -= (uint32_t)sizeof(word);
 	}
 	if (err)
 		return err;
@@ -63,6 +80,8 @@ static int append(struct parcels *p, struct iov_cursor *from, uint32_t len,
 int parcels_add(struct parcels *p, struct iov_cursor *from, uint32_t len,
 		uint32_t flags, bool join)
 {
+	if (len > PARCELS_LEN_MAX - (join ? p->last : 0))
+		return -ENOMEM;
 	if (join && p->count)
 		return extend_last(p, from, len);
 	return append(p, from, len, flags);
@@ -71,16 +90,15 @@ int parcels_add(struct parcels *p, struct iov_cursor *from, uint32_t len,
 const char *parcels_first(const struct parcels *p, struct parcel *out)
 {
 	debug_assert(p->count);
-	memcpy(out, begin(p), sizeof(*out));
+	*out = unpack(begin(p));
 	out->len -= p->sent;
-	return begin(p) + sizeof(*out) + p->sent;
+	return begin(p) + sizeof(uint32_t) + p->sent;
 }
 
 void parcels_drop(struct parcels *p, uint32_t len)
 {
-	struct parcel header;
+	struct parcel header = unpack(begin(p));
 
-	memcpy(&header, begin(p), sizeof(header));
 	debug_assert(len <= header.len - p->sent);
 	p->sent += len;
 	if (p->sent < header.len)
@@ -88,5 +106,5 @@ void parcels_drop(struct parcels *p, uint32_t len)
 	p->sent = 0;
 	p->count--;
 	p->empty -= !header.len;
-	backlog_drop(&p->backlog, (uint32_t)sizeof(header) + header.len);
+	backlog_drop(&p->backlog, (uint32_t)sizeof(uint32_t) + header.len);
 }

@@ -14,9 +14,12 @@
 
 struct iov_cursor;
 
+/* Bytes of one parcel; more is refused as lack of memory. */
+#define PARCELS_LEN_MAX ((1u << 30) - 1)
+
 struct parcel {
 	uint32_t len;	/* bytes of payload */
-	uint32_t flags; /* enum packet's PACKET_END_OF_* */
+	uint32_t flags; /* PACKET_END_OF_* (vsock/packet.h) */
 };
 
 struct parcels {
