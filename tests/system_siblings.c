@@ -3,108 +3,7 @@
  * Guests of one daemon that talk to each other: with both on one worker, and
  * with each on its own.
  */
-#include <string.h>
-
-#include "system.h"
-
-#define SIBLING_PORT 7000
-#define TO_B 21 /* the flows' seeds */
-#define TO_A 22
-
-struct twins {
-	struct scene s; /* guest A */
-	struct guest b;
-	struct gsock *in_a;
-	struct gsock *in_b;
-};
-
-static const char *const worker_counts[] = { "1", "2" };
-
-static void twins_open_with(struct twins *t, int engine, unsigned workers,
-			    const struct daemon_config *config,
-			    const struct guest_config *a,
-			    const struct guest_config *b)
-{
-	struct daemon_config d = *config;
-
-	d.vms = 2;
-	d.workers = worker_counts[workers];
-	scene_daemon(&t->s, engine, &d);
-	guest_boot(&t->s.guest, a, &t->s.world, t->s.daemon.socket[0]);
-	guest_boot(&t->b, b, &t->s.world, t->s.daemon.socket[1]);
-}
-
-static void twins_open(struct twins *t, int engine, unsigned workers)
-{
-	const struct daemon_config d = { .vms = 2 };
-	struct guest_config a = guest_defaults(DAEMON_CID);
-	struct guest_config b = guest_linux_6_1(DAEMON_CID + 1);
-
-	twins_open_with(t, engine, workers, &d, &a, &b);
-}
-
-static void twins_close(struct twins *t)
-{
-	guest_free(&t->b);
-	scene_close(&t->s);
-}
-
-static uint32_t next_port(void)
-{
-	static uint32_t port = 40000;
-
-	return port++;
-}
-
-static struct gsock *ask_b(struct twins *t, uint16_t type)
-{
-	struct gsock *g = gsock_new(&t->s.guest.sockets, GSOCK_CONNECTING,
-				    next_port(), SIBLING_PORT);
-
-	g->type = type;
-	g->peer_cid = DAEMON_CID + 1;
-	gsock_emit(g, VIRTIO_VSOCK_OP_REQUEST, 0, false);
-	return g;
-}
-
-/* A connects to B. */
-static void meet(struct twins *t, uint16_t type)
-{
-	struct gsock *listener = gsock_listen(&t->b.sockets, SIBLING_PORT);
-
-	listener->type = type;
-	t->in_a = ask_b(t, type);
-	drive_until(&t->s.world, t->in_a->state != GSOCK_CONNECTING);
-	ck_assert(t->in_a->state == GSOCK_OPEN);
-	t->in_b = gsock_accept(listener);
-	ck_assert_ptr_nonnull(t->in_b);
-	ck_assert_uint_eq(t->in_b->peer_cid, DAEMON_CID);
-	ck_assert_uint_eq(t->in_b->type, type);
-	gsock_close(listener);
-	sink_expect(&t->in_b->in, TO_B);
-	sink_expect(&t->in_a->in, TO_A);
-}
-
-static void part(struct twins *t)
-{
-	gsock_close(t->in_a);
-	gsock_close(t->in_b);
-	drive_until(&t->s.world,
-		    !t->s.guest.sockets.count && !t->b.sockets.count);
-}
-
-static void both_ways(struct twins *t, uint64_t length)
-{
-	gsock_send(t->in_a, TO_B, length);
-	gsock_send(t->in_b, TO_A, length);
-	gsock_read_all(t->in_a);
-	gsock_read_all(t->in_b);
-	drive_until(&t->s.world, t->in_a->in.got == t->in_b->out.total &&
-					 t->in_b->in.got == t->in_a->out.total);
-}
-
-#define FOR_EACH_WORKER_COUNT(w) \
-	for (unsigned w = 0; w < ARRAY_SIZE(worker_counts); w++)
+#include "twins.h"
 
 START_TEST(bytes_arrive_both_ways)
 {
@@ -114,10 +13,10 @@ START_TEST(bytes_arrive_both_ways)
 
 		twins_open(&t, _i, w);
 		for (unsigned i = 0; i < 3; i++) {
-			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
-			both_ways(&t, 1);
-			both_ways(&t, 8 * MIB);
-			part(&t);
+			twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			twins_both_ways(&t, 1);
+			twins_both_ways(&t, 8 * MIB);
+			twins_part(&t);
 		}
 		scene_check_works(&t.s);
 		guest_check_works(&t.b, t.s.daemon.uds[1]);
@@ -162,7 +61,7 @@ START_TEST(refusals_are_all_alike)
 				guest_kill(&t.b);
 				world_rest(&t.s.world, 20);
 			}
-			g = gsock_connect_from(&t.s.guest.sockets, next_port(),
+			g = gsock_connect_from(&t.s.guest.sockets, twins_port(),
 					       rows[i].cid, SIBLING_PORT);
 			drive_until(&t.s.world, g->refused);
 			gsock_close(g);
@@ -179,7 +78,7 @@ START_TEST(half_closed_connections_go_on)
 		struct twins t;
 
 		twins_open(&t, _i, w);
-		meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+		twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
 		gsock_send(t.in_a, TO_B, 300000);
 		gsock_shutdown(t.in_a, SHUT_SEND);
 		gsock_read_all(t.in_b);
@@ -191,7 +90,7 @@ START_TEST(half_closed_connections_go_on)
 		ck_assert(!gsock_eof(t.in_a));
 		gsock_shutdown(t.in_b, SHUT_SEND);
 		drive_until(&t.s.world, gsock_eof(t.in_a));
-		part(&t);
+		twins_part(&t);
 		twins_close(&t);
 	}
 }
@@ -205,7 +104,7 @@ START_TEST(close_loses_nothing)
 		struct twins t;
 
 		twins_open(&t, _i, w);
-		meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+		twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
 		gsock_send(t.in_a, TO_B, 200000);
 		drive_until(&t.s.world, gsock_sent(t.in_a));
 		gsock_close(t.in_a);
@@ -236,13 +135,13 @@ START_TEST(a_guest_that_does_not_read_hurts_nobody)
 			struct gsock *slow_a, *slow_b;
 			uint64_t total = sizes[i] * 3000;
 
-			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
 			slow_a = t.in_a;
 			slow_b = t.in_b;
 			gsock_set_write(slow_a, sizes[i]);
 			gsock_send(slow_a, TO_B, total);
-			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
-			both_ways(&t, MIB);
+			twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			twins_both_ways(&t, MIB);
 			scene_check_works(&t.s);
 			gsock_close(t.in_a);
 			gsock_close(t.in_b);
@@ -270,7 +169,7 @@ START_TEST(connections_end_with_either_guest)
 			struct twins t;
 
 			twins_open(&t, _i, w);
-			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
 			gsock_send(t.in_a, TO_B, 1024 * MIB);
 			gsock_read_all(t.in_b);
 			drive_until(&t.s.world, t.in_b->in.got > 4 * MIB);
@@ -279,9 +178,9 @@ START_TEST(connections_end_with_either_guest)
 			gsock_close(t.in_a);
 			if (ends[i] == guest_kill)
 				guest_revive(&t.b, t.s.daemon.socket[1]);
-			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
-			both_ways(&t, MIB);
-			part(&t);
+			twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			twins_both_ways(&t, MIB);
+			twins_part(&t);
 			twins_close(&t);
 		}
 	}
@@ -310,10 +209,10 @@ START_TEST(messages_keep_their_boundaries)
 		struct twins t;
 
 		twins_open(&t, _i, w);
-		meet(&t, VIRTIO_VSOCK_TYPE_SEQPACKET);
+		twins_meet(&t, VIRTIO_VSOCK_TYPE_SEQPACKET);
 		for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
 			messages(&t, 20, sizes[i]);
-		part(&t);
+		twins_part(&t);
 		twins_close(&t);
 	}
 }
@@ -333,7 +232,7 @@ START_TEST(many_connections_at_once)
 		twins_open(&t, _i, w);
 		pair_from_guest(&t.s, &p);
 		for (unsigned i = 0; i < COUNT; i++) {
-			meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+			twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
 			in_a[i] = t.in_a;
 			in_b[i] = t.in_b;
 		}
