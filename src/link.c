@@ -161,164 +161,6 @@ int link_join(struct link *link)
 	return 0;
 }
 
-/*
- * AF_VSOCK says POLLHUP when both sides have ended, and of a program that is
- * gone no more than that it sends nothing. That it receives nothing either
- * shows when nothing is sent to it.
- */
-static bool is_gone(const struct link *link, int events)
-{
-	if (events & POLLHUP)
-		return true;
-	return link->forwarded && (events & POLLRDHUP) &&
-	       send(link->fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-	       errno != EAGAIN;
-}
-
-/* The list on which EVENTS puts the link for its host socket, or NULL. */
-static struct list *list_for(const struct link *link, int events)
-{
-	bool writable = events & (POLLOUT | POLLHUP | POLLERR);
-
-	if (link->phase == LINK_GREETING)
-		return &link->guest->knocking;
-	if (link->connecting && writable)
-		return &link->guest->dialed;
-	if (writable && link_unsent(link))
-		return &link->guest->flushing;
-	return NULL;
-}
-
-static void on_event(struct ring_watch *watch, int events)
-{
-	struct link *link = container_of(watch, struct link, watch);
-	struct list *list = list_for(link, events);
-
-	if (events & (POLLIN | POLLHUP | POLLRDHUP | POLLERR))
-		link->readable = true;
-	if (events & (POLLHUP | POLLRDHUP))
-		link->half_closed = true;
-	if (is_gone(link, events))
-		link->hung_up = true;
-	if (list) {
-		list_remove(&link->host_node);
-		list_append(list, &link->host_node);
-	}
-	guest_wake(link->guest);
-	link_refresh(link);
-}
-
-int link_watch(struct link *link)
-{
-	int size = LINK_SNDBUF;
-
-	setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	return ring_watch(link->guest->loop->ring, &link->watch, link->fd,
-			  on_event);
-}
-
-int link_await(struct link *link)
-{
-	int err;
-
-	link->connecting = true;
-	err = link_watch(link);
-	if (!err)
-		ring_watch_writable(link->guest->loop->ring, &link->watch);
-	return err;
-}
-
-void link_wait(struct link *link)
-{
-	timer_arm(&link->guest->loop->dialing, &link->timer, clock_ms());
-	if (!link->waiting)
-		link->guest->waiting++;
-	link->waiting = true;
-}
-
-void link_stop_waiting(struct link *link)
-{
-	timer_disarm(&link->timer);
-	if (link->waiting)
-		link->guest->waiting--;
-	link->waiting = false;
-}
-
-static void drop_backlog(struct link *link)
-{
-	backlog_free(&link->backlog);
-	messages_free(&link->ends);
-}
-
-void link_drop_held(struct link *link)
-{
-	free(link->held.bytes);
-	link->held.bytes = NULL;
-}
-
-/*
- * close(2) alone would leave the host program waiting while the ring still
- * holds the file for a poll that is being cancelled.
- */
-static void close_socket(struct link *link)
-{
-	if (link->fd < 0)
-		return;
-	shutdown(link->fd, SHUT_RDWR);
-	ring_unwatch(link->guest->loop->ring, &link->watch);
-	fd_close(&link->fd);
-	link->guest->loop->descriptor_freed = true;
-	link_stop_waiting(link);
-	list_remove(&link->host_node);
-	drop_backlog(link);
-	link_drop_held(link);
-	link->readable = false;
-}
-
-static bool flushed(const struct link *link)
-{
-	return link->staged == LINK_NOT_STAGED && !link_unsent(link);
-}
-
-/* A message that the guest did not end, and won't, is nobody's. */
-static void drop_unended(struct link *link)
-{
-	uint32_t len = backlog_len(&link->backlog);
-
-	if (!len || !(link->hang_up || link->end_writes))
-		return;
-	drop_backlog(link);
-	conn_delivered(&link->conn, len);
-}
-
-void link_drained(struct link *link)
-{
-	if (!flushed(link) || link->fd < 0)
-		return;
-	drop_unended(link);
-	if (link->hang_up) {
-		close_socket(link);
-	} else if (link->end_writes) {
-		link->end_writes = false;
-		shutdown(link->fd, SHUT_WR);
-	}
-}
-
-/*
- * One send: the line must come before any byte of the guest's, whole. A host
- * program that is gone already may still have sent something for the guest.
- */
-static unsigned answer_ok(struct link *link)
-{
-	char line[HANDSHAKE_ANSWER_MAX];
-	size_t len = handshake_answer(line, link->conn.local_port);
-	ssize_t n = send(link->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (n == (ssize_t)len || (n < 0 && errno == EPIPE))
-		return 0;
-	return conn_abort(&link->conn);
-}
-
 void link_tell(struct link *link, unsigned news)
 {
 	struct half *half = link->half;
@@ -357,52 +199,13 @@ static void tell_orders(struct link *link, unsigned orders)
 		link_tell(link, news);
 }
 
-static void order_socket(struct link *link, unsigned orders)
-{
-	if (orders & CONN_ESTABLISH && !link->forwarded)
-		orders |= answer_ok(link);
-	if (orders & CONN_END_READS && link->fd >= 0)
-		shutdown(link->fd, SHUT_RD);
-	if (orders & CONN_END_WRITES)
-		link->end_writes = true;
-	if (orders & CONN_HANG_UP)
-		link->hang_up = true;
-	if (link->end_writes || link->hang_up)
-		link_drained(link);
-}
-
 void link_carry_out(struct link *link, unsigned orders)
 {
 	if (link->half)
 		tell_orders(link, orders);
 	else
-		order_socket(link, orders);
+		link_order_socket(link, orders);
 	link_refresh(link);
-}
-
-void link_deaf(struct link *link)
-{
-	uint32_t lost = credit_held(&link->conn.credit);
-	unsigned orders;
-
-	drop_backlog(link);
-	orders = conn_host_deaf(&link->conn);
-	if (lost)
-		orders |= conn_delivered(&link->conn, lost);
-	link_carry_out(link, orders);
-}
-
-/* A hang-up with nobody to read for: nothing else would notice it. */
-static void notice_hang_up(struct link *link)
-{
-	unsigned orders;
-
-	if (!link->hung_up || link->conn.state != CONN_OPEN ||
-	    !(link->conn.guest_shut & PACKET_NO_RECEIVE))
-		return;
-	link->readable = false;
-	orders = conn_host_ended(&link->conn, true);
-	link->hang_up |= !!(orders & CONN_HANG_UP);
 }
 
 static void part(struct link *link)
@@ -463,7 +266,7 @@ static void refresh_joined(struct link *link)
 {
 	struct guest *guest = link->guest;
 
-	notice_hang_up(link);
+	link_notice_hang_up(link);
 	if (unlikely(link->logged_state != link->conn.state))
 		note_state(link);
 	if (conn_finished(&link->conn)) {
@@ -510,7 +313,7 @@ void link_kill(struct link *link)
 	if (link->phase != LINK_PARTED)
 		list_remove(&link->node);
 	link->phase = LINK_PARTED;
-	close_socket(link);
+	link_close_socket(link);
 	if (link->half)
 		list_remove(&link->half->telling);
 	link_refresh(link);

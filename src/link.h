@@ -166,4 +166,12 @@ void link_free_dead(struct loop *loop);
 /* The link of a connection in a guest's table. */
 struct link *link_of(struct conn *conn);
 
+/*
+ * The socket's part of what link.c does: hanging up at once, the orders of
+ * link_carry_out(), and a hang-up that nobody would read.
+ */
+void link_close_socket(struct link *link);
+void link_order_socket(struct link *link, unsigned orders);
+void link_notice_hang_up(struct link *link);
+
 #endif

@@ -60,7 +60,7 @@ layers() {
 	guest
 	switchboard half half_message
 	awake events frontend link rx_buffers
-	half_data
+	half_data link_socket
 	dial incoming sends_messages
 	sends siblings_hear to_guest_messages
 	siblings_tell
