@@ -2,9 +2,8 @@
 /*
  * One VM: its rings and memory, its connections, and what it owes and is owed.
  *
- * Lives as long as the daemon; guests come and go in it. Belongs to one
- * service, and is touched by that service's thread only. Level 2: knows no
- * sockets and moves no bytes.
+ * Lives while one worker serves the VM; hypervisors and kernels come and go in
+ * it. Touched by that worker's thread only. Knows no sockets, moves no bytes.
  */
 #ifndef URING_VSOCK_GUEST_H
 #define URING_VSOCK_GUEST_H
@@ -42,7 +41,7 @@ struct guest {
 	struct switch_vm *place; /* by which other guests know it */
 	char label[48];		 /* "name[cid]", for log lines */
 
-	/* vhost-user session: written by frontend.c and queues.c alone. */
+	/* vhost-user session: written by frontends.c, device.c, queues.c. */
 	struct frontends *frontends; /* who comes to the vhost-user socket */
 	struct frontend *frontend;   /* NULL: no hypervisor */
 	struct guest_queue queue[GUEST_QUEUES];

@@ -2,7 +2,8 @@
 /*
  * One half of a connection between two guests: what a link has in place of a
  * host socket. Each guest's half belongs to that guest's worker; what happens
- * at one is told to the other (siblings.h), which may be on another thread.
+ * at one is told to the other (siblings.h), which may be on another thread; but
+ * for link_kill(), which is for the end of the daemon and tells nothing.
  */
 #ifndef URING_VSOCK_HALF_H
 #define URING_VSOCK_HALF_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A link joins a guest's connection with a host program's socket: the one
- * object per connection. Two halves end independently: the connection when
- * guest and state machine are through, the socket when every byte for the
- * host program is in it. The link is freed when both have, and the ring has
- * let go of the watch.
+ * A link joins a guest's connection with a host program's socket, or with the
+ * half of a connection that another guest has (half.h): the one object per
+ * connection. Its two sides end independently: the connection when guest and
+ * state machine are through, the socket when every byte for the host program is
+ * in it, the half when the other one has been told all. The link is freed when
+ * both have ended, and the ring has let go of the watch.
  *
  * Each function may end the link's life: it is then on the loop's dead list
  * and stays valid until the end of the turn.

@@ -76,7 +76,8 @@ int queue_set_err(struct guest_queue *q, int fd, const char **why);
 /*
  * Kicks come by FD from now on, which becomes the queue's in any case. DONE is
  * called with each; queue_kick_owner() then gives back OWNER. On failure
- * (-EINVAL with *WHY) the old kick stays. Dropping it is harmless if there is none.
+ * (-EINVAL with *WHY) the old kick stays. Dropping it is harmless if there is
+ * none.
  */
 int queue_set_kick(struct guest_queue *q, struct ring *ring, int fd,
 		   ring_done *done, void *owner, const char **why);

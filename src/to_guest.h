@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The funnel of everything that goes to the guest. Serves the links on the guest's ready list in turn: control packets,
- * then data, read from the host socket straight into the guest's buffers.
+ * The funnel of everything that goes to the guest. Serves the links on the
+ * guest's ready list in turn: control packets, then data, read from the host
+ * socket straight into the guest's buffers.
  */
 #ifndef URING_VSOCK_TO_GUEST_H
 #define URING_VSOCK_TO_GUEST_H

@@ -4,8 +4,8 @@
  * packets and orders out. DESIGN: docs/architecture.md, "Connection states".
  *
  * Facts are told by functions named for what happened. Each may change what
- * the connection owes the guest and may carry (conn_output.h), and wants of its host socket (the enum conn_order bits
- * that the fact returns).
+ * the connection owes the guest and may carry (conn_output.h), and what it
+ * wants of its host socket (the enum conn_order bits that the fact returns).
  */
 #ifndef URING_VSOCK_VSOCK_CONN_H
 #define URING_VSOCK_VSOCK_CONN_H
@@ -111,8 +111,8 @@ void conn_init_from_host(struct conn *conn, uint16_t type, uint32_t local_port,
  * conn_order bits. */
 unsigned conn_input(struct conn *conn, const struct packet *packet);
 
-/* The host program accepted. HOST_PENDING only; conn_abort() if it cannot be
- * reached. */
+/* The host program accepted: in HOST_PENDING only. One that cannot be reached is
+ * told by conn_abort(). */
 unsigned conn_host_connected(struct conn *conn);
 
 /* The host program sends no more; all it sent has been passed on. With
