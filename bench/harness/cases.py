@@ -58,9 +58,16 @@ class Case:
     @property
     def conns(self):
         """Connections that are opened in all, if they are counted."""
-        if "--conns" not in self.args or "crr" in self.args:
+        if ("--conns" not in self.args or "crr" in self.args
+                or self.siblings):
             return 0
         return int(self.args[self.args.index("--conns") + 1]) * self.vms
+
+
+    @property
+    def siblings(self):
+        """Whether each two VMs are connected to each other."""
+        return "--siblings" in self.args
 
 
 def plural(n, thing):
@@ -149,6 +156,58 @@ def trips_growth():
             for n in CONNS]
 
 
+SIBLING_SIZES = {"64": 64, "3k7": 3700, "64k": 65536}
+
+
+def sibling(name, title, size, *args, conns=1, twos=1, **more):
+    """Streams from the first to the second of each pair of VMs."""
+    return Case(name, f"between siblings, {title}",
+                ("--siblings", str(conns), "--conns", str(conns),
+                 "--size", str(size), *args), vms=2 * twos, **more)
+
+
+def siblings(suffix="", title="", **more):
+    """One pair of VMs: each size, both ways, round trips."""
+    return [
+        *(sibling(f"s{key}{suffix}", f"{n:,} B writes{title}", n, **more)
+          for key, n in SIBLING_SIZES.items()),
+        sibling(f"s3k7-both{suffix}", f"both ways, 3,700 B writes{title}",
+                3700, "--flow", "both", **more),
+        sibling(f"s64k-both{suffix}", f"both ways, 65,536 B writes{title}",
+                65536, "--flow", "both", **more),
+        sibling(f"srr64{suffix}", f"round trip of 64 B, median{title}", 64,
+                "--flow", "rr", metric="p50_us", unit="us",
+                less_is_better=True, base="rr64", **more),
+    ]
+
+
+def sibling_crowds():
+    """Many connections, many pairs, and a stream to the host beside."""
+    made = []
+    for key in ("3k7", "64k"):
+        size = SIBLING_SIZES[key]
+        title = f"{size:,} B writes"
+        made += [sibling(f"s{key}-{n}c", f"{title}, {n} connections", size,
+                         conns=n, base=f"s{key}") for n in (8, 64)]
+        made += [sibling(f"s{key}-8p", f"{title}, 8 pairs of VMs", size,
+                         twos=8, base=f"s{key}")]
+        made += [Case(f"s{key}-beside", f"to a sibling and to the host, "
+                      f"{title}", ("--siblings", "1", "--conns", "2",
+                                   "--size", str(size)),
+                      vms=2, base=f"s{key}")]
+    return made
+
+
+def sibling_workers(n):
+    """The same with N workers, which every two VMs are spread over."""
+    more = {"pairs": False, "daemon": f"--workers {n}", "set": DEFAULT}
+    suffix, title = f"-{n}w", f", {plural(n, 'worker')}"
+    return [*siblings(suffix, title, **more),
+            *(sibling(f"s{key}-8p{suffix}", f"{size:,} B writes, 8 pairs of "
+                      f"VMs{title}", size, twos=8, **more)
+              for key, size in SIBLING_SIZES.items() if key != "64")]
+
+
 CASES = [
     *sizes("h"),
     stream("h64k-linear", "to the host, 64 KiB linear", "--linear"),
@@ -192,6 +251,11 @@ CASES = [
     stream("active", "to the host, 100 connections", conns=100),
     stream("active-10k", f"to the host, 100 of {MANY:,} connections",
            "--active", "100", conns=MANY, base="active"),
+    *siblings(),
+    sibling("s64k-linear", "65,536 B linear writes", 65536, "--linear"),
+    *sibling_crowds(),
+    *sibling_workers(1),
+    *sibling_workers(2),
     *growth("h"),
     *growth("g"),
     *trips_growth(),

@@ -32,7 +32,9 @@ class Contestant:
         self.command = command
         self.ours = "{OPTIONS}" in (command or "")
 
-    def arguments(self, pairs, options=""):
+    def arguments(self, pairs, options="", groups=False):
+        """The words of its command; with GROUPS only every two VMs that
+        follow each other may talk."""
         words = []
         for word in shlex.split(self.command):
             if word == "{OPTIONS}":
@@ -41,7 +43,8 @@ class Contestant:
             if word == "{VMS}":
                 for i, (sock, uds) in enumerate(pairs):
                     words += ["--vm", f"guest-cid={FIRST_CID + i},"
-                              f"socket={sock},uds-path={uds}"]
+                              f"socket={sock},uds-path={uds}"
+                              + f",groups=pair{i // 2}" * groups]
                 continue
             for i, (sock, uds) in enumerate(pairs):
                 word = word.replace("{S%d}" % (FIRST_CID + i), sock)
@@ -82,14 +85,14 @@ def is_socket(path):
 class Daemon:
     """A contestant's process, in a directory of its own."""
 
-    def __init__(self, contestant, vms, options=""):
+    def __init__(self, contestant, vms, options="", groups=False):
         self.dir = tempfile.mkdtemp(prefix="uv-bench-")
         self.pairs = [(f"{self.dir}/s{i}", f"{self.dir}/u{i}")
                       for i in range(vms)]
         self.log = open(f"{self.dir}/log", "w+", encoding="utf-8",
                         errors="replace")
         self.process = subprocess.Popen(
-            contestant.arguments(self.pairs, options),
+            contestant.arguments(self.pairs, options, groups),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 
     def await_sockets(self):
@@ -136,7 +139,7 @@ def run_once(contestant, case, program, extra):
     arguments = [*case.args, *extra]
     if not contestant.command:
         return load(program, [*arguments, "--vms", str(case.vms)], 0, [])
-    daemon = Daemon(contestant, case.vms, case.daemon)
+    daemon = Daemon(contestant, case.vms, case.daemon, case.siblings)
     try:
         error = daemon.await_sockets()
         if error:

@@ -14,6 +14,8 @@ def derive(case, result):
         result["sleeps_per_sec"] = result["sleeps"] / result["secs"]
     gigabytes = result["bytes"] / 1e9
     result["per_sec"] = result["messages"] / result["secs"]
+    if result.get("sibling_bytes") and gigabytes:
+        result["sibling_share"] = result["sibling_bytes"] / result["bytes"]
     if gigabytes:
         result["cpu_per_GB"] = result["cpu_secs"] / gigabytes
         result["all_cpu_per_GB"] = (result["cpu_secs"]
@@ -130,6 +132,7 @@ def main_table(cases, names, results):
 
 DETAILS = [("cpu_per_GB", "CPU s/GB"), ("all_cpu_per_GB", "all CPU s/GB"),
            ("cpu_us_per_message", "CPU us/msg"),
+           ("sibling_share", "to siblings"),
            ("per_sec", "msg/s"), ("p50_us", "p50 us"), ("p90_us", "p90 us"),
            ("p99_us", "p99 us"), ("p999_us", "p99.9 us"),
            ("kicks_per_MB", "kicks/MB"), ("calls_per_MB", "calls/MB"),

@@ -23,16 +23,18 @@ enum {
 	OWES_RST = 8, /* and it is over */
 };
 
-static struct gconn **bucket_of(struct guest *g, uint32_t port, uint32_t peer)
+static struct gconn **bucket_of(const struct guest *g, uint32_t port,
+				uint32_t peer)
 {
 	return &g->buckets[(port * 31u + peer) % GUEST_BUCKETS];
 }
 
-static struct gconn *find(struct guest *g, const struct packet *p)
+static struct gconn *find(const struct guest *g, const struct packet *p)
 {
 	struct gconn *c = *bucket_of(g, p->dst_port, p->src_port);
 
-	while (c && (c->port != p->dst_port || c->peer_port != p->src_port))
+	while (c && (c->port != p->dst_port || c->peer_port != p->src_port ||
+		     c->peer_cid != p->src_cid))
 		c = c->next;
 	return c;
 }
@@ -58,7 +60,7 @@ static void forget(struct guest *g, struct gconn *c)
 	list_remove(&c->touched);
 	if (c->open)
 		__atomic_store_n(&g->open, g->open - 1, __ATOMIC_RELEASE);
-	if (c < g->dialed || c >= g->dialed + g->plan->conns)
+	if (c < g->dialed || c >= g->dialed + g->dials)
 		free(c);
 }
 
@@ -88,7 +90,7 @@ static void emit(struct guest *g, struct gconn *c, uint16_t op, uint32_t len)
 {
 	struct packet p = {
 		.src_cid = g->machine.cid,
-		.dst_cid = PACKET_HOST_CID,
+		.dst_cid = c->peer_cid,
 		.src_port = c->port,
 		.dst_port = c->peer_port,
 		.len = len,
@@ -179,16 +181,51 @@ static bool send_one(struct guest *g)
 
 /* Receiving. */
 
+static void ask(const struct guest *g, struct gconn *c)
+{
+	c->to_send = g->plan->size;
+	c->asked_ns = clock_ns();
+}
+
+/* The answer is complete. */
+static void answered(struct guest *g, struct gconn *c)
+{
+	if (__atomic_load_n(&g->recording, __ATOMIC_RELAXED))
+		latency_add(&g->latency, clock_ns() - c->asked_ns);
+	meter_add(&g->asked, 2 * g->plan->size, 1);
+	ask(g, c);
+}
+
+/* The host's part in connection C of the sibling before. */
+static void play_host(const struct guest *g, struct gconn *c)
+{
+	uint32_t first = g->seed - GUEST_SEEDS;
+	unsigned i = c->peer_port - FIRST_PORT;
+
+	c->in.seed = seed_to_host(first, i);
+	c->out.seed = seed_to_guest(first, i);
+	c->asks = g->plan->echoes;
+	c->greedy = g->plan->host_sends;
+	if (c->greedy && !g->plan->rounds)
+		c->to_send = PLENTY;
+	if (c->asks && !g->plan->rounds)
+		ask(g, c);
+}
+
 static void accept_request(struct guest *g, const struct packet *p)
 {
 	struct gconn *c = need_zeroed(1, sizeof(*c));
 
+	c->peer_cid = p->src_cid;
 	c->port = p->dst_port;
 	c->peer_port = p->src_port;
 	c->peer_buf_alloc = p->buf_alloc;
 	c->peer_fwd_cnt = p->fwd_cnt;
 	c->open = true;
-	c->message = (uint32_t)g->plan->size;
+	if (g->plan->echoes)
+		c->message = (uint32_t)g->plan->size;
+	if (g->second)
+		play_host(g, c);
 	insert(g, c);
 	__atomic_store_n(&g->open, g->open + 1, __ATOMIC_RELEASE);
 	owe(g, c, OWES_RESPONSE);
@@ -277,9 +314,13 @@ static void read_all(struct guest *g, struct gconn *c)
 		return;
 	messages = c->in_message / c->message;
 	c->in_message %= c->message;
-	c->to_send += messages * c->message;
-	if (messages)
-		mark_ready(g, c);
+	if (!messages)
+		return;
+	if (c->asks)
+		answered(g, c);
+	else
+		c->to_send += messages * c->message;
+	mark_ready(g, c);
 }
 
 static void receive_all(struct guest *g)
@@ -320,13 +361,14 @@ static void assign(const struct plan *plan, struct gconn *c, unsigned i)
 
 static void dial_all(struct guest *g)
 {
-	unsigned n = g->plan->conns;
-
-	g->dialed = need_zeroed(n + 1, sizeof(*g->dialed));
-	for (unsigned i = 0; i < n; i++) {
+	g->dials = g->second ? 0 : g->plan->conns;
+	g->dialed = need_zeroed(g->dials + 1, sizeof(*g->dialed));
+	for (unsigned i = 0; i < g->dials; i++) {
 		struct gconn *c = &g->dialed[i];
 
 		assign(g->plan, c, i);
+		c->peer_cid = i < g->plan->siblings ? g->machine.cid + 1
+						    : PACKET_HOST_CID;
 		c->port = FIRST_PORT + i;
 		c->peer_port = GUEST_PORT + i % GUEST_SEEDS;
 		c->out.seed = seed_to_host(g->seed, i);
@@ -338,7 +380,7 @@ static void dial_all(struct guest *g)
 
 void guest_offer(struct guest *g, uint64_t bytes)
 {
-	for (unsigned i = 0; i < g->plan->conns; i++) {
+	for (unsigned i = 0; i < g->dials; i++) {
 		struct gconn *c = &g->dialed[i];
 
 		if (!c->greedy)
@@ -379,19 +421,24 @@ static void *run(void *arg)
 }
 
 void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
-		uint32_t seed, const char *path)
+		unsigned index, const char *path)
 {
-	*g = (struct guest){ .plan = plan, .seed = seed, .path = path };
+	*g = (struct guest){
+		.plan = plan,
+		.seed = index * GUEST_SEEDS,
+		.second = plan->siblings && index % 2,
+		.path = path,
+	};
 	g->buckets = need_zeroed(GUEST_BUCKETS, sizeof(struct gconn *));
 	list_init(&g->ready);
 	list_init(&g->touched);
-	machine_init(&g->machine, cid, plan->shape);
+	machine_init(&g->machine, cid + index, plan->shape);
 }
 
 void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
-		 uint32_t seed, const char *path)
+		 unsigned index, const char *path)
 {
-	guest_init(g, plan, cid, seed, path);
+	guest_init(g, plan, cid, index, path);
 	need(!pthread_create(&g->thread, NULL, run, g), "pthread_create");
 }
 

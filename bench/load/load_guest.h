@@ -3,6 +3,9 @@
  * A guest under load: stream sockets with the credit rules of Linux 6.12 and
  * one program that does one thing on all of them. A thread of its own runs it;
  * it works while it can and blocks for an interrupt when it cannot.
+ *
+ * Of siblings the first of two guests dials the second by its CID, which then
+ * has the part that the host's programs have in other plans.
  */
 #ifndef URING_VSOCK_BENCH_GUEST_H
 #define URING_VSOCK_BENCH_GUEST_H
@@ -28,9 +31,11 @@ struct plan {
 	unsigned conns;	 /* of each VM, made by the guest */
 	unsigned active; /* the first so many are used; 0: all */
 	unsigned vms;
-	unsigned stalled; /* nobody reads the first so many connections */
-	unsigned light;	  /* the first so many only carry round trips */
-	unsigned dialers; /* host programs that connect for each message */
+	unsigned stalled;  /* nobody reads the first so many connections */
+	unsigned light;	   /* the first so many only carry round trips */
+	unsigned dialers;  /* host programs that connect for each message */
+	unsigned siblings; /* the first so many of each other VM's connections
+			    * lead to the VM behind it, the rest to the host */
 	enum machine_shape shape;
 	unsigned rounds; /* in lockstep with the daemon; 0: free running */
 	unsigned batch;	 /* messages of a connection in a round */
@@ -43,12 +48,14 @@ struct gconn {
 	struct gconn *next; /* in its bucket */
 	struct list ready;  /* may have something to send */
 	struct list touched;
+	uint64_t peer_cid;
 	uint32_t port;
 	uint32_t peer_port;
 	uint8_t owed; /* control packets, guest.c's bits */
 	bool open;
 	bool stalled;	  /* the program never reads */
 	bool greedy;	  /* it always has something to send */
+	bool asks;	  /* what it sends back is its next question */
 	uint32_t message; /* to be sent back when complete; 0: not */
 	uint32_t tx_cnt;
 	uint32_t peer_buf_alloc;
@@ -58,6 +65,7 @@ struct gconn {
 	uint32_t last_fwd_cnt;
 	uint64_t in_message; /* bytes of an incomplete message received */
 	uint64_t to_send;    /* bytes the program wants to send */
+	uint64_t asked_ns;
 	struct source out;
 	struct sink in;
 };
@@ -66,23 +74,29 @@ struct guest {
 	struct machine machine;
 	const struct plan *plan;
 	uint32_t seed; /* of its first connection */
+	bool second;   /* of two siblings: it is dialed */
 	struct gconn **buckets;
 	struct gconn *dialed;
+	unsigned dials; /* connections */
 	struct list ready;
 	struct list touched;
 	bool started;  /* the rings run; this and the next for any thread */
 	unsigned open; /* connections */
 	struct meter received;
 	struct meter sent;
+	struct meter asked;	/* round trips, both ways' bytes */
+	struct latency latency; /* of these, while recording */
+	bool recording;		/* set by others */
 	uint64_t updates;
 	uint64_t resets;
 	pthread_t thread;
 	const char *path;
 };
 
-/* A VM for the vhost-user socket PATH, which nobody runs yet. */
+/* The VM with the INDEX, from 0, for the vhost-user socket PATH, which nobody
+ * runs yet. The first one has the CID. */
 void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
-		uint32_t seed, const char *path);
+		unsigned index, const char *path);
 /* Sets the device up and asks for all connections. */
 void guest_begin(struct guest *g);
 /* Some of what can be done without waiting. False: that is nothing. */
@@ -93,11 +107,17 @@ void guest_offer(struct guest *g, uint64_t bytes);
 /* The same in a thread, for good: it waits when there is nothing to do, and
  * ends the process on what no correct device does. */
 void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
-		 uint32_t seed, const char *path);
+		 unsigned index, const char *path);
 /* The device is set up. */
 bool guest_started(const struct guest *g);
 /* Connections that are open now. */
 unsigned guest_open(const struct guest *g);
+
+/* VMs that dial: all, or the first of each two. */
+static inline unsigned plan_dialing(const struct plan *plan)
+{
+	return plan->siblings ? plan->vms / 2 : plan->vms;
+}
 
 /* Seeds of the bytes of connection I towards the host and to the guest. */
 static inline uint32_t seed_to_host(uint32_t first, unsigned i)

@@ -19,6 +19,9 @@ static void usage(FILE *to)
 	      "  --stalled N     nobody reads the first N connections\n"
 	      "  --light N       the first N only carry round trips of 64 B,\n"
 	      "                  and only their latencies are reported\n"
+	      "  --siblings N    the first N connections of the first of each\n"
+	      "                  two VMs lead to the second, in the place of\n"
+	      "                  the host\n"
 	      "  --rounds N      in lockstep with the daemon, see lockstep.h\n"
 	      "  --batch N       messages of a connection in a round (1)\n"
 	      "  --linear        64 KiB in one descriptor\n"
@@ -71,6 +74,9 @@ static void set_option(struct options *o, int c)
 	case 'i':
 		o->plan.light = number(optarg);
 		return;
+	case 'd':
+		o->plan.siblings = number(optarg);
+		return;
 	case 'r':
 		o->plan.rounds = number(optarg);
 		return;
@@ -113,6 +119,7 @@ static const struct option long_options[] = {
 	{ "active", required_argument, NULL, 'a' },
 	{ "stalled", required_argument, NULL, 'b' },
 	{ "light", required_argument, NULL, 'i' },
+	{ "siblings", required_argument, NULL, 'd' },
 	{ "vms", required_argument, NULL, 'm' },
 	{ "rounds", required_argument, NULL, 'r' },
 	{ "batch", required_argument, NULL, 'k' },
@@ -125,6 +132,15 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
+
+/* Whatever picks some of the connections picks the host's. */
+static bool siblings_possible(const struct plan *plan)
+{
+	return !plan->siblings ||
+	       (plan->siblings <= plan->conns && plan->vms % 2 == 0 &&
+		!plan->active && !plan->stalled && !plan->light &&
+		!plan->dialers);
+}
 
 void options_parse(struct options *o, int argc, char **argv)
 {
@@ -147,7 +163,7 @@ void options_parse(struct options *o, int argc, char **argv)
 		o->plan.dialers = min_u32(o->plan.conns, PLAN_DIALERS_MAX);
 		o->plan.conns = 0;
 	}
-	if (!o->plan.size || !o->plan.vms ||
+	if (!o->plan.size || !o->plan.vms || !siblings_possible(&o->plan) ||
 	    (o->plan.rounds && (!o->pid || !o->paths || !o->plan.batch))) {
 		usage(stderr);
 		exit(2);

@@ -56,13 +56,17 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Something has arrived since AT: in both directions, if both are sent to. */
-static bool progressed(const struct plan *plan, const struct scene_count *at,
+/* Something has arrived since AT: in both directions, if both are sent to, and
+ * at sibling guests, if there are any. */
+static bool progressed(const struct options *o, const struct scene_count *at,
 		       const struct scene_count *now)
 {
+	const struct plan *plan = &o->plan;
 	bool to_guest = now->to_guest != at->to_guest;
 	bool to_host = now->bytes - now->to_guest != at->bytes - at->to_guest;
 
+	if (plan->siblings && o->paths && now->siblings == at->siblings)
+		return false;
 	if (plan->guest_sends && plan->host_sends)
 		return to_guest && to_host;
 	return to_guest || to_host;
@@ -75,7 +79,7 @@ static bool stands_still(const struct options *o, const struct scene *s,
 	for (double waited = 0; waited < o->patience; waited += 0.01) {
 		struct scene_count now = scene_count(s);
 
-		if (progressed(&o->plan, at, &now))
+		if (progressed(o, at, &now))
 			return false;
 		sleep_ms(10);
 	}
@@ -125,6 +129,8 @@ static void measure(const struct options *o, struct scene *s,
 	       "\"cpu_secs\": %.6f, \"load_cpu_secs\": %.6f, ",
 	       bytes, secs, bytes / secs / 1e9, (double)cpu / 1e9,
 	       (double)own / 1e9);
+	if (o->plan.siblings)
+		print_count("sibling_bytes", from.siblings, to.siblings);
 	print_count("messages", from.messages, to.messages);
 	print_count("packets_sent", from.sent, to.sent);
 	print_count("packets_received", from.received, to.received);

@@ -25,10 +25,13 @@ struct listener {
 struct scene {
 	const struct plan *plan;
 	struct guest *guests;
+	bool dialing; /* so the guests that dial have been started */
 	char **paths;
+	unsigned cid;
 	struct listener *listeners;
 	int epoll;
 	unsigned opened;
+	unsigned nends;
 	struct end *ends;     /* the host's */
 	struct end *far_ends; /* of pairs */
 	struct worker *workers;
@@ -43,9 +46,10 @@ struct scene {
 	uint64_t started_ns;
 };
 
+/* Connections. */
 static unsigned total(const struct plan *plan)
 {
-	return plan->vms * plan->conns;
+	return plan_dialing(plan) * plan->conns;
 }
 
 static void *aligned(size_t size)
@@ -56,7 +60,8 @@ static void *aligned(size_t size)
 	return at;
 }
 
-static struct scene *scene_new(const struct plan *plan)
+/* The host has NENDS ends. */
+static struct scene *scene_new(const struct plan *plan, unsigned nends)
 {
 	struct scene *s = need_zeroed(1, sizeof(*s));
 	struct source warm = { 0 };
@@ -64,7 +69,8 @@ static struct scene *scene_new(const struct plan *plan)
 
 	s->plan = plan;
 	s->started_ns = clock_ns();
-	s->ends = need_zeroed(total(plan) + 1, sizeof(struct end));
+	s->nends = nends;
+	s->ends = need_zeroed(nends + 1, sizeof(struct end));
 	s->workers = aligned(WORKERS * sizeof(struct worker));
 	s->dialers = aligned(PLAN_DIALERS_MAX * sizeof(struct dialer));
 	/* The flows' common block is made now, by one thread. */
@@ -77,7 +83,7 @@ static struct scene *scene_new(const struct plan *plan)
 
 struct scene *scene_of_pairs(const struct plan *plan)
 {
-	struct scene *s = scene_new(plan);
+	struct scene *s = scene_new(plan, total(plan));
 
 	s->far_ends = need_zeroed(total(plan), sizeof(struct end));
 	for (unsigned i = 0; i < total(plan); i++) {
@@ -96,37 +102,68 @@ struct scene *scene_of_pairs(const struct plan *plan)
 
 /* Virtual machines. */
 
+/* Connections of a VM that dials to the host. */
+static unsigned to_host(const struct plan *plan)
+{
+	return plan->conns - plan->siblings;
+}
+
+/* The hybrid socket of the VM that is the I-th to dial. */
+static const char *uds_path(const struct scene *s, unsigned i)
+{
+	return s->paths[(s->plan->siblings ? 4 : 2) * i + 1];
+}
+
 static void listen_all(struct scene *s)
 {
-	unsigned ports = min_u32(s->plan->conns, GUEST_SEEDS);
+	unsigned ports = min_u32(to_host(s->plan), GUEST_SEEDS);
+	unsigned n = plan_dialing(s->plan) * ports;
 
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	need(s->epoll >= 0, "epoll_create1");
-	s->listeners =
-		need_zeroed(s->plan->vms * ports, sizeof(struct listener));
-	for (unsigned i = 0; i < s->plan->vms * ports; i++) {
+	s->listeners = need_zeroed(n + 1, sizeof(struct listener));
+	for (unsigned i = 0; i < n; i++) {
 		struct listener *l = &s->listeners[i];
 		struct epoll_event e = { EPOLLIN, { .ptr = l } };
 
 		l->vm = i / ports;
-		l->port = i % ports;
-		l->fd = host_listen(s->paths[2 * l->vm + 1],
-				    GUEST_PORT + l->port, BACKLOG);
+		l->port = s->plan->siblings + i % ports;
+		l->fd = host_listen(uds_path(s, l->vm), GUEST_PORT + l->port,
+				    BACKLOG);
 		need(!epoll_ctl(s->epoll, EPOLL_CTL_ADD, l->fd, &e),
 		     "epoll_ctl");
 	}
 }
 
+static void start_guest(struct scene *s, unsigned i)
+{
+	guest_start(&s->guests[i], s->plan, s->cid, i, s->paths[2 * i]);
+}
+
+/* Guests that are dialed must be there before. */
+static void start_dialing(struct scene *s)
+{
+	unsigned step = s->plan->siblings ? 2 : 1;
+
+	for (unsigned i = 1; step == 2 && i < s->plan->vms; i += 2)
+		if (!guest_started(&s->guests[i]))
+			return;
+	for (unsigned i = 0; i < s->plan->vms; i += step)
+		start_guest(s, i);
+	s->dialing = true;
+}
+
 struct scene *scene_of_vms(const struct plan *plan, char **paths, unsigned cid)
 {
-	struct scene *s = scene_new(plan);
+	struct scene *s = scene_new(plan, plan_dialing(plan) * to_host(plan));
 
 	s->paths = paths;
+	s->cid = cid;
 	listen_all(s);
 	s->guests = aligned(plan->vms * sizeof(struct guest));
-	for (unsigned i = 0; i < plan->vms; i++)
-		guest_start(&s->guests[i], plan, cid + i, i * GUEST_SEEDS,
-			    paths[2 * i]);
+	memset(s->guests, 0, plan->vms * sizeof(struct guest));
+	for (unsigned i = 1; plan->siblings && i < plan->vms; i += 2)
+		start_guest(s, i);
 	return s;
 }
 
@@ -135,13 +172,14 @@ static void accept_one(struct scene *s, struct listener *l)
 {
 	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 	unsigned i = l->port + GUEST_SEEDS * l->accepted;
-	uint32_t first = l->vm * GUEST_SEEDS;
+	unsigned siblings = s->plan->siblings;
+	uint32_t first = l->vm * GUEST_SEEDS * (siblings ? 2 : 1);
 
 	if (fd < 0)
 		return;
 	l->accepted++;
 	s->opened++;
-	s->ends[l->vm * s->plan->conns + i] = (struct end){
+	s->ends[l->vm * to_host(s->plan) + i - siblings] = (struct end){
 		.fd = fd,
 		.seed_in = s->plan->verify ? seed_to_host(first, i) : 0,
 		.seed_out = s->plan->verify ? seed_to_guest(first, i) : 0,
@@ -153,13 +191,17 @@ static unsigned open_in_guests(const struct scene *s)
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < s->plan->vms; i++)
-		sum += guest_open(&s->guests[i]);
+		if (!s->guests[i].second)
+			sum += guest_open(&s->guests[i]);
 	return sum;
 }
 
 unsigned scene_open_count(const struct scene *s)
 {
-	return s->guests ? min_u32(s->opened, open_in_guests(s)) : s->opened;
+	unsigned between = total(s->plan) - s->nends;
+
+	return s->guests ? min_u32(between + s->opened, open_in_guests(s))
+			 : s->opened;
 }
 
 static bool all_open(const struct scene *s)
@@ -176,8 +218,11 @@ bool scene_open(struct scene *s, unsigned timeout_ms, uint64_t *took_ns)
 
 	while (!all_open(s)) {
 		struct epoll_event events[64];
-		int n = epoll_wait(s->epoll, events, 64, 1);
+		int n;
 
+		if (!s->dialing)
+			start_dialing(s);
+		n = epoll_wait(s->epoll, events, 64, 1);
 		for (int i = 0; i < n; i++)
 			accept_one(s, events[i].data.ptr);
 		if (clock_ms() > until)
@@ -243,7 +288,7 @@ void scene_start(struct scene *s)
 	const struct plan *plan = s->plan;
 	unsigned first = plan->light;
 	unsigned reads = plan->stalled > first ? plan->stalled : first;
-	unsigned n = plan->active ? plan->active : total(plan);
+	unsigned n = plan->active ? plan->active : s->nends;
 
 	if (plan->guest_sends) {
 		add_worker(s, JOB_READ, s->ends, reads, n, plan->size);
@@ -265,15 +310,26 @@ void scene_start(struct scene *s)
 	start_light(s);
 }
 
-static void count_guest(const struct guest *g, bool bytes,
-			struct scene_count *c)
+static void count_received(const struct guest *g, struct scene_count *c)
+{
+	const struct plan *plan = g->plan;
+	struct meter m = meter_read(plan->echoes ? &g->asked : &g->received);
+
+	if (!g->second && !plan->host_sends)
+		return;
+	c->bytes += m.bytes;
+	c->messages += m.messages;
+	if (g->second)
+		c->siblings += m.bytes;
+	else
+		c->to_guest += m.bytes;
+}
+
+static void count_guest(const struct guest *g, struct scene_count *c)
 {
 	const struct machine *m = &g->machine;
-	struct meter received = meter_read(&g->received);
 
-	c->bytes += bytes ? received.bytes : 0;
-	c->to_guest += bytes ? received.bytes : 0;
-	c->messages += bytes ? received.messages : 0;
+	count_received(g, c);
 	c->sent += m->sent;
 	c->received += m->received;
 	c->kicks += m->rx.kicks + m->tx.kicks;
@@ -295,7 +351,7 @@ struct scene_count scene_count(const struct scene *s)
 	if (s->far_reader)
 		c.to_guest = meter_read(&s->far_reader->meter).bytes;
 	for (unsigned i = 0; s->guests && i < s->plan->vms; i++)
-		count_guest(&s->guests[i], s->plan->host_sends, &c);
+		count_guest(&s->guests[i], &c);
 	return c;
 }
 
@@ -307,6 +363,8 @@ void scene_record(struct scene *s, bool on)
 	for (unsigned i = 0; i < s->ndialers; i++)
 		__atomic_store_n(&s->dialers[i].recording, on,
 				 __ATOMIC_RELAXED);
+	for (unsigned i = 0; s->guests && i < s->plan->vms; i++)
+		__atomic_store_n(&s->guests[i].recording, on, __ATOMIC_RELAXED);
 }
 
 void scene_print_latency(const struct scene *s)
@@ -324,6 +382,8 @@ void scene_print_latency(const struct scene *s)
 
 	for (unsigned i = 0; i < s->nlatencies; i++)
 		latency_merge(&all, s->latencies[i]);
+	for (unsigned i = 0; s->guests && i < s->plan->vms; i++)
+		latency_merge(&all, &s->guests[i].latency);
 	if (!all.count)
 		return;
 	for (unsigned i = 0; i < ARRAY_SIZE(points); i++)

@@ -2,7 +2,8 @@
 /*
  * Who takes part in a measurement: guests and host programs around a daemon,
  * or two programs around plain socket pairs, which are the limit. One of each
- * pair's ends does what the guest would do.
+ * pair's ends does what the guest would do. Between sibling guests there are
+ * no programs on the host: the second of two guests has their part.
  */
 #ifndef URING_VSOCK_BENCH_SCENE_H
 #define URING_VSOCK_BENCH_SCENE_H
@@ -17,6 +18,7 @@ struct scene_count {
 	uint64_t ns; /* when this was counted */
 	uint64_t bytes;
 	uint64_t to_guest; /* of these */
+	uint64_t siblings; /* and to the second of two guests */
 	uint64_t messages;
 	uint64_t sent; /* packets, by guests */
 	uint64_t received;
