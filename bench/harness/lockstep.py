@@ -34,9 +34,15 @@ class Count:
     conns: int = 1
     batch: int = 1   # messages of a connection that the daemon finds waiting
     rounds: int = 200
+    siblings: bool = False
+
+    @property
+    def vms(self):
+        return 2 if self.siblings else 1
 
     def arguments(self, rounds):
-        return ["--flow", self.flow, "--size", str(self.size),
+        more = ["--siblings", str(self.conns)] if self.siblings else []
+        return [*more, "--flow", self.flow, "--size", str(self.size),
                 "--conns", str(self.conns), "--batch", str(self.batch),
                 "--rounds", str(rounds)]
 
@@ -53,6 +59,14 @@ COUNTS = [
     Count("h2g-4k", "to the guest, 4 KiB", "to-guest", 4096, conns=16),
     Count("h2g-64", "to the guest, 64 B", "to-guest", 64, conns=16),
     Count("rr-64", "round trip of 64 B", "rr", 64, rounds=800),
+    Count("sib-64k", "between siblings, 64 KiB", "to-host", 65536, batch=2,
+          rounds=1000, siblings=True),
+    Count("sib-3k7", "between siblings, 3,700 B", "to-host", 3700, batch=32,
+          siblings=True),
+    Count("sib-64", "between siblings, 64 B", "to-host", 64, batch=32,
+          siblings=True),
+    Count("sib-rr-64", "between siblings, round trip of 64 B", "rr", 64,
+          rounds=800, siblings=True),
 ]
 # Nothing but being stopped, which is no part of the figures.
 STOP = Count("stop", "being stopped", "idle", 1, rounds=2000)
@@ -78,7 +92,8 @@ class Setting:
     def run(self, case, engine, rounds, wrapper=""):
         """Plays the load, with the daemon under WRAPPER; what was moved."""
         daemon = Daemon(Contestant(engine, f"{wrapper} {self.daemon} --engine "
-                                   f"{engine} {self.options} {{VMS}}"), 1)
+                                   f"{engine} {self.options} {{VMS}}"),
+                        case.vms)
         try:
             why = daemon.await_sockets()
             if why:
@@ -86,7 +101,7 @@ class Setting:
             pid = self.pid_of(daemon.process.pid)
             done = subprocess.run(
                 [self.load, *case.arguments(rounds), "--pid", str(pid),
-                 *daemon.pairs[0]], text=True, capture_output=True,
+                 *sum(daemon.pairs, ())], text=True, capture_output=True,
                 check=False, timeout=SECONDS)
             os.kill(pid, signal.SIGTERM)
             if daemon.process.wait(SECONDS):

@@ -193,7 +193,8 @@ static void answered(struct guest *g, struct gconn *c)
 	if (__atomic_load_n(&g->recording, __ATOMIC_RELAXED))
 		latency_add(&g->latency, clock_ns() - c->asked_ns);
 	meter_add(&g->asked, 2 * g->plan->size, 1);
-	ask(g, c);
+	if (!g->plan->rounds)
+		ask(g, c);
 }
 
 /* The host's part in connection C of the sibling before. */
@@ -378,16 +379,21 @@ static void dial_all(struct guest *g)
 	}
 }
 
+static void offer(struct guest *g, struct gconn *c, uint64_t bytes)
+{
+	if (c->asks)
+		ask(g, c);
+	if (c->greedy)
+		c->to_send += bytes;
+	if (c->to_send)
+		mark_ready(g, c);
+}
+
 void guest_offer(struct guest *g, uint64_t bytes)
 {
-	for (unsigned i = 0; i < g->dials; i++) {
-		struct gconn *c = &g->dialed[i];
-
-		if (!c->greedy)
-			continue;
-		c->to_send += bytes;
-		mark_ready(g, c);
-	}
+	for (unsigned i = 0; i < GUEST_BUCKETS; i++)
+		for (struct gconn *c = g->buckets[i]; c; c = c->next)
+			offer(g, c, bytes);
 }
 
 void guest_begin(struct guest *g)

@@ -101,7 +101,8 @@ void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
 void guest_begin(struct guest *g);
 /* Some of what can be done without waiting. False: that is nothing. */
 bool guest_step(struct guest *g);
-/* The program has BYTES to send on each of its greedy connections. */
+/* The program has BYTES to send on each of its greedy connections, and asks
+ * on those where it does that. */
 void guest_offer(struct guest *g, uint64_t bytes);
 
 /* The same in a thread, for good: it waits when there is nothing to do, and

@@ -22,12 +22,13 @@
 #define PAUSE_US 1000
 #define STATE_MS 20000	 /* to stop, or to fall asleep */
 #define TURNS_MAX 100000 /* of a round: then it stalls */
+#define TURNS_TO_OPEN 3	 /* a request, the other guest, a response */
 
 struct lockstep {
 	const struct plan *plan;
 	pid_t pid;
-	struct guest guest;
-	int fds[GUEST_SEEDS]; /* of listeners, then of their connections */
+	struct guest guests[2]; /* the second is there if they are siblings */
+	int fds[GUEST_SEEDS];	/* of listeners, then of their connections */
 	char buffer[PACKET_PAYLOAD_MAX];
 	uint64_t to_host;  /* bytes that have arrived */
 	uint64_t expected; /* and are to arrive, in this and past rounds */
@@ -60,13 +61,17 @@ static void run_daemon(const struct lockstep *l)
 	await_state(l, 'S');
 }
 
-/* The guest does all it can, and then the device hears of it. */
-static void run_guest(struct lockstep *l)
+/* A guest does all it can, and then the device hears of it. */
+static void run_guests(struct lockstep *l)
 {
-	machine_cork(&l->guest.machine);
-	while (guest_step(&l->guest))
-		;
-	machine_uncork(&l->guest.machine);
+	for (unsigned i = 0; i < l->plan->vms; i++) {
+		struct guest *g = &l->guests[i];
+
+		machine_cork(&g->machine);
+		while (guest_step(g))
+			;
+		machine_uncork(&g->machine);
+	}
 }
 
 static void write_batch(struct lockstep *l)
@@ -82,6 +87,10 @@ static void write_batch(struct lockstep *l)
 
 static void read_all(struct lockstep *l)
 {
+	if (l->plan->siblings) {
+		l->to_host = meter_read(&l->guests[1].received).bytes;
+		return;
+	}
 	for (unsigned i = 0; i < l->plan->conns; i++) {
 		ssize_t n;
 
@@ -94,17 +103,9 @@ static void read_all(struct lockstep *l)
 	}
 }
 
-static void open_all(struct lockstep *l, const char *uds_path)
+static void accept_all(struct lockstep *l)
 {
-	unsigned n = l->plan->conns;
-
-	for (unsigned i = 0; i < n; i++)
-		l->fds[i] = host_listen(uds_path, GUEST_PORT + i, 1);
-	guest_begin(&l->guest);
-	stop_daemon(l);
-	run_guest(l);
-	run_daemon(l);
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < l->plan->conns; i++) {
 		int listener = l->fds[i];
 
 		l->fds[i] = accept4(listener, NULL, NULL,
@@ -112,18 +113,33 @@ static void open_all(struct lockstep *l, const char *uds_path)
 		need(l->fds[i] >= 0, "accept");
 		close(listener);
 	}
-	stop_daemon(l);
-	run_guest(l);
-	run_daemon(l);
-	if (guest_open(&l->guest) != n)
+}
+
+static void open_all(struct lockstep *l, const char *uds_path)
+{
+	bool siblings = l->plan->siblings;
+	unsigned n = l->plan->conns;
+
+	for (unsigned i = 0; !siblings && i < n; i++)
+		l->fds[i] = host_listen(uds_path, GUEST_PORT + i, 1);
+	for (unsigned i = l->plan->vms; i--;)
+		guest_begin(&l->guests[i]);
+	for (unsigned i = 0; i < TURNS_TO_OPEN; i++) {
+		stop_daemon(l);
+		run_guests(l);
+		run_daemon(l);
+		if (!siblings && i == 0)
+			accept_all(l);
+	}
+	if (guest_open(&l->guests[0]) != n)
 		die("stalled: %u of %u connections were opened",
-		    guest_open(&l->guest), n);
+		    guest_open(&l->guests[0]), n);
 }
 
 static bool arrived(const struct lockstep *l)
 {
 	return l->to_host == l->expected &&
-	       meter_read(&l->guest.received).bytes == l->expected_in_guest;
+	       meter_read(&l->guests[0].received).bytes == l->expected_in_guest;
 }
 
 static void run_round(struct lockstep *l)
@@ -133,10 +149,11 @@ static void run_round(struct lockstep *l)
 	unsigned turns = 0;
 
 	stop_daemon(l);
-	if (plan->guest_sends)
-		guest_offer(&l->guest, bytes);
+	for (unsigned i = 0; i < plan->vms; i++)
+		guest_offer(&l->guests[i], bytes);
 	if (plan->host_sends || plan->echoes) {
-		write_batch(l);
+		if (!plan->siblings)
+			write_batch(l);
 		l->expected_in_guest += bytes * plan->conns;
 	}
 	if (plan->guest_sends || plan->echoes)
@@ -146,7 +163,7 @@ static void run_round(struct lockstep *l)
 			die("stalled");
 		if (turns > 1)
 			stop_daemon(l);
-		run_guest(l);
+		run_guests(l);
 		read_all(l);
 		run_daemon(l);
 	} while (!arrived(l));
@@ -154,7 +171,7 @@ static void run_round(struct lockstep *l)
 
 static void print_result(const struct lockstep *l)
 {
-	const struct machine *m = &l->guest.machine;
+	const struct guest *g = l->guests;
 	const struct plan *plan = l->plan;
 	uint64_t messages = (uint64_t)plan->rounds * plan->conns * plan->batch;
 
@@ -163,8 +180,10 @@ static void print_result(const struct lockstep *l)
 	       "\"updates\": %llu, \"stops\": %llu}\n",
 	       (unsigned long long)messages, (unsigned long long)l->to_host,
 	       (unsigned long long)l->expected_in_guest,
-	       (unsigned long long)m->sent, (unsigned long long)m->received,
-	       (unsigned long long)l->guest.updates,
+	       (unsigned long long)g[0].machine.sent + g[1].machine.sent,
+	       (unsigned long long)g[0].machine.received +
+		       g[1].machine.received,
+	       (unsigned long long)g[0].updates + g[1].updates,
 	       (unsigned long long)l->stops);
 }
 
@@ -174,10 +193,12 @@ void lockstep_run(const struct plan *plan, char **paths, unsigned cid,
 	static struct lockstep l;
 
 	l = (struct lockstep){ .plan = plan, .pid = pid };
-	if (plan->conns > GUEST_SEEDS || plan->vms != 1 || plan->dialers ||
-	    plan->size > sizeof(l.buffer))
+	if (plan->conns > GUEST_SEEDS || plan_dialing(plan) != 1 ||
+	    (plan->siblings && plan->siblings != plan->conns) ||
+	    plan->dialers || plan->size > sizeof(l.buffer))
 		die("this cannot be done in lockstep");
-	guest_init(&l.guest, plan, cid, 0, paths[0]);
+	for (unsigned i = 0; i < plan->vms; i++)
+		guest_init(&l.guests[i], plan, cid, i, paths[2 * i]);
 	open_all(&l, paths[1]);
 	for (unsigned i = 0; i < plan->rounds; i++)
 		run_round(&l);
