@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 size_t iov_size(const struct iovec *iov, unsigned n)
 {
@@ -43,6 +44,14 @@ size_t iov_read(struct iov_cursor *cursor, void *dst, size_t len)
 	size_t done = 0;
 	struct iovec piece;
 
+	/* Mostly there is enough in the present segment. */
+	if (likely(cursor->count &&
+		   len <= cursor->iov->iov_len - cursor->offset)) {
+		memcpy(dst, (char *)cursor->iov->iov_base + cursor->offset,
+		       len);
+		cursor->offset += len;
+		return len;
+	}
 	while ((piece = next_piece(cursor, len - done)).iov_len) {
 		memcpy((char *)dst + done, piece.iov_base, piece.iov_len);
 		done += piece.iov_len;
