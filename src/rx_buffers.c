@@ -102,6 +102,11 @@ void rx_fill_from(const struct turn_buffer *buffer, struct iov_cursor *from,
 	const struct iovec *part = buffer->chain.iov;
 	size_t skip = PACKET_HEADER_SIZE;
 
+	/* As drivers make them: one segment for all. */
+	if (likely(part->iov_len >= PACKET_HEADER_SIZE + (size_t)len)) {
+		iov_read(from, (char *)part->iov_base + skip, len);
+		return;
+	}
 	for (; len; part++) {
 		size_t cut = min_size(skip, part->iov_len);
 		size_t n = min_size(len, part->iov_len - cut);
@@ -117,15 +122,24 @@ void rx_memory_gone(struct guest *guest)
 	virtq_break(rx_queue(guest), "the guest's memory is gone");
 }
 
-void rx_give(struct guest *guest, struct turn_buffer *buffer,
-	     const struct packet *packet)
+static void write_header(const struct chain *chain, const struct packet *packet)
 {
 	char header[PACKET_HEADER_SIZE];
 	struct iov_cursor at;
 
+	if (likely(chain->iov->iov_len >= PACKET_HEADER_SIZE)) {
+		packet_build(packet, chain->iov->iov_base);
+		return;
+	}
 	packet_build(packet, header);
-	iov_begin(&at, buffer->chain.iov, buffer->chain.nwrite);
+	iov_begin(&at, chain->iov, chain->nwrite);
 	iov_write(&at, header, sizeof(header));
+}
+
+void rx_give(struct guest *guest, struct turn_buffer *buffer,
+	     const struct packet *packet)
+{
+	write_header(&buffer->chain, packet);
 	virtq_give(rx_queue(guest), buffer->chain.head,
 		   PACKET_HEADER_SIZE + packet->len);
 	buffer->used = true;
