@@ -69,23 +69,24 @@ static bool send_to_guest(struct link *link, struct turn *turn,
 			  struct iov_cursor *from, uint32_t *left,
 			  uint32_t flags, unsigned buffers)
 {
+	uint32_t credit = conn_may_send(&link->conn);
 	struct guest *guest = link->guest;
 	struct turn_buffer *buffer;
 	struct packet packet;
 	uint32_t n;
 
 	do {
-		n = min_u32(*left, conn_may_send(&link->conn));
 		buffer = rx_take(guest, turn);
 		if (!buffer)
 			return false;
-		n = min_u32(n, rx_room(buffer));
+		n = min_u32(min_u32(*left, credit), rx_room(buffer));
 		rx_fill_from(buffer, from, n);
 		*left -= n;
 		conn_build_data(&link->conn, guest_cid(guest), n,
 				*left ? 0 : flags, &packet);
 		rx_give(guest, buffer, &packet);
-	} while (*left && --buffers && conn_may_send(&link->conn));
+		credit = *left ? conn_may_send(&link->conn) : 0;
+	} while (credit && --buffers);
 	return true;
 }
 
