@@ -157,55 +157,47 @@ def trips_growth():
 
 
 SIBLING_SIZES = {"64": 64, "3k7": 3700, "64k": 65536}
+SIBLING_QUICK = {"s64", "s3k7", "s64k", "s64k-both", "srr64", "s3k7-8c",
+                 "s3k7-8p", "s3k7-beside", "s64k-both-2w"}
 
 
-def sibling(name, title, size, *args, conns=1, twos=1, **more):
-    """Streams from the first to the second of each pair of VMs."""
-    return Case(name, f"between siblings, {title}",
-                ("--siblings", str(conns), "--conns", str(conns),
-                 "--size", str(size), *args), vms=2 * twos, **more)
+def sibling(name, title, key, *args, conns=1, host=0, twos=1, **more):
+    """From the first to the second of every two VMs, and HOST to the host."""
+    size = SIBLING_SIZES[key]
+    return Case(name, f"between siblings, {size:,} B writes{title}",
+                ("--siblings", str(conns), "--conns", str(conns + host),
+                 "--size", str(size), *args), vms=2 * twos,
+                set=QUICK if name in SIBLING_QUICK else DEFAULT, **more)
 
 
 def siblings(suffix="", title="", **more):
-    """One pair of VMs: each size, both ways, round trips."""
+    """Two VMs: each size, both ways, round trips; 16 VMs."""
     return [
-        *(sibling(f"s{key}{suffix}", f"{n:,} B writes{title}", n, **more)
-          for key, n in SIBLING_SIZES.items()),
-        sibling(f"s3k7-both{suffix}", f"both ways, 3,700 B writes{title}",
-                3700, "--flow", "both", **more),
-        sibling(f"s64k-both{suffix}", f"both ways, 65,536 B writes{title}",
-                65536, "--flow", "both", **more),
-        sibling(f"srr64{suffix}", f"round trip of 64 B, median{title}", 64,
+        *(sibling(f"s{key}{suffix}", title, key, **more)
+          for key in SIBLING_SIZES),
+        *(sibling(f"s{key}-both{suffix}", f", both ways{title}", key,
+                  "--flow", "both", **more) for key in ("3k7", "64k")),
+        sibling(f"srr64{suffix}", f", round trip, median{title}", "64",
                 "--flow", "rr", metric="p50_us", unit="us",
-                less_is_better=True, base="rr64", **more),
+                less_is_better=True, **{"base": "rr64", **more}),
+        *(sibling(f"s{key}-8p{suffix}", f", 8 pairs of VMs{title}", key,
+                  twos=8, **{"base": f"s{key}", **more})
+          for key in ("3k7", "64k")),
     ]
 
 
-def sibling_crowds():
-    """Many connections, many pairs, and a stream to the host beside."""
-    made = []
-    for key in ("3k7", "64k"):
-        size = SIBLING_SIZES[key]
-        title = f"{size:,} B writes"
-        made += [sibling(f"s{key}-{n}c", f"{title}, {n} connections", size,
-                         conns=n, base=f"s{key}") for n in (8, 64)]
-        made += [sibling(f"s{key}-8p", f"{title}, 8 pairs of VMs", size,
-                         twos=8, base=f"s{key}")]
-        made += [Case(f"s{key}-beside", f"to a sibling and to the host, "
-                      f"{title}", ("--siblings", "1", "--conns", "2",
-                                   "--size", str(size)),
-                      vms=2, base=f"s{key}")]
-    return made
+def sibling_crowds(key):
+    """Many connections, and a stream to the host beside."""
+    return [*(sibling(f"s{key}-{n}c", f", {n} connections", key, conns=n,
+                      base=f"s{key}") for n in (8, 64)),
+            sibling(f"s{key}-beside", ", and to the host beside", key,
+                    host=1, base=f"s{key}")]
 
 
 def sibling_workers(n):
-    """The same with N workers, which every two VMs are spread over."""
-    more = {"pairs": False, "daemon": f"--workers {n}", "set": DEFAULT}
-    suffix, title = f"-{n}w", f", {plural(n, 'worker')}"
-    return [*siblings(suffix, title, **more),
-            *(sibling(f"s{key}-8p{suffix}", f"{size:,} B writes, 8 pairs of "
-                      f"VMs{title}", size, twos=8, **more)
-              for key, size in SIBLING_SIZES.items() if key != "64")]
+    """The same with N workers, over which the VMs are spread."""
+    return siblings(f"-{n}w", f", {plural(n, 'worker')}", pairs=False,
+                    daemon=f"--workers {n}")
 
 
 CASES = [
@@ -252,8 +244,9 @@ CASES = [
     stream("active-10k", f"to the host, 100 of {MANY:,} connections",
            "--active", "100", conns=MANY, base="active"),
     *siblings(),
-    sibling("s64k-linear", "65,536 B linear writes", 65536, "--linear"),
-    *sibling_crowds(),
+    sibling("s64k-linear", ", linear", "64k", "--linear"),
+    *sibling_crowds("3k7"),
+    *sibling_crowds("64k"),
     *sibling_workers(1),
     *sibling_workers(2),
     *growth("h"),
