@@ -129,21 +129,34 @@ class Agent:
         self._sock.close()
 
 
-def qemu_command(folder, kernel, initrd, accel, device_socket):
-    """How QEMU is started for a guest with a vhost-user vsock device."""
+def boot_arguments(folder, kernel, initrd, agent_line=1):
+    """What makes QEMU boot the test's guest, whatever its devices are.
+
+    The console is the serial line before the agent's, if there is one. With
+    only one the machine is a microvm: emulated, it has no clock to compare
+    others with, and the kernel would wait for ever.
+    """
+    console = ["-serial", f"file:{folder}/console.log"] * agent_line
     return [
-        "qemu-system-x86_64", "-nodefaults", "-no-user-config",
-        "-display", "none", "-machine", "q35", "-accel", accel, "-smp", "2",
-        "-m", MEMORY, "-object",
-        f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
-        "-numa", "node,memdev=memory",
+        "-nodefaults", "-no-user-config", "-display", "none",
         "-kernel", kernel, "-initrd", initrd,
-        "-append", "console=ttyS0 panic=-1",
-        "-serial", f"file:{folder}/console.log",
-        "-chardev",
+        "-append", "console=ttyS0 panic=-1" if agent_line else
+        "quiet panic=-1 agent=/dev/ttyS0 lpj=4000000 tsc_early_khz=2000000",
+        *console, "-chardev",
         f"socket,id=agent,path={folder}/agent,server=on,wait=off",
         "-serial", "chardev:agent",
         "-qmp", f"unix:{folder}/monitor,server=on,wait=off",
+    ]
+
+
+def qemu_command(folder, kernel, initrd, accel, device_socket):
+    """How QEMU is started for a guest with a vhost-user vsock device."""
+    return [
+        "qemu-system-x86_64", "-machine", "q35", "-accel", accel,
+        "-smp", "2", "-m", MEMORY, "-object",
+        f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
+        "-numa", "node,memdev=memory",
+        *boot_arguments(folder, kernel, initrd),
         "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net",
         "-chardev", f"socket,id=vsock,path={device_socket}",
         "-device", "vhost-user-vsock-pci,chardev=vsock",
@@ -151,16 +164,15 @@ def qemu_command(folder, kernel, initrd, accel, device_socket):
 
 
 class Machine:
-    """One guest, from power on to its end."""
+    """One guest, from power on to its end, that COMMAND starts."""
 
-    def __init__(self, folder, kernel, initrd, accel, device_socket):
+    def __init__(self, folder, command):
         self.console = os.path.join(folder, "console.log")
         for name in ("agent", "monitor", "console.log"):
             path = os.path.join(folder, name)
             if os.path.exists(path):
                 os.unlink(path)
-        self.qemu = HostProgram("qemu", qemu_command(
-            folder, kernel, initrd, accel, device_socket))
+        self.qemu = HostProgram("qemu", command)
         try:
             self.agent = Agent(os.path.join(folder, "agent"), self.qemu)
             self.monitor = Monitor(os.path.join(folder, "monitor"), self.qemu)

@@ -7,7 +7,7 @@ import signal
 import tempfile
 import time
 
-from guestlib.machine import Machine
+from guestlib.machine import Machine, qemu_command
 from guestlib.program import Failed, HostProgram, all_succeed
 
 GUEST_CID = 3
@@ -79,10 +79,10 @@ class Session:
     def start_machine(self):
         """Boots the guest."""
         folder = os.path.join(self.options.cache, self.series)
-        self.machine = Machine(
+        self.machine = Machine(self.folder, qemu_command(
             self.folder, os.path.join(folder, "vmlinuz"),
             os.path.join(folder, self.options.initrd), self.accel,
-            self.device)
+            self.device))
 
     def ensure_started(self):
         """Starts what does not run."""
