@@ -52,7 +52,7 @@ struct vm_config {
 	uint32_t tx_buffer_size; /* bytes: buf_alloc, our credit to a guest */
 	uint16_t queue_size;	 /* entries, the most that is accepted */
 
-	/* Of both sockets, if set. */
+	/* Of the sockets, if set. */
 	bool socket_mode_set;
 	bool socket_owner_set;
 	mode_t socket_mode;

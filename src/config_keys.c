@@ -67,14 +67,14 @@ static const struct config_key_row rows[] = {
 		.name = "socket-mode",
 		.argument = "MODE",
 		.standard = "by the umask",
-		.help = "permissions of both sockets, in octal",
+		.help = "permissions of the VM's sockets, in octal",
 		.parse_vm = value_socket_mode,
 	},
 	[KEY_SOCKET_OWNER] = {
 		.name = "socket-owner",
 		.argument = "USER:GROUP",
 		.standard = "who starts it",
-		.help = "owner of both sockets, names or numbers",
+		.help = "owner of the VM's sockets, names or numbers",
 		.parse_vm = value_socket_owner,
 	},
 	[KEY_GROUPS] = {
