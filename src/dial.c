@@ -59,16 +59,6 @@ static void log_refusal(struct guest *guest, uint32_t port,
 			  where, strerror(-err));
 }
 
-/* What the guest may not have it is not told from what is not there. */
-static void forbid(struct guest *guest, const struct packet *request)
-{
-	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
-			  "guest's connection to port %u refused: it is not "
-			  "among allow-guest",
-			  request->dst_port);
-	resets_add(&guest->resets, request);
-}
-
 /* Links of one guest whose dialing waits: beyond, it is refused at once. */
 #define WAITING_MAX 1024
 
@@ -191,10 +181,6 @@ void dial(struct guest *guest, const struct packet *request)
 	struct host_address addr = { .len = 0 };
 	int err = -ENOENT;
 
-	if (!config_allows_guest(guest->config, request->dst_port)) {
-		forbid(guest, request);
-		return;
-	}
 	if (is_unix(guest, request))
 		err = dial_unix(guest, request, &addr);
 	if (is_absent(err) && is_forwarded(guest, request))

@@ -46,12 +46,32 @@ static bool means_host(const struct guest *guest, const struct packet *p)
 	       !switchboard_find(guest->loop->board, p->dst_cid);
 }
 
-/* Somebody new is asked for, if anybody: the host, or another guest. */
+/* What the guest may not have it is not told from what is not there. */
+static void forbid(struct guest *guest, const struct packet *request)
+{
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+			  "guest's connection to port %u refused: it is not "
+			  "among allow-guest",
+			  request->dst_port);
+	resets_add(&guest->resets, request);
+}
+
+/* The host is asked for, or another guest. */
+static void handle_request(struct guest *guest, const struct packet *p)
+{
+	if (!config_allows_guest(guest->config, p->dst_port))
+		forbid(guest, p);
+	else if (means_host(guest, p))
+		dial(guest, p);
+	else if (!siblings_ask(guest, p))
+		resets_add(&guest->resets, p);
+}
+
 static void handle_stranger(struct guest *guest, const struct packet *p)
 {
-	if (p->op == PACKET_REQUEST && means_host(guest, p))
-		dial(guest, p);
-	else if (p->op != PACKET_REQUEST || !siblings_ask(guest, p))
+	if (p->op == PACKET_REQUEST)
+		handle_request(guest, p);
+	else
 		resets_add(&guest->resets, p);
 }
 

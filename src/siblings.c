@@ -67,11 +67,10 @@ void siblings_note(struct link *link, const struct packet *packet)
 	if (link->phase != LINK_JOINED)
 		return;
 	siblings_end_if_heard(link);
+	/* With payload what the guest grants is told anyway. */
 	if (packet->op == PACKET_RW && link->staged != LINK_NOT_STAGED)
 		link_tell(link, 0);
-	else if (packet->op == PACKET_RW)
-		link_tell(link, HALF_GRANTS);
-	else if (packet->op == PACKET_CREDIT_UPDATE)
+	else if (packet->op == PACKET_RW || packet->op == PACKET_CREDIT_UPDATE)
 		link_tell(link, HALF_GRANTS);
 	else if (packet->op == PACKET_CREDIT_REQUEST)
 		link_tell(link, HALF_ASKS_CREDIT);

@@ -28,35 +28,41 @@ END_TEST
 /* Whoever is not there, is not to be known of, or does not listen. */
 START_TEST(refusals_are_all_alike)
 {
+	static const struct daemon_config plain = { .vms = 2 };
 	static const struct daemon_config apart = {
 		.vm_keys_of = { ",groups=x", ",groups=y+z" },
 	};
+	static const struct daemon_config barred = {
+		.vm_keys_of = { ",allow-guest=1-6999+7001", NULL },
+	};
 	static const struct {
 		uint64_t cid;
-		bool apart;
+		const struct daemon_config *config;
+		bool listens;
 		bool gone;
 	} rows[] = {
-		{ DAEMON_CID + 1, false, false }, /* nobody listens */
-		{ DAEMON_CID + 1, true, false },  /* no common group */
-		{ DAEMON_CID + 1, false, true },  /* not running */
-		{ DAEMON_CID + 2, false, false }, /* unknown */
-		{ DAEMON_CID, false, false },	  /* itself */
-		{ 0, false, false },
-		{ 1, false, false },
-		{ UINT32_MAX, false, false },
+		{ DAEMON_CID + 1, &plain, false, false },
+		{ DAEMON_CID + 1, &apart, true, false },
+		{ DAEMON_CID + 1, &barred, true, false },
+		{ DAEMON_CID + 1, &plain, true, true },	 /* not running */
+		{ DAEMON_CID + 2, &plain, true, false }, /* unknown */
+		{ DAEMON_CID, &plain, true, false },	 /* itself */
+		{ 0, &plain, true, false },
+		{ 1, &plain, true, false },
+		{ UINT32_MAX, &plain, true, false },
 	};
 
 	FOR_EACH_WORKER_COUNT(w)
 	{
 		for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-			const struct daemon_config none = { .vms = 2 };
 			struct guest_config a = guest_defaults(DAEMON_CID);
 			struct guest_config b = guest_defaults(DAEMON_CID + 1);
 			struct gsock *g;
 			struct twins t;
 
-			twins_open_with(&t, _i, w,
-					rows[i].apart ? &apart : &none, &a, &b);
+			twins_open_with(&t, _i, w, rows[i].config, &a, &b);
+			if (rows[i].listens)
+				gsock_listen(&t.b.sockets, SIBLING_PORT);
 			if (rows[i].gone) {
 				guest_kill(&t.b);
 				world_rest(&t.s.world, 20);
