@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from guestlib.machine import Machine, boot_arguments
 from guestlib.program import PATIENCE, Failed, HostProgram, Skipped
@@ -71,6 +72,8 @@ class Recipe:
         self.text = read(name)
         self.folder = os.path.join(session.folder, "recipe")
         self.machines = dict(machines or {})
+        self.booting = {}
+        self.boots = ThreadPoolExecutor()
         self.replace = list(replace)
         self.started = []
         self.programs = []
@@ -105,11 +108,16 @@ class Recipe:
             os.path.join(files, self.session.options.initrd),
             agent_line=0 if micro else 1)
         argv = DISK.sub("", self._here(script).replace("\\\n", " ")).split()
-        old = self.machines.pop(cid, None)
-        if old:
-            old.stop()
-        self.machines[cid] = Machine(folder, argv + extra)
-        self.started.append(self.machines[cid])
+        if cid in self.booting:
+            self._machine(cid).stop()
+        self.booting[cid] = self.boots.submit(Machine, folder, argv + extra)
+        self.started.append(self.booting[cid])
+
+    def _machine(self, cid):
+        """Waits until it has booted; guests boot at the same time."""
+        if cid in self.booting:
+            self.machines[cid] = self.booting[cid].result()
+        return self.machines[cid]
 
     def _start(self, where, script):
         if where == "host":
@@ -118,7 +126,7 @@ class Recipe:
                 env={"PATH": self.path})
             program.close_input()
         else:
-            machine = self.machines[where[len("guest"):] or "3"]
+            machine = self._machine(where[len("guest"):] or "3")
             program = machine.run(_one_line(script))
         self.programs.append(program)
         return program
@@ -170,8 +178,10 @@ class Recipe:
         return f"{sum(1 for x in steps if x[0] != 'output')} blocks"
 
     def _end(self):
-        for machine in self.started:
-            machine.stop()
+        self.boots.shutdown()
+        for boot in self.started:
+            if not boot.exception():
+                boot.result().stop()
         for program in self.programs:
             program.kill()
         shutil.rmtree(self.folder)
