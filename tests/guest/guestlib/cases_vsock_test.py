@@ -6,19 +6,16 @@ Unix socket cannot carry is left out; which tests that are, and why, is below.
 """
 
 import os
-import re
 import socket
-import subprocess
 
 from guestlib.program import Failed
 from guestlib.registry import case
 from guestlib.session import GUEST_CID, HOST_CID
+from guestlib.vsock_test import both_succeed, skips, too_new
 
 # The guest's way to the host's loopback, by QEMU's user networking.
 HOST_ADDRESS = "10.0.2.2"
 GUEST_ADDRESS = "10.0.2.15"
-
-TESTS = 26
 
 NO_LOWAT = "poll() of a Unix socket does not wait for SO_RCVLOWAT"
 NO_EOR = "Unix sockets have no MSG_EOR"
@@ -40,33 +37,11 @@ NOT_CARRIED = {
     },
 }
 
-# What the tests, which are 6.12's, ask of the guest's kernel in vain.
-TOO_NEW = {
-    "6.1": {
-        "client": {
-            "SOCK_STREAM test invalid buffer",
-            "SOCK_STREAM SHUT_WR",
-            "SOCK_SEQPACKET big message",
-            "SOCK_SEQPACKET test invalid buffer",
-            "SOCK_SEQPACKET MSG_ZEROCOPY",
-            "SOCK_STREAM MSG_ZEROCOPY",
-            "SOCK_STREAM MSG_ZEROCOPY empty MSG_ERRQUEUE",
-        },
-        "server": {
-            "SOCK_SEQPACKET invalid receive buffer",
-            "SOCK_SEQPACKET MSG_PEEK",
-            "SOCK_STREAM virtio credit update + SO_RCVLOWAT",
-            "SOCK_STREAM virtio credit update + low rx_bytes",
-        },
-    },
-}
-
-
 def _carried(session, role, name):
     """Whether the test can be run with the guest in this role."""
     if name in NOT_CARRIED[role]:
         return False
-    if name in TOO_NEW.get(session.series, {}).get(role, set()):
+    if too_new(session.series, role, name):
         return False
     # A daemon without message sockets has no place to ask for them.
     return "SEQPACKET" not in name or os.path.exists(
@@ -74,16 +49,8 @@ def _carried(session, role, name):
 
 
 def _skips(session, role):
-    """The --skip options that leave the tests to be run, and how many."""
-    listed = subprocess.run(
-        [os.path.join(session.options.cache, "vsock_test"), "--list"],
-        check=False, capture_output=True, text=True).stdout
-    tests = [line.split("\t") for line in listed.splitlines()[1:]]
-    if len(tests) != TESTS:
-        raise Failed(f"vsock_test has not {TESTS} tests: {listed!r}")
-    skips = [f"--skip={number}" for number, name in tests
-             if not _carried(session, role, name)]
-    return skips, TESTS - len(skips)
+    return skips(session.options.cache,
+                 lambda name: _carried(session, role, name))
 
 
 def _free_port():
@@ -92,49 +59,36 @@ def _free_port():
         return sock.getsockname()[1]
 
 
-def _host_test(session, mode, control, skips):
+def _host_test(session, mode, control, unwanted):
     cache = session.options.cache
     return session.host(
         os.path.join(cache, "vsock_test"), f"--mode={mode}",
         "--control-host=127.0.0.1", f"--control-port={control}",
-        f"--peer-cid={GUEST_CID}", *skips,
+        f"--peer-cid={GUEST_CID}", *unwanted,
         env={"LD_PRELOAD": session.options.preload,
              "VSOCK_OVER_UDS": f"{GUEST_CID}={session.uds}"})
 
 
-def _guest_test(session, mode, host, control, skips):
+def _guest_test(session, mode, host, control, unwanted):
     return session.guest(
         f"vsock_test-static --mode={mode} --control-host={host} "
-        f"--control-port={control} --peer-cid={HOST_CID} {' '.join(skips)}")
-
-
-def _both_succeed(host, guest, count):
-    for program, other in ((guest, host), (host, guest)):
-        if program.wait() != 0:
-            other.kill()
-            raise Failed(f"{program.name}: {program.last_words()}; "
-                         f"{other.name}: {other.last_words()}")
-    passed = sum(bool(re.fullmatch(r"\d+ - .*\.\.\.ok", line))
-                 for line in host.lines)
-    if passed != count:
-        raise Failed(f"{passed} tests passed, not {count}")
-    return f"{count} tests"
+        f"--control-port={control} --peer-cid={HOST_CID} {' '.join(unwanted)}")
 
 
 @case("Linux's vsock_test, the guest is the client", every_engine=True)
 def guest_is_client(session):
-    skips, count = _skips(session, "client")
+    unwanted, count = _skips(session, "client")
     control = _free_port()
-    host = _host_test(session, "server", control, skips)
-    guest = _guest_test(session, "client", HOST_ADDRESS, control, skips)
-    return _both_succeed(host, guest, count)
+    host = _host_test(session, "server", control, unwanted)
+    guest = _guest_test(session, "client", HOST_ADDRESS, control, unwanted)
+    return both_succeed(host, guest, count)
 
 
 @case("Linux's vsock_test, the guest is the server", every_engine=True)
 def guest_is_server(session):
-    skips, count = _skips(session, "server")
+    unwanted, count = _skips(session, "server")
     control = _free_port()
-    guest = _guest_test(session, "server", GUEST_ADDRESS, control, skips)
+    guest = _guest_test(session, "server", GUEST_ADDRESS, control, unwanted)
     # QEMU accepts for the guest, so the guest's server has to be there.
     session.guest(f"until netstat -ltn | grep -q ':{control} '; do "
                   "usleep 20000; done").succeed()
@@ -144,5 +98,5 @@ def guest_is_server(session):
             f"{GUEST_ADDRESS}:{control}"})
     if answer:
         raise Failed(f"QEMU: {answer.strip()}")
-    host = _host_test(session, "client", control, skips)
-    return _both_succeed(host, guest, count)
+    host = _host_test(session, "client", control, unwanted)
+    return both_succeed(host, guest, count)

@@ -11,11 +11,12 @@ CASES = []
 class Case:
     """One thing to test, and where."""
 
-    def __init__(self, function, name, every_engine, since):
+    def __init__(self, function, name, every_engine, since, guests):
         self.function = function
         self.name = name
         self.every_engine = every_engine
         self.since = since
+        self.guests = guests
 
 
 def case(name, every_engine=False, since=(6, 1)):
@@ -25,7 +26,19 @@ def case(name, every_engine=False, since=(6, 1)):
     since is the oldest kernel that can do what it needs.
     """
     def register(function):
-        CASES.append(Case(function, name, every_engine, since))
+        CASES.append(Case(function, name, every_engine, since, guests=1))
+        return function
+    return register
+
+
+def siblings_case(name, every_pair=False):
+    """Registers a function of Siblings as a case.
+
+    With every_pair it runs with each pair of kernels, engine and number of
+    workers, otherwise with the first only.
+    """
+    def register(function):
+        CASES.append(Case(function, name, every_pair, (0, 0), guests=2))
         return function
     return register
 

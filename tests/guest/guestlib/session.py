@@ -2,13 +2,10 @@
 """A daemon and a guest whose device it is, with what cases do to both."""
 
 import os
-import shutil
-import signal
-import tempfile
-import time
 
 from guestlib.machine import Machine, qemu_command
-from guestlib.program import Failed, HostProgram, all_succeed
+from guestlib.program import Failed, all_succeed
+from guestlib.stage import Stage
 
 GUEST_CID = 3
 HOST_CID = 2
@@ -37,44 +34,26 @@ def same_bytes(host, guest):
     return values
 
 
-class Session:
+class Session(Stage):
     """The daemon, the machine, and their sockets in one folder."""
 
     def __init__(self, options, series, engine, accel):
-        self.options = options
+        super().__init__(options, engine, accel)
         self.series = series
-        self.engine = engine
-        self.accel = accel
-        self.folder = tempfile.mkdtemp(prefix="uvg-")
         self.device = os.path.join(self.folder, "vm.sock")
         self.uds = os.path.join(self.folder, "vm.vsock")
-        self.daemon = None
         self.machine = None
-        self._port = 10000
+
+    def machines(self):
+        return [self.machine] if self.machine else []
+
+    def forget_machines(self):
+        self.machine = None
 
     def start_daemon(self):
         """Starts the daemon and waits until it listens."""
-        argv = [self.options.daemon, f"--guest-cid={GUEST_CID}",
-                f"--socket={self.device}", f"--uds-path={self.uds}"]
-        if self.engine != "none":
-            argv.append(f"--engine={self.engine}")
-        # The command line may name a tool to run the daemon under.
-        self.daemon = HostProgram(
-            "daemon", self.options.wrapper.split() + argv)
-        while not os.path.exists(self.device):
-            if self.daemon.ended:
-                raise Failed(f"the daemon ends at once: status "
-                             f"{self.daemon.status}, "
-                             f"{self.daemon.last_words()}")
-            time.sleep(0.01)
-
-    def stop_daemon(self):
-        """SIGTERM, which must end the daemon with status 0."""
-        daemon, self.daemon = self.daemon, None
-        daemon.signal(signal.SIGTERM)
-        if daemon.wait() != 0:
-            raise Failed(f"daemon: exit status {daemon.status}, "
-                         f"{daemon.last_words()}")
+        self.run_daemon([f"--guest-cid={GUEST_CID}", f"--socket={self.device}",
+                         f"--uds-path={self.uds}"], self.device)
 
     def start_machine(self):
         """Boots the guest."""
@@ -84,55 +63,13 @@ class Session:
             os.path.join(folder, self.options.initrd), self.accel,
             self.device))
 
-    def ensure_started(self):
-        """Starts what does not run."""
-        if self.daemon is None or self.daemon.ended:
-            self.start_daemon()
+    def start_machines(self):
         if self.machine is None or self.machine.qemu.ended:
             self.start_machine()
-
-    def explain(self):
-        """Prints what daemon, hypervisor and guest said last."""
-        if self.daemon:
-            print(f"    daemon {self.daemon.last_words()}")
-        if self.machine:
-            print(f"    QEMU {self.machine.qemu.last_words()}")
-            print(f"    console {self.machine.last_console()}", flush=True)
-
-    def abandon(self):
-        """After a failure: nothing of this daemon and guest is reused."""
-        if self.machine:
-            self.machine.stop()
-        HostProgram.kill_all()
-        self.machine = None
-        self.daemon = None
-        for name in os.listdir(self.folder):
-            os.unlink(os.path.join(self.folder, name))
-
-    def close(self):
-        """Ends everything; Failed when the daemon does not end well."""
-        try:
-            if self.machine:
-                self.machine.stop()
-                self.machine = None
-            if self.daemon:
-                self.stop_daemon()
-        finally:
-            HostProgram.kill_all()
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def port(self):
-        """A port that no case has used yet."""
-        self._port += 1
-        return self._port
 
     def port_path(self, port):
         """Where a guest's connection to that port of the host arrives."""
         return f"{self.uds}_{port}"
-
-    def host(self, *argv, name="host", **more):
-        """Starts a program on the host."""
-        return HostProgram(name, argv, **more)
 
     def guest(self, command, name="guest"):
         """Starts a shell command in the guest."""
