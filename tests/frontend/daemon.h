@@ -13,7 +13,7 @@
 
 #include "frontend/world.h"
 
-#define DAEMON_VMS_MAX 64
+#define DAEMON_VMS_MAX 128
 #define DAEMON_ARGS_MAX 16
 #define DAEMON_CID 3u /* of VM 0; the next ones follow */
 
