@@ -195,9 +195,10 @@ static void meet_all(struct crowd *c)
 		struct guest *to = &c->guests[2 * i + 1];
 
 		listeners[i] = gsock_listen(&to->sockets, SIBLING_PORT);
-		c->socks[2 * i] = gsock_connect_from(
-			&c->guests[2 * i].sockets, twins_port(),
-			to->config.cid, SIBLING_PORT);
+		c->socks[2 * i] = gsock_connect_from(&c->guests[2 * i].sockets,
+						     twins_port(),
+						     to->config.cid,
+						     SIBLING_PORT);
 	}
 	for (unsigned i = 0; i < PAIRS; i++) {
 		struct gsock **b = &c->socks[2 * i + 1];

@@ -448,8 +448,7 @@ static const char *const worker_counts[] = { "1", "3" };
 START_TEST(bytes_and_ends_are_the_models)
 {
 	unsigned runs = (unsigned)engines() * ARRAY_SIZE(worker_counts);
-	uint64_t ms =
-		number_of("URING_VSOCK_SOAK", SOAK_SECONDS) * 1000 / runs;
+	uint64_t ms = number_of("URING_VSOCK_SOAK", SOAK_SECONDS) * 1000 / runs;
 
 	for (unsigned w = 0; w < ARRAY_SIZE(worker_counts); w++) {
 		uint64_t seed = number_of("URING_VSOCK_SEED", 1);
