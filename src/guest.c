@@ -83,17 +83,26 @@ bool guest_running(const struct guest *guest)
 	       queue_active(&guest->queue[GUEST_TX]);
 }
 
-uint32_t guest_grant(struct guest *guest, uint32_t wanted)
+uint32_t guest_grant_more(struct guest *guest, uint32_t wanted)
 {
 	uint64_t left = guest->granted < CREDIT_TOTAL
 				? CREDIT_TOTAL - guest->granted
 				: 0;
-	uint32_t share = (uint32_t)(left / CREDIT_SHARE);
-	uint32_t grant = share < CREDIT_LEAST ? CREDIT_LEAST : share;
+	uint32_t grant = min_u32((uint32_t)(left / CREDIT_SHARE), wanted);
 
-	grant = min_u32(grant, wanted);
 	guest->granted += grant;
 	return grant;
+}
+
+uint32_t guest_grant(struct guest *guest, uint32_t wanted)
+{
+	uint32_t least = min_u32(CREDIT_LEAST, wanted);
+	uint32_t grant = guest_grant_more(guest, wanted);
+
+	if (grant >= least)
+		return grant;
+	guest->granted += least - grant;
+	return least;
 }
 
 void guest_take_back(struct guest *guest, uint32_t credit)

@@ -101,6 +101,9 @@ bool guest_running(const struct guest *guest);
  * counts until guest_take_back().
  */
 uint32_t guest_grant(struct guest *guest, uint32_t wanted);
+
+/* More for a connection that has some: WANTED bytes, less, or none. */
+uint32_t guest_grant_more(struct guest *guest, uint32_t wanted);
 void guest_take_back(struct guest *guest, uint32_t credit);
 
 /* It may use SOCK_SEQPACKET: VIRTIO_VSOCK_F_SEQPACKET was negotiated. */

@@ -8,8 +8,9 @@
 
 #include "link.h"
 
-/* Room for the credentials of a message's sender. */
-#define CONTROL_SIZE 256
+/* Room for the credentials of a message's sender, and for nothing else: for
+ * descriptors that come along there is none, and the kernel drops them. */
+#define CONTROL_SIZE CMSG_SPACE(sizeof(struct ucred))
 
 /* 0 is what recv(2) says both of an empty message and of the end. But only a
  * message has a sender, and who asks is told of it. */

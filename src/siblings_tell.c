@@ -35,8 +35,11 @@ static uint32_t window_of(const struct link *link)
 		min_u32(link->conn.credit.peer_buf_alloc, CONFIG_TX_BUFFER_MAX);
 	struct half *half = link->half;
 
-	if (wanted > half->grant)
-		half->grant += guest_grant(link->guest, wanted - half->grant);
+	if (!half->grant)
+		half->grant = guest_grant(link->guest, wanted);
+	else if (wanted > half->grant)
+		half->grant +=
+			guest_grant_more(link->guest, wanted - half->grant);
 	return min_u32(wanted, half->grant);
 }
 

@@ -96,7 +96,14 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 	return true;
 }
 
-/* False: no buffer is left, the link keeps its place at the head. */
+/* It used up the buffers that there were: others are first in those to come. */
+static void give_way(struct link *link)
+{
+	list_remove(&link->node);
+	list_append(&link->guest->ready, &link->node);
+}
+
+/* False: no buffer is left. A link that got none keeps its place. */
 static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 {
 	bool data = link_has_data(link) && conn_may_send(&link->conn);
@@ -106,11 +113,15 @@ static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 	    !send_control(link, turn))
 		return false;
 	if (link->half) {
-		if (data && !siblings_serve(link, turn))
+		if (data && !siblings_serve(link, turn)) {
+			give_way(link);
 			return false;
+		}
 	} else if (link_keeps_messages(link)) {
-		if (data && !to_guest_messages(link, turn))
+		if (data && !to_guest_messages(link, turn)) {
+			give_way(link);
 			return false;
+		}
 	} else if (link->readable && conn_may_send(&link->conn)) {
 		if (!offer_buffers(link, turn, ring))
 			return false;

@@ -216,29 +216,6 @@ START_TEST(ok_line_is_one_write_before_the_guests_bytes)
 }
 END_TEST
 
-/* Sends TEXT with a copy of the descriptor PASSED. */
-static void say_with_descriptor(int fd, const char *text, int passed)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &passed, sizeof(int));
-	ck_assert_int_eq(sendmsg(fd, &msg, MSG_NOSIGNAL), (int)strlen(text));
-}
-
 /* A read stops where a descriptor came; the line does not, and nobody keeps
  * the descriptor. */
 START_TEST(descriptors_within_the_line_do_not_delay_it)
@@ -264,7 +241,7 @@ START_TEST(descriptors_within_the_line_do_not_delay_it)
 		need(!pipe2(ends, O_CLOEXEC), "pipe2");
 		client_dial(&s, &c);
 		for (unsigned k = 0; k < 4 && pieces[i][k]; k++)
-			say_with_descriptor(c.watch.fd, pieces[i][k], ends[1]);
+			host_pass_descriptor(c.watch.fd, pieces[i][k], ends[1]);
 		close(ends[1]);
 		drive_until(&s.world, (g = gsock_accept(listener)) != NULL);
 		gsock_read_all(g);

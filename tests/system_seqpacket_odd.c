@@ -350,9 +350,31 @@ START_TEST(what_a_guest_left_is_delivered)
 }
 END_TEST
 
+/* Neither an empty message's nor another's is kept. */
+START_TEST(descriptors_that_come_along_are_dropped)
+{
+	struct scene s;
+	struct pair p;
+	unsigned fds;
+
+	scene_open(&s, _i);
+	pair_seqpacket_from_guest(&s, &p);
+	gsock_read_all(p.guest);
+	fds = daemon_fds(&s.daemon);
+	for (unsigned i = 0; i < 20; i++) {
+		host_pass_descriptor(p.host.watch.fd, i % 2 ? "" : "x", 0);
+		drive_until(&s.world, p.guest->messages.count == i + 1);
+	}
+	ck_assert_uint_eq(daemon_fds(&s.daemon), fds);
+	pair_close(&p);
+	scene_close(&s);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
+		descriptors_that_come_along_are_dropped,
 		a_message_is_held_until_its_end_comes,
 		a_message_may_have_more_segments_than_one_call_takes,
 		a_message_without_end_is_dropped,

@@ -76,6 +76,59 @@ START_TEST(announcing_much_costs_nobody_else)
 }
 END_TEST
 
+/* However often it announces, what one guest is granted is 512 MiB, and at
+ * least 4 KiB for each connection. */
+START_TEST(announcing_often_is_bounded)
+{
+	enum { COUNT = 100 };
+	uint64_t sum = 0;
+	struct twins t;
+
+	twins_open(&t, _i, 0);
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct hand b;
+
+		twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+		b = (struct hand){ &t.b, t.in_b };
+		for (unsigned k = 0; k < 40; k++)
+			say(&b, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0, 16 * MIB, 0);
+		settle(&t.b);
+		scene_check_works(&t.s);
+		sum += t.in_a->peer_buf_alloc;
+	}
+	ck_assert_uint_le(sum, 512ull * MIB + COUNT * 8192);
+	twins_close(&t);
+}
+END_TEST
+
+/* Streams that take every buffer there is: others are answered in between. */
+START_TEST(a_short_ring_serves_everybody)
+{
+	const struct daemon_config d = { .vms = 2 };
+	struct guest_config a = guest_defaults(DAEMON_CID);
+	struct guest_config b = guest_defaults(DAEMON_CID + 1);
+	struct twins t;
+
+	b.driver.rx_size = 8;
+	twins_open_with(&t, _i, 0, &d, &a, &b);
+	for (unsigned i = 0; i < 4; i++) {
+		twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+		gsock_send(t.in_a, TO_B, 1024ull * MIB);
+		gsock_send(t.in_b, TO_A, 1024ull * MIB);
+		gsock_read_all(t.in_a);
+		gsock_read_all(t.in_b);
+	}
+	drive_until(&t.s.world, t.in_b->in.got > MIB);
+	for (unsigned i = 0; i < 5; i++) {
+		struct pair p;
+
+		pair_open_from_host(&p, &t.b, t.s.daemon.uds[1]);
+		pair_close(&p);
+	}
+	twins_close(&t);
+}
+END_TEST
+
 /* B announces 4 MiB, then next to nothing; A sends them and goes. */
 static void leave_bytes(struct twins *t, uint32_t port)
 {
@@ -219,6 +272,8 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		announcing_much_costs_nobody_else,
+		announcing_often_is_bounded,
+		a_short_ring_serves_everybody,
 		bytes_left_behind_are_bounded,
 		a_late_end_is_the_old_connections,
 		messages_without_a_byte_go_on,

@@ -75,6 +75,26 @@ START_TEST(a_stream_is_one)
 }
 END_TEST
 
+/* A stream that never runs dry holds no more than what waits. */
+START_TEST(what_has_left_is_given_back)
+{
+	static char text[1000];
+	struct iovec iov = { text, sizeof(text) };
+
+	for (unsigned i = 0; i < 100000; i++) {
+		struct iov_cursor from;
+
+		iov_begin(&from, &iov, 1);
+		ck_assert_int_eq(
+			parcels_add(&parcels, &from, sizeof(text), 0, true), 0);
+		if (i)
+			parcels_drop(&parcels, sizeof(text));
+	}
+	ck_assert_uint_eq(parcels.count, 1);
+	ck_assert_uint_le(parcels.backlog.size, 16384);
+}
+END_TEST
+
 /* Against the plainest model: a string of bytes, and where each parcel ends. */
 START_TEST(any_pieces)
 {
@@ -122,6 +142,7 @@ int main(void)
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, each_keeps_its_flags);
 	tcase_add_test(c, a_stream_is_one);
+	tcase_add_test(c, what_has_left_is_given_back);
 	tcase_add_test(c, any_pieces);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);

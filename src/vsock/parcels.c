@@ -9,7 +9,7 @@
 
 void parcels_init(struct parcels *p)
 {
-	*p = (struct parcels){ .sent = 0 };
+	*p = (struct parcels){ .count = 0 };
 	backlog_init(&p->backlog);
 }
 
@@ -91,20 +91,31 @@ const char *parcels_first(const struct parcels *p, struct parcel *out)
 {
 	debug_assert(p->count);
 	*out = unpack(begin(p));
-	out->len -= p->sent;
-	return begin(p) + sizeof(uint32_t) + p->sent;
+	return begin(p) + sizeof(uint32_t);
+}
+
+/* The header moves up to what is left, so that what has left is given back. */
+static void shorten_first(struct parcels *p, struct parcel header)
+{
+	uint32_t word = pack(header);
+
+	if (p->count == 1)
+		p->last = header.len;
+	memcpy(begin(p), &word, sizeof(word));
 }
 
 void parcels_drop(struct parcels *p, uint32_t len)
 {
 	struct parcel header = unpack(begin(p));
 
-	debug_assert(len <= header.len - p->sent);
-	p->sent += len;
-	if (p->sent < header.len)
+	debug_assert(len <= header.len);
+	if (len < header.len) {
+		header.len -= len;
+		backlog_drop(&p->backlog, len);
+		shorten_first(p, header);
 		return;
-	p->sent = 0;
+	}
 	p->count--;
 	p->empty -= !header.len;
-	backlog_drop(&p->backlog, (uint32_t)sizeof(uint32_t) + header.len);
+	backlog_drop(&p->backlog, (uint32_t)sizeof(uint32_t) + len);
 }

@@ -24,7 +24,6 @@ struct parcel {
 
 struct parcels {
 	struct backlog backlog;
-	uint32_t sent;	/* bytes of the first that have left */
 	uint32_t last;	/* length of the last */
 	uint32_t count; /* parcels */
 	uint32_t empty; /* of them without a byte */

@@ -67,4 +67,8 @@ bool host_sent(const struct host_conn *c);
 /* The connection is over: end of file or an error. */
 bool host_over(const struct host_conn *c);
 
+/* Sends TEXT, which may be empty for SEQPACKET, with a copy of the descriptor
+ * PASSED. */
+void host_pass_descriptor(int fd, const char *text, int passed);
+
 #endif
