@@ -13,6 +13,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "suite.h"
@@ -247,6 +248,32 @@ static void note_end_of(struct soak *s, const struct guest *guest)
 	}
 }
 
+/* Of all of a guest's memory. */
+static uint64_t sum_of(const struct guest *guest)
+{
+	const struct ram *ram = &guest->ram;
+	uint64_t sum = 0, word;
+
+	for (size_t i = 0; i < ram->size; i += sizeof(word)) {
+		memcpy(&word, ram->base + i, sizeof(word));
+		sum = sum * 31 + word;
+	}
+	return sum;
+}
+
+/* It misses nothing, and its memory is left alone. */
+static void pause_guest(struct soak *s, struct guest *guest)
+{
+	uint64_t sum;
+
+	note_pause_of(s, guest);
+	guest_pause(guest);
+	sum = sum_of(guest);
+	world_rest(&s->world, below(s, 20));
+	ck_assert(sum == sum_of(guest));
+	guest_start(guest);
+}
+
 static void act_on_guest(struct soak *s)
 {
 	unsigned vm = below(s, VMS);
@@ -255,10 +282,7 @@ static void act_on_guest(struct soak *s)
 
 	accept_all(s);
 	if (what == 0) {
-		note_pause_of(s, guest);
-		guest_pause(guest);
-		world_rest(&s->world, below(s, 20));
-		guest_start(guest);
+		pause_guest(s, guest);
 		return;
 	}
 	note_end_of(s, guest);
