@@ -16,6 +16,9 @@ ENDLESS = 1 << 40
 # Half of any deadline that could end a connection otherwise.
 AT_ONCE = 4.0
 
+# Until a guest's driver starts anew, QEMU says no more than of a pause.
+REBOOT = 3 * PATIENCE
+
 
 def _both_openers(stage):
     """(server, client) both ways round."""
@@ -92,7 +95,7 @@ class _Hanging:
         """Who runs in this guest sees the end at once; how soon."""
         peers = self.peers[side.name]
         for peer in peers:
-            if peer.wait() == 0 or "connection 0" not in peer.lines[-1]:
+            if peer.wait(max(soon, PATIENCE)) == 0 or "connection 0" not in peer.lines[-1]:
                 raise Failed(peer.last_words())
         took = max(peer.ended_at for peer in peers) - began
         if took > soon:
@@ -140,8 +143,7 @@ def reboot(stage):
     hanging = _Hanging(stage)
     began = time.monotonic()
     stage.b.machine.monitor.command("system_reset")
-    # Until the driver starts anew, QEMU says no more than of a pause.
-    note = hanging.must_end(stage.a, began, PATIENCE)
+    note = hanging.must_end(stage.a, began, REBOOT)
     stage.b.machine.agent.wait_for_boot()
     _must_answer(stage.b, stage.a, port)
     listener.kill()
