@@ -95,8 +95,10 @@ class _Hanging:
         """Who runs in this guest sees the end at once; how soon."""
         peers = self.peers[side.name]
         for peer in peers:
-            if peer.wait(max(soon, PATIENCE)) == 0 or "connection 0" not in peer.lines[-1]:
-                raise Failed(peer.last_words())
+            status = peer.wait(max(soon, PATIENCE))
+            if status == 0 or "connection 0" not in peer.lines[-1]:
+                raise Failed(f"{peer.name}: status {status}, "
+                             f"{peer.last_words()}")
         took = max(peer.ended_at for peer in peers) - began
         if took > soon:
             raise Failed(f"an end was seen only after {took:.1f} s")
