@@ -199,6 +199,7 @@ void daemon_run(struct daemon *d)
 	for (i = 1; i < d->team.nworkers; i++)
 		sem_post(&d->posts[i].go);
 	worker_run(d->workers[0]);
+	log_line(LOG_LEVEL_INFO, NULL, "stopped");
 }
 
 static void stop_threads(struct daemon *d)
