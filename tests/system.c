@@ -44,6 +44,13 @@ const char *engine_name(int engine)
 	return only ? only : engine_names[engine + 2 - engines()];
 }
 
+uint64_t number_from_environment(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 void scene_daemon(struct scene *s, int engine,
 		  const struct daemon_config *config)
 {

@@ -71,6 +71,9 @@ void expect_memory(uint64_t now_kib, uint64_t limit_kib);
 void scene_check_works(struct scene *s);
 void guest_check_works(struct guest *guest, const char *uds);
 
+/* What the variable NAME says, or OTHERWISE. */
+uint64_t number_from_environment(const char *name, uint64_t otherwise);
+
 /*
  * Runs COUNT tests, each with every engine, as the suite NAME; returns the
  * program's exit status.

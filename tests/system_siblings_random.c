@@ -248,19 +248,6 @@ static void note_end_of(struct soak *s, const struct guest *guest)
 	}
 }
 
-/* Of all of a guest's memory. */
-static uint64_t sum_of(const struct guest *guest)
-{
-	const struct ram *ram = &guest->ram;
-	uint64_t sum = 0, word;
-
-	for (size_t i = 0; i < ram->size; i += sizeof(word)) {
-		memcpy(&word, ram->base + i, sizeof(word));
-		sum = sum * 31 + word;
-	}
-	return sum;
-}
-
 /* It misses nothing, and its memory is left alone. */
 static void pause_guest(struct soak *s, struct guest *guest)
 {
@@ -268,9 +255,9 @@ static void pause_guest(struct soak *s, struct guest *guest)
 
 	note_pause_of(s, guest);
 	guest_pause(guest);
-	sum = sum_of(guest);
+	sum = ram_sum(&guest->ram);
 	world_rest(&s->world, below(s, 20));
-	ck_assert(sum == sum_of(guest));
+	ck_assert(sum == ram_sum(&guest->ram));
 	guest_start(guest);
 }
 
@@ -460,22 +447,17 @@ static void soak_close(struct soak *s)
 	world_free(&s->world);
 }
 
-static uint64_t number_of(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static const char *const worker_counts[] = { "1", "3" };
 
 START_TEST(bytes_and_ends_are_the_models)
 {
 	unsigned runs = (unsigned)engines() * ARRAY_SIZE(worker_counts);
-	uint64_t ms = number_of("URING_VSOCK_SOAK", SOAK_SECONDS) * 1000 / runs;
+	uint64_t ms =
+		number_from_environment("URING_VSOCK_SOAK", SOAK_SECONDS) *
+		1000 / runs;
 
 	for (unsigned w = 0; w < ARRAY_SIZE(worker_counts); w++) {
-		uint64_t seed = number_of("URING_VSOCK_SEED", 1);
+		uint64_t seed = number_from_environment("URING_VSOCK_SEED", 1);
 		uint64_t until = clock_ms() + ms;
 		static struct soak s;
 

@@ -2,6 +2,7 @@
 #include "frontend/ram.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -107,4 +108,15 @@ struct vu_region ram_region(const struct ram *ram, unsigned i)
 		.user_addr = ram_user_addr(ram, at),
 		.mmap_offset = ram->file_offset,
 	};
+}
+
+uint64_t ram_sum(const struct ram *ram)
+{
+	uint64_t sum = 0, word;
+
+	for (size_t i = 0; i < ram->size; i += sizeof(word)) {
+		memcpy(&word, ram->base + i, sizeof(word));
+		sum = sum * 31 + word;
+	}
+	return sum;
 }

@@ -44,4 +44,7 @@ uint64_t ram_user_addr(const struct ram *ram, const void *at);
 /* Region I as SET_MEM_TABLE and ADD_MEM_REG describe it; fd in ram->fds[I]. */
 struct vu_region ram_region(const struct ram *ram, unsigned i);
 
+/* Of all its bytes: whether any has changed. */
+uint64_t ram_sum(const struct ram *ram);
+
 #endif
