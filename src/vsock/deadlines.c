@@ -13,8 +13,9 @@ void deadlines_init(struct deadlines *d)
 	timer_queue_init(&d->connecting, CONN_CONNECT_MS);
 	timer_queue_init(&d->closing, CONN_CLOSE_MS);
 	for (i = 0; i < CONN_PROBE_STEPS; i++)
-		timer_queue_init(&d->probing[i], min_u32(CONN_PROBE_MS << 2 * i,
-							 CONN_PROBE_MAX_MS));
+		timer_queue_init(&d->probing[i],
+				 min_u32((uint32_t)CONN_PROBE_MS << 2 * i,
+					 CONN_PROBE_MAX_MS));
 }
 
 static struct timer_queue *queue_for(struct deadlines *d,
