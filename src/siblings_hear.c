@@ -191,7 +191,7 @@ void siblings_hear(struct loop *loop, struct turn *turn,
 		return;
 	}
 	link = addressed(guest, m);
-	if (!link || !link->half)
+	if (!link)
 		return;
 	conn_granted(&link->conn, m->buf_alloc, m->fwd_cnt,
 		     m->facts & HALF_GRANTS);

@@ -211,11 +211,22 @@ static void nobody_there(struct link *link)
 	link_carry_out(link, conn_abort(&link->conn));
 }
 
+/* What goes without payload, or behind it. False: no room. */
+static bool tell_news(struct link *link, struct turn *turn)
+{
+	struct half *half = link->half;
+	struct half_message m = about(link, half->news);
+
+	if (!deliver(link->guest->loop, turn, &m, NULL))
+		return false;
+	half->news = 0;
+	return true;
+}
+
 /* False: lanes are full, and it is to be tried again. */
 static bool tell(struct link *link, struct turn *turn)
 {
 	struct half *half = link->half;
-	struct half_message m;
 
 	if (!reachable(link))
 		nobody_there(link);
@@ -223,10 +234,8 @@ static bool tell(struct link *link, struct turn *turn)
 		half_forget(link);
 	if (!tell_staged(link, turn, tell_outbox(link, turn)))
 		return false;
-	m = about(link, half->news);
-	if (half->news && !deliver(link->guest->loop, turn, &m, NULL))
+	if (half->news && !tell_news(link, turn))
 		return false;
-	half->news = 0;
 	link_refresh(link);
 	return true;
 }
