@@ -92,7 +92,7 @@ static void check_presence(const struct section *section,
 		     "the path where the hypervisor connects", mistakes);
 	if (set[KEY_SOCKET].text && set[KEY_FD].text)
 		mistake(mistakes, &set[KEY_FD].origin, "fd", set[KEY_FD].text,
-			"either a socket or a descriptor, not both");
+			"expected either a socket or a descriptor, not both");
 	if (!set[KEY_UDS_PATH].text && !set[KEY_FORWARD_CID].text)
 		miss(section, KEY_UDS_PATH,
 		     "the path where programs on the host connect", mistakes);

@@ -58,7 +58,7 @@ static void clash(const struct settler *s, enum config_key key,
 
 	origin_text(origin_of(other, other_key), where, sizeof(where));
 	mistake(mistakes, origin_of(s, key), config_key_row(key)->name, value,
-		"another one; this is %s of VM '%s' (%s)", name,
+		"expected another one; this is %s of VM '%s' (%s)", name,
 		other->c.vm->name, where);
 }
 
@@ -112,7 +112,7 @@ static void compare_port(const struct settler *s, unsigned path,
 	origin_text(origin_of(other, KEY_UDS_PATH), where, sizeof(where));
 	mistake(mistakes, origin_of(s, key), config_key_row(key)->name,
 		s->path[path],
-		"another one; the guest of VM '%s' would reach it as a port of "
+		"expected another one; the guest of VM '%s' would reach it as a port of "
 		"the host (uds-path, %s)",
 		other->c.vm->name, where);
 }
@@ -145,7 +145,7 @@ static void compare_map(const struct settler *s, const struct port_map *map,
 		origin_text(origin_of(other, paths[i].key), where,
 			    sizeof(where));
 		mistake(mistakes, &setting->origin, "map", setting->text,
-			"another path; this is %s of VM '%s' (%s)",
+			"expected another path; this is %s of VM '%s' (%s)",
 			paths[i].name, other->c.vm->name, where);
 	}
 }

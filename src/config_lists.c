@@ -25,8 +25,8 @@ static bool is_group(const char *name, size_t len)
 
 const char *value_groups(const char *text, struct vm_config *vm)
 {
-	const char *right = "names of letters, digits, '.', '_' or '-', "
-			    "several with '+' between";
+	const char *right = "expected names of letters, digits, '.', '_' "
+			    "or '-', several with '+' between";
 	const char *rest = text;
 	const char *name;
 	size_t len;
@@ -47,9 +47,9 @@ const char *value_forward_listen(const char *text, struct vm_config *vm)
 	if (err == -ENOMEM)
 		return NO_MEMORY;
 	if (err)
-		return "ports from 0 to 4294967294, such as 9001+9002";
+		return "expected ports from 0 to 4294967294, such as 9001+9002";
 	if (ranges_size(&vm->forward_listen) > CONFIG_FORWARDS_MAX)
-		return "at most 256 ports";
+		return "expected at most 256 ports";
 	return NULL;
 }
 
@@ -66,7 +66,7 @@ static const char *parse_allowed(const char *text, struct ranges *ports,
 		      : ranges_parse(ports, text, CONFIG_PORT_MAX);
 	if (err == -ENOMEM)
 		return NO_MEMORY;
-	return err ? "all, none, or ports and ranges of them, such as "
+	return err ? "expected all, none, or ports and ranges of them, such as "
 		     "22+1024-2047"
 		   : NULL;
 }
@@ -90,13 +90,13 @@ const char *value_map(const char *text, struct vm_config *vm)
 
 	if (!colon || !text_number(text, (size_t)(colon - text), &port) ||
 	    port > CONFIG_PORT_MAX || strcmp(colon, ":@") == 0)
-		return "PORT:PATH, or PORT:@NAME for an abstract socket";
+		return "expected PORT:PATH, or PORT:@NAME for an abstract socket";
 	right = value_path_form(colon + 1);
 	if (right)
 		return right;
 	err = config_add_map(vm, (uint32_t)port, colon + 1);
 	if (err == -EEXIST)
-		return "a port that is not mapped yet";
+		return "expected a port that is not mapped yet";
 	return err ? NO_MEMORY : NULL;
 }
 
@@ -123,10 +123,10 @@ const char *value_cpus(const char *text, struct config *config)
 	if (err == -ENOMEM)
 		return NO_MEMORY;
 	if (err == -ERANGE)
-		return "CPUs from 0 to 1023";
+		return "expected CPUs from 0 to 1023";
 	if (err)
-		return "CPUs and ranges of them, such as 0-3,8";
+		return "expected CPUs and ranges of them, such as 0-3,8";
 	if (!may_run_on(&config->cpus))
-		return "CPUs that exist and that this process may run on";
+		return "expected CPUs that exist and that this process may run on";
 	return NULL;
 }

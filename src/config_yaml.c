@@ -156,7 +156,7 @@ static void read_vms(struct yaml_file *f, const yaml_node_t *list)
 static void refuse_list(struct yaml_file *f, const yaml_node_t *key,
 			const char *name)
 {
-	wrong(f, key, name, "a list of VMs, each after a '-'");
+	wrong(f, key, name, "expected a list of VMs, each after a '-'");
 	f->draft->partial = true;
 }
 
@@ -177,7 +177,7 @@ static void read_top_pair(struct yaml_file *f, const yaml_node_pair_t *pair)
 		if (value->type == YAML_MAPPING_NODE)
 			read_section(f, &f->draft->daemon, value);
 		else
-			wrong(f, key, name, "a list of 'key: value'");
+			wrong(f, key, name, "expected a list of 'key: value'");
 	} else {
 		wrong(f, key, name ? name : "?",
 		      "at the top there is 'vms' and 'daemon' only");
@@ -199,7 +199,8 @@ static void read_root(struct yaml_file *f)
 		for (; pair < root->data.mapping.pairs.top; pair++)
 			read_top_pair(f, pair);
 	} else {
-		wrong(f, root, NULL, "a list of VMs, alone or under 'vms:'");
+		wrong(f, root, NULL,
+		      "expected a list of VMs, alone or under 'vms:'");
 		f->draft->partial = true;
 	}
 }

@@ -122,7 +122,7 @@ static void read_vm(struct command_line *line, const char *argument)
 		value = strchr(key, '=');
 		if (!value) {
 			mistake(&line->mistakes, &origin, NULL, key,
-				"KEY=VALUE, several of them with ',' between");
+				"expected KEY=VALUE, several of them with ',' between");
 			continue;
 		}
 		*value++ = '\0';
@@ -204,7 +204,8 @@ static void read_option(struct command_line *line, int code)
 	case OPTION_CONFIG:
 		if (line->config)
 			mistake(&line->mistakes, &config, NULL, optarg,
-				"one file; '%s' is given, too", line->config);
+				"expected one file; '%s' is given, too",
+				line->config);
 		line->config = optarg;
 		break;
 	case OPTION_CHECK_CONFIG:
@@ -241,7 +242,7 @@ static void read_arguments(struct command_line *line, int argc, char **argv)
 	}
 	for (; optind < argc; optind++)
 		mistake(&line->mistakes, &here, NULL, argv[optind],
-			"an option; they begin with '--'");
+			"expected an option; they begin with '--'");
 }
 
 static int answer(int request)

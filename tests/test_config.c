@@ -28,13 +28,14 @@
 #define OWNER "expected user:group, names or numbers"
 #define LONG "expected a path of at most 107 bytes"
 #define WHERE "expected a path in a directory that exists"
-#define GROUPS                                                         \
-	"names of letters, digits, '.', '_' or '-', several with '+' " \
+#define GROUPS                                                                  \
+	"expected names of letters, digits, '.', '_' or '-', several with '+' " \
 	"between"
 #define FORWARD_CID "expected a number from 1 to 4294967294"
-#define LISTEN "ports from 0 to 4294967294, such as 9001+9002"
-#define ALLOWED "all, none, or ports and ranges of them, such as 22+1024-2047"
-#define MAP "PORT:PATH, or PORT:@NAME for an abstract socket"
+#define LISTEN "expected ports from 0 to 4294967294, such as 9001+9002"
+#define ALLOWED \
+	"expected all, none, or ports and ranges of them, such as 22+1024-2047"
+#define MAP "expected PORT:PATH, or PORT:@NAME for an abstract socket"
 #define ODD \
 	"expected a path without control characters, blanks at its ends and ' ;'"
 
@@ -134,7 +135,7 @@ static const struct value_row {
 	{ "forward-cid", "4294967295", NULL, FORWARD_CID },
 	{ "forward_listen", "1+2+9", "1-2,9", NULL },
 	{ "forward-listen", "0-255", "0-255", NULL },
-	{ "forward-listen", "0-256", NULL, "at most 256 ports" },
+	{ "forward-listen", "0-256", NULL, "expected at most 256 ports" },
 	{ "forward-listen", "x", NULL, LISTEN },
 	{ "forward-listen", "4294967295", NULL, LISTEN },
 	{ "allow-guest", "22+1024-2047", "22,1024-2047", NULL },
@@ -171,12 +172,14 @@ static const struct value_row {
 	{ "poll_us", "1000", "1000", NULL },
 	{ "poll-us", "1001", NULL, "expected microseconds from 0 to 1000" },
 	{ "poll-us", "-1", NULL, "expected microseconds from 0 to 1000" },
-	{ "cpus", "x", NULL, "CPUs and ranges of them, such as 0-3,8" },
-	{ "cpus", "3-0", NULL, "CPUs and ranges of them, such as 0-3,8" },
-	{ "cpus", "", NULL, "CPUs and ranges of them, such as 0-3,8" },
-	{ "cpus", "0-1024", NULL, "CPUs from 0 to 1023" },
+	{ "cpus", "x", NULL,
+	  "expected CPUs and ranges of them, such as 0-3,8" },
+	{ "cpus", "3-0", NULL,
+	  "expected CPUs and ranges of them, such as 0-3,8" },
+	{ "cpus", "", NULL, "expected CPUs and ranges of them, such as 0-3,8" },
+	{ "cpus", "0-1024", NULL, "expected CPUs from 0 to 1023" },
 	{ "cpus", "1023", NULL,
-	  "CPUs that exist and that this process may run on" },
+	  "expected CPUs that exist and that this process may run on" },
 };
 
 /* The key's line first, then whatever else a VM must have. */
@@ -327,73 +330,73 @@ static const struct {
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n", NULL },
 	{ "[vm b]\nguest-cid = 4\nsocket = dir/as\nuds-path = dir/au\n", NULL },
 	{ "[vm b]\nguest-cid = 3\nsocket = bs\nuds-path = bu\n",
-	  "f:5: key 'guest-cid': value '3': another one; this is guest-cid of "
+	  "f:5: key 'guest-cid': value '3': expected another one; this is guest-cid of "
 	  "VM 'a' (f:1)\n" },
 	{ "[vm b]\nsocket = bs\nuds-path = bu\n",
-	  "f:4: key 'guest-cid': value '3': another one; this is guest-cid of "
+	  "f:4: key 'guest-cid': value '3': expected another one; this is guest-cid of "
 	  "VM 'a' (f:1)\n" },
 	{ "[vm a]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n",
-	  "f:4: key 'name': value 'a': another one; this is name of VM 'a' "
+	  "f:4: key 'name': value 'a': expected another one; this is name of VM 'a' "
 	  "(f:1)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = as\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'as': another one; this is socket of VM "
+	  "f:6: key 'socket': value 'as': expected another one; this is socket of VM "
 	  "'a' (f:2)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = au\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'au': another one; this is uds-path of VM "
+	  "f:6: key 'socket': value 'au': expected another one; this is uds-path of VM "
 	  "'a' (f:3)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = dir/../as\n",
-	  "f:7: key 'uds-path': value 'dir/../as': another one; this is "
+	  "f:7: key 'uds-path': value 'dir/../as': expected another one; this is "
 	  "socket of VM 'a' (f:2)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = ./au\n",
-	  "f:7: key 'uds-path': value './au': another one; this is uds-path "
+	  "f:7: key 'uds-path': value './au': expected another one; this is uds-path "
 	  "of VM 'a' (f:3)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = b\nuds-path = b\n",
-	  "f:7: key 'uds-path': value 'b': another one; this is socket of VM "
+	  "f:7: key 'uds-path': value 'b': expected another one; this is socket of VM "
 	  "'b' (f:6)\n" },
 	/* what one VM's guest could reach as a port of the host */
 	{ "[vm b]\nguest-cid = 4\nsocket = au_1\nuds-path = au_2\n",
-	  "f:6: key 'socket': value 'au_1': another one; the guest of VM 'a' "
+	  "f:6: key 'socket': value 'au_1': expected another one; the guest of VM 'a' "
 	  "would reach it as a port of the host (uds-path, f:3)\n"
-	  "f:7: key 'uds-path': value 'au_2': another one; the guest of VM "
+	  "f:7: key 'uds-path': value 'au_2': expected another one; the guest of VM "
 	  "'a' would reach it as a port of the host (uds-path, f:3)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = au_x\nuds-path = au_\n", NULL },
 	/* the socket for messages */
 	{ "[vm b]\nguest-cid = 4\nsocket = au_seqpacket\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'au_seqpacket': another one; this is "
+	  "f:6: key 'socket': value 'au_seqpacket': expected another one; this is "
 	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = au_seqpacket\n",
-	  "f:7: key 'uds-path': value 'au_seqpacket': another one; this is "
+	  "f:7: key 'uds-path': value 'au_seqpacket': expected another one; this is "
 	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
 	{ "seqpacket = no\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "uds-path = au_seqpacket\n",
 	  NULL },
 	{ "[vm b]\nguest-cid = 4\nsocket = b_seqpacket\nuds-path = b\n",
-	  "f:7: key 'uds-path': value 'b_seqpacket': another one; this is "
+	  "f:7: key 'uds-path': value 'b_seqpacket': expected another one; this is "
 	  "socket of VM 'b' (f:6)\n" },
 	/* what a port is mapped to */
 	{ "map = 7:./as\nmap = 8:dir/../au\nmap = 9:au_seqpacket\n"
 	  "map = 10:@as\nmap = 11:dir/as\nmap = 12:nodir/as\n",
-	  "f:4: key 'map': value '7:./as': another path; this is socket of VM "
+	  "f:4: key 'map': value '7:./as': expected another path; this is socket of VM "
 	  "'a' (f:2)\n"
-	  "f:5: key 'map': value '8:dir/../au': another path; this is "
+	  "f:5: key 'map': value '8:dir/../au': expected another path; this is "
 	  "uds-path of VM 'a' (f:3)\n"
-	  "f:6: key 'map': value '9:au_seqpacket': another path; this is "
+	  "f:6: key 'map': value '9:au_seqpacket': expected another path; this is "
 	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
 	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = x\nuds-path = bu\n"
 	  "map = 1:as\nmap = 2:y\n",
-	  "f:4: key 'map': value '1:x': another path; this is socket of VM "
+	  "f:4: key 'map': value '1:x': expected another path; this is socket of VM "
 	  "'b' (f:7)\n"
-	  "f:9: key 'map': value '1:as': another path; this is socket of VM "
+	  "f:9: key 'map': value '1:as': expected another path; this is socket of VM "
 	  "'a' (f:2)\n" },
 	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n"
 	  "map = 1:x\n",
 	  NULL },
 	{ "map = 1:x\nmap = 2:y\nmap = 01:z\n",
-	  "f:6: key 'map': value '01:z': a port that is not mapped yet\n" },
+	  "f:6: key 'map': value '01:z': expected a port that is not mapped yet\n" },
 	/* ports of the host's AF_VSOCK */
 	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "forward-cid = 1\nforward-listen = 1+11-20\n",
-	  "f:9: key 'forward-listen': value '11': another one; this is "
+	  "f:9: key 'forward-listen': value '11': expected another one; this is "
 	  "forward-listen of VM 'a' (f:4)\n" },
 	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "forward-cid = 1\nforward-listen = 8+13\n",
@@ -407,11 +410,11 @@ static const struct {
 	  "f:4: key 'uds-path': missing: the path where programs on the host "
 	  "connect\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 0\nsocket = bs\nuds-path = bu\n",
-	  "f:6: key 'fd': value '0': either a socket or a descriptor, not "
+	  "f:6: key 'fd': value '0': expected either a socket or a descriptor, not "
 	  "both\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 5\nuds-path = bu\n"
 	  "[vm c]\nguest-cid = 5\nfd = 5\nuds-path = cu\n",
-	  "f:10: key 'fd': value '5': another one; this is fd of VM 'b' "
+	  "f:10: key 'fd': value '5': expected another one; this is fd of VM 'b' "
 	  "(f:6)\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 2147483648\nuds-path = bu\n",
 	  "f:6: key 'fd': value '2147483648': expected the number of an open socket\n" },

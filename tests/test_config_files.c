@@ -159,12 +159,14 @@ static const struct file_row yaml_rows[] = {
 	{ "# nothing\n", NO_VM },
 	{ "vms: []\n", NO_VM },
 	{ "[]\n", NO_VM },
-	{ "vms:\n", WRONG(1, "key 'vms': a list of VMs, each after a '-'") },
+	{ "vms:\n",
+	  WRONG(1, "key 'vms': expected a list of VMs, each after a '-'") },
 	{ "vms: {guest_cid: 3}\n",
-	  WRONG(1, "key 'vms': a list of VMs, each after a '-'") },
+	  WRONG(1, "key 'vms': expected a list of VMs, each after a '-'") },
 	{ "daemon: 3\nvms:\n- {name: a, socket: s, uds-path: u}\n",
-	  WRONG(1, "key 'daemon': a list of 'key: value'") },
-	{ "hello\n", WRONG(1, "a list of VMs, alone or under 'vms:'") },
+	  WRONG(1, "key 'daemon': expected a list of 'key: value'") },
+	{ "hello\n",
+	  WRONG(1, "expected a list of VMs, alone or under 'vms:'") },
 	{ "\n\nguest_cid: 3\nsocket: s\n",
 	  WRONG(3, "key 'guest_cid': at the top there is 'vms' and 'daemon' "
 		   "only")
@@ -189,7 +191,7 @@ static const struct file_row yaml_rows[] = {
 		   "sets it to 's'")
 		  WRONG(4, "key 'udspath': value 'u': there is no such key; "
 			   "the nearest is 'uds-path'")
-			  WRONG(5, "key 'groups': value '': names of "
+			  WRONG(5, "key 'groups': value '': expected names of "
 				   "letters, digits, '.', '_' or '-', several "
 				   "with '+' between") },
 	/* lists */
@@ -201,10 +203,10 @@ static const struct file_row yaml_rows[] = {
 	{ "- socket: s\n  uds_path: u\n  map:\n  - 7:x\n  - [8]\n  - x\n"
 	  "  - 7:y\n",
 	  WRONG(5, "key 'map': an item is a number or text")
-		  WRONG(6, "key 'map': value 'x': PORT:PATH, or PORT:@NAME "
-			   "for an abstract socket")
-			  WRONG(7, "key 'map': value '7:y': a port that is "
-				   "not mapped yet") },
+		  WRONG(6, "key 'map': value 'x': expected PORT:PATH, or "
+			   "PORT:@NAME for an abstract socket")
+			  WRONG(7, "key 'map': value '7:y': expected a port "
+				   "that is not mapped yet") },
 	{ "- socket: s\n  uds_path: u\n  groups: []\n  map: {7: x}\n"
 	  "  name: [a]\n  tags: [a]\n",
 	  WRONG(3, "key 'groups': a key has one number or text, or a list of "

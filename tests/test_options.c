@@ -34,8 +34,8 @@
 #define PLAIN DAEMON("auto", "info")
 #define VM3 VM("vm3", "3", "s", "u", "262144", "1024")
 #define VM_B VM("b", "4", "t", "v", "262144", "1024")
-#define GROUPS                                                         \
-	"names of letters, digits, '.', '_' or '-', several with '+' " \
+#define GROUPS                                                                  \
+	"expected names of letters, digits, '.', '_' or '-', several with '+' " \
 	"between"
 
 static const struct command_row {
@@ -147,18 +147,18 @@ static const struct command_row {
 	  "connects\n"
 	  "--vm #1: key 'uds-path': missing: the path where programs on "
 	  "the host connect\n"
-	  "--vm #1: key 'guest-cid': value '3': another one; this is "
+	  "--vm #1: key 'guest-cid': value '3': expected another one; this is "
 	  "guest-cid of VM 'a' (two.ini:2)\n" },
 	{ { "--vm=guest-cid=4,socket=s,uds-path=u",
 	    "--vm=guest-cid=4,socket=t,uds-path=v" },
 	  2,
-	  "--vm #2: key 'guest-cid': value '4': another one; this is "
+	  "--vm #2: key 'guest-cid': value '4': expected another one; this is "
 	  "guest-cid of VM 'vm4' (--vm #1)\n" },
 	{ { "--vm=socket=s,,uds-path=u,groups=a/b,uds,quue_size=1,engine=x" },
 	  2,
-	  "--vm #1: value '': KEY=VALUE, several of them with ',' "
+	  "--vm #1: value '': expected KEY=VALUE, several of them with ',' "
 	  "between\n"
-	  "--vm #1: value 'uds': KEY=VALUE, several of them with ',' "
+	  "--vm #1: value 'uds': expected KEY=VALUE, several of them with ',' "
 	  "between\n"
 	  "--vm #1: key 'quue_size': value '1': there is no such key; the "
 	  "nearest is 'queue-size'\n"
@@ -178,17 +178,17 @@ static const struct command_row {
 	    "--vm=name=vm6,guest-cid=5,socket=x,uds-path=y",
 	    "--vm=guest-cid=6,socket=w,uds-path=z" },
 	  2,
-	  "--vm #2: key 'name': value 'vm3': another one; this is name of "
+	  "--vm #2: key 'name': value 'vm3': expected another one; this is name of "
 	  "VM 'vm3' (--vm #1)\n"
-	  "--vm #4: key 'name': value 'vm6': another one; this is name of "
+	  "--vm #4: key 'name': value 'vm6': expected another one; this is name of "
 	  "VM 'vm6' (--vm #3)\n" },
 	{ { "--vm=socket=s,forward-cid=0,map=7:x,map=y,map=07:z" },
 	  2,
 	  "--vm #1: key 'forward-cid': value '0': expected a number from 1 to "
 	  "4294967294\n"
-	  "--vm #1: key 'map': value 'y': PORT:PATH, or PORT:@NAME for an "
+	  "--vm #1: key 'map': value 'y': expected PORT:PATH, or PORT:@NAME for an "
 	  "abstract socket\n"
-	  "--vm #1: key 'map': value '07:z': a port that is not mapped yet\n" },
+	  "--vm #1: key 'map': value '07:z': expected a port that is not mapped yet\n" },
 	{ { "--socket=s", "--uds-path=u", "--name=" },
 	  2,
 	  "--name: value '': expected 1 to 31 letters, digits, '.', '_' or '-'\n" },
@@ -203,14 +203,14 @@ static const struct command_row {
 	  "connect\n" },
 	{ { CHECK, "--socket=s", "--uds-path=s" },
 	  2,
-	  "--uds-path: value 's': another one; this is socket of VM 'vm3' "
+	  "--uds-path: value 's': expected another one; this is socket of VM 'vm3' "
 	  "(--socket)\n" },
 	{ { "--socket=s", "--uds-path=u", "--groups=/", "--forward_cid=x",
 	    "--forward-listen=1+2+", "--workers=0", "--poll-us=1ms",
 	    "--cpus=all", "--seqpacket=1" },
 	  2,
 	  "--workers: value '0': expected a number from 1 to 64, or auto\n"
-	  "--cpus: value 'all': CPUs and ranges of them, such as 0-3,8\n"
+	  "--cpus: value 'all': expected CPUs and ranges of them, such as 0-3,8\n"
 	  "--poll-us: value '1ms': expected microseconds from 0 to 1000\n"
 	  "--groups: value '/': " GROUPS "\n"
 	  "--seqpacket: value '1': expected yes or no\n"
@@ -231,7 +231,7 @@ static const struct command_row {
 	  "--help\n"
 	  "-x: there is no such option, nor one like it; see --help\n"
 	  "--queue-size: this option has a value\n"
-	  "value 'word': an option; they begin with '--'\n"
+	  "value 'word': expected an option; they begin with '--'\n"
 	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
 	{ { "--config=none.ini", "--queue-size=x", "--vm=guest-cid=1" },
 	  2,
@@ -246,7 +246,7 @@ static const struct command_row {
 	  "dir: a file that can be read: Is a directory\n" },
 	{ { "--config=one", "--config=two.ini" },
 	  2,
-	  "--config: value 'two.ini': one file; 'one' is given, too\n" },
+	  "--config: value 'two.ini': expected one file; 'one' is given, too\n" },
 	{ { "--config=wrong.conf", "--log-level=loud" },
 	  2,
 	  "--log-level: value 'loud': expected error, warn, info or debug\n"
