@@ -123,7 +123,7 @@ def driver_reloaded(session):
     session.still_works()
 
 
-@case("guest reboot", every_engine=True)
+@case("guest reboot")
 def reboot(session):
     hanging = _Hanging(session)
     began = time.monotonic()
