@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "from_guest.h"
 
+#include "base/bytes.h"
 #include "base/iov.h"
 #include "config.h"
 #include "dial.h"
@@ -80,6 +81,18 @@ static uint32_t end_flags(const struct packet *p)
 	return p->type == PACKET_SEQPACKET ? p->flags & PACKET_ENDS : 0;
 }
 
+/* A stream that goes to a host program has a share of what all have under way.
+ * A message needs room for all of it. */
+static void share_window(struct guest *guest, struct link *link, uint32_t len)
+{
+	uint32_t window;
+
+	if (link->half || link->conn.type != PACKET_STREAM)
+		return;
+	window = windows_sent(&guest->windows, &link->use, len);
+	credit_offer(&link->conn.credit, min_u32(window, link->grant));
+}
+
 static void log_too_long(const struct link *link)
 {
 	struct guest *guest = link->guest;
@@ -109,8 +122,10 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 		return true;
 	}
 	orders = conn_input(&link->conn, p);
-	if (orders & CONN_DELIVER)
+	if (orders & CONN_DELIVER) {
+		share_window(guest, link, p->len);
 		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
+	}
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
 	link_carry_out(link, orders);

@@ -17,6 +17,7 @@
 #include "queues.h"
 #include "resets.h"
 #include "vsock/table.h"
+#include "vsock/windows.h"
 
 struct frontend;
 struct frontends;
@@ -66,7 +67,8 @@ struct guest {
 	unsigned asking;  /* or the other one has not */
 	unsigned waiting; /* links that a host program's full backlog delays */
 	uint64_t granted; /* bytes of credit, all links together */
-	struct resets resets; /* RSTs owed to packets without a connection */
+	struct windows windows; /* of its connections with host programs */
+	struct resets resets;	/* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
 	bool rx_short;	  /* something waits for the guest's RX buffers */

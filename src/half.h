@@ -40,8 +40,6 @@ struct half {
 	struct parcels inbox;  /* for this guest, which has no room yet */
 	struct parcels outbox; /* from it, while there is no room in the lane
 				  * to the other's worker */
-	uint32_t grant;	       /* bytes that guest_grant() gave, for what this
-				  * guest announced */
 	uint8_t news;	       /* enum half_fact bits to be told */
 	uint8_t heard;	       /* HALF_BEHIND_DATA bits, behind the inbox */
 	bool over;	       /* HALF_RESETS or _FINISHES was told, or heard */

@@ -75,13 +75,14 @@ static uint32_t longest_send(const struct link *link)
 	return (uint32_t)size - SNDBUF_OVERHEAD;
 }
 
-uint32_t link_grant(const struct link *link)
+uint32_t link_grant(struct link *link)
 {
 	uint32_t grant =
 		guest_grant(link->guest, link->guest->config->tx_buffer_size);
 	uint32_t useful = min_u32(grant, longest_send(link));
 
 	guest_take_back(link->guest, grant - useful);
+	link->grant = useful;
 	return useful;
 }
 
@@ -231,8 +232,7 @@ static void bury(struct link *link)
 		link->guest->halves--;
 	list_remove(&link->node);
 	list_append(&link->guest->loop->dead, &link->node);
-	guest_take_back(link->guest, link->half ? link->half->grant
-						: link->conn.credit.buf_alloc);
+	guest_take_back(link->guest, link->grant);
 	link->phase = LINK_DEAD;
 }
 
@@ -352,10 +352,11 @@ static void free_dead(struct loop *loop, bool all)
 	while (!list_empty(&again)) {
 		link = list_first(&again, struct link, node);
 		list_remove(&link->node);
-		if (!all && ring_watch_busy(&link->watch))
+		if (!all && ring_watch_busy(&link->watch)) {
 			list_append(&loop->dead, &link->node);
-		else
-			free_link(link);
+			continue;
+		}
+		free_link(link);
 	}
 }
 

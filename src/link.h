@@ -24,6 +24,7 @@
 #include "vsock/conn_output.h"
 #include "vsock/messages.h"
 #include "vsock/packet.h"
+#include "vsock/windows.h"
 
 struct guest;
 struct half;
@@ -57,6 +58,8 @@ struct link {
 	struct messages ends;  /* SEQPACKET: the messages in the backlog */
 	struct link_held held; /* SEQPACKET */
 	struct half *half;     /* of a connection with another guest, or NULL */
+	struct window_use use; /* of the guest's windows */
+	uint32_t grant;	       /* of the guest's credit, guest_grant() */
 	int fd;		       /* the host socket, or -1 */
 	uint16_t staged;       /* this turn's send, or LINK_NOT_STAGED */
 	uint8_t phase;	       /* enum link_phase */
@@ -99,7 +102,7 @@ struct link *link_new_greeting(struct guest *guest, int fd,
 
 /* The credit of its new connection: guest_grant(), as far as the host socket
  * can use it. */
-uint32_t link_grant(const struct link *link);
+uint32_t link_grant(struct link *link);
 
 /* Sets the socket up and watches it. 0 or -errno. */
 int link_watch(struct link *link);

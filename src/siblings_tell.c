@@ -29,21 +29,20 @@
  * What the guest announced, as far as we would keep it where the guest does
  * not take it: that counts against the announcing guest until its half ends.
  */
-static uint32_t window_of(const struct link *link)
+static uint32_t window_of(struct link *link)
 {
 	uint32_t wanted =
 		min_u32(link->conn.credit.peer_buf_alloc, CONFIG_TX_BUFFER_MAX);
-	struct half *half = link->half;
 
-	if (!half->grant)
-		half->grant = guest_grant(link->guest, wanted);
-	else if (wanted > half->grant)
-		half->grant +=
-			guest_grant_more(link->guest, wanted - half->grant);
-	return min_u32(wanted, half->grant);
+	if (!link->grant)
+		link->grant = guest_grant(link->guest, wanted);
+	else if (wanted > link->grant)
+		link->grant +=
+			guest_grant_more(link->guest, wanted - link->grant);
+	return min_u32(wanted, link->grant);
 }
 
-static struct half_message about(const struct link *link, unsigned facts)
+static struct half_message about(struct link *link, unsigned facts)
 {
 	const struct conn *conn = &link->conn;
 

@@ -27,6 +27,7 @@ layers() {
 	vsock/packet vsock/credit vsock/handshake
 	vsock/backlog
 	vsock/parcels
+	vsock/windows
 	vsock/messages vsock/conn
 	vsock/conn_output vsock/deadlines vsock/table
 

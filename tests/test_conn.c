@@ -197,7 +197,6 @@ static const struct flow ends[] = {
 		T(OUT, PACKET_SHUTDOWN, PACKET_NO_RECEIVE),
 		T(SILENT, 0, 0),
 		T(IN_RW, HOST_BUF, NONE), /* dropped */
-		T(IN_RW, HOST_BUF, NONE),
 		T(SEND, 10, 0),
 		T(MAY_SEND, 0, GUEST_BUF - 10),
 		T(ENDED, false, HANG_UP),

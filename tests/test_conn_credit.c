@@ -25,6 +25,7 @@ static const struct flow messages[] = {
 		T(IN_BEGUN, HOST_BUF - 1, DELIVER),
 		T(IN_RW, 1, DELIVER),
 		T(DELIVERED, HOST_BUF, NONE),
+		T(OUT, PACKET_CREDIT_UPDATE, 0),
 		T(IN_RW, HOST_BUF, DELIVER),
 		T(STATE, CONN_OPEN, 0) } },
 	{ "one that can't end within the credit", OPENED_MESSAGES, {
@@ -148,8 +149,13 @@ static const struct flow telling[] = {
 		T(FINISHED, 0, true) } },
 	{ "room comes back as bytes are passed on", OPENED, {
 		T(IN_RW, HOST_BUF, DELIVER),
+		T(DELIVERED, HOST_BUF, NONE),
+		T(OUT, PACKET_CREDIT_UPDATE, 0),
+		T(IN_RW, HOST_BUF, DELIVER),
+		T(IN_RW, 1, HANG_UP) } },
+	{ "room that was not told of is not there", OPENED, {
+		T(IN_RW, HOST_BUF, DELIVER),
 		T(DELIVERED, 100, NONE),
-		T(IN_RW, 100, DELIVER),
 		T(IN_RW, 1, HANG_UP) } },
 };
 /* clang-format on */

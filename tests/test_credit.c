@@ -17,6 +17,7 @@ enum step_kind {
 	DUE,	 /* should the peer be told? */
 	ANNOUNCE,
 	PASS_ON, /* another receiver grants: a = buf_alloc, b = fwd_cnt */
+	OFFER,	 /* a: buf_alloc */
 	GRANT,	 /* the peer's view: bytes that it may still send */
 };
 
@@ -27,7 +28,7 @@ struct step {
 };
 
 #define KIB 1024u
-#define STEPS 24
+#define STEPS 32
 
 /* clang-format off */
 static const struct step flows[][STEPS] = {
@@ -92,6 +93,7 @@ static const struct step flows[][STEPS] = {
 	  { RECEIVE, 256 * KIB, 0, 1 },	    { HELD, 0, 0, 256 * KIB },
 	  { RECEIVE, 0, 0, 1 },		    { RECEIVE, 1, 0, 0 },
 	  { RECEIVE, UINT32_MAX, 0, 0 },    { FORWARD, 100, 0, 0 },
+	  { RECEIVE, 1, 0, 0 }, /* not told yet */ { ANNOUNCE, 0, 0, 0 },
 	  { HELD, 0, 0, 256 * KIB - 100 },  { RECEIVE, 101, 0, 0 },
 	  { RECEIVE, 100, 0, 1 },	    { FORWARD, 256 * KIB, 0, 0 },
 	  { HELD, 0, 0, 0 } },
@@ -112,17 +114,33 @@ static const struct step flows[][STEPS] = {
 	  { DUE, 0, 0, 0 },		{ FORWARD, 1, 0, 0 },
 	  { DUE, 0, 0, 1 } },
 	/* What another receiver grants is the limit; it is never taken back. */
-	{ { PASS_ON, 300 * KIB, 0, 0 },		{ RECEIVE, 300 * KIB, 0, 1 },
+	{ { PASS_ON, 300 * KIB, 0, 0 }, { ANNOUNCE, 0, 0, 0 },		{ RECEIVE, 300 * KIB, 0, 1 },
 	  { RECEIVE, 1, 0, 0 },
-	  { PASS_ON, 300 * KIB, 100 * KIB, 0 }, { HELD, 0, 0, 200 * KIB },
+	  { PASS_ON, 300 * KIB, 100 * KIB, 0 }, { ANNOUNCE, 0, 0, 0 }, { HELD, 0, 0, 200 * KIB },
 	  { RECEIVE, 100 * KIB + 1, 0, 0 },	{ RECEIVE, 50 * KIB, 0, 1 },
-	  { PASS_ON, KIB, 100 * KIB, 0 },	{ RECEIVE, 50 * KIB + 1, 0, 0 },
+	  { PASS_ON, KIB, 100 * KIB, 0 }, { ANNOUNCE, 0, 0, 0 },	{ RECEIVE, 50 * KIB + 1, 0, 0 },
 	  { RECEIVE, 50 * KIB, 0, 1 },		{ RECEIVE, 1, 0, 0 },
-	  { PASS_ON, KIB, 400 * KIB, 0 },	{ HELD, 0, 0, 0 },
+	  { PASS_ON, KIB, 400 * KIB, 0 }, { ANNOUNCE, 0, 0, 0 },	{ HELD, 0, 0, 0 },
 	  { RECEIVE, KIB, 0, 1 },
-	  { PASS_ON, KIB, 300 * KIB, 0 },	{ HELD, 0, 0, KIB },
-	  { PASS_ON, KIB, 500 * KIB, 0 },	{ HELD, 0, 0, KIB },
-	  { PASS_ON, UINT32_MAX, 401 * KIB, 0 }, { RECEIVE, 1u << 31, 0, 1 } },
+	  { PASS_ON, KIB, 300 * KIB, 0 }, { ANNOUNCE, 0, 0, 0 },	{ HELD, 0, 0, KIB },
+	  { PASS_ON, KIB, 500 * KIB, 0 }, { ANNOUNCE, 0, 0, 0 },	{ HELD, 0, 0, KIB },
+	  { PASS_ON, UINT32_MAX, 401 * KIB, 0 }, { ANNOUNCE, 0, 0, 0 }, { RECEIVE, 1u << 31, 0, 1 } },
+	/* A smaller offer shrinks the buffer as bytes leave it, no faster. */
+	{ { RECEIVE, 100 * KIB, 0, 1 },	{ OFFER, 64 * KIB, 0, 0 },
+	  { GRANT, 0, 0, 156 * KIB },	{ ANNOUNCE, 0, 0, 0 },
+	  { GRANT, 0, 0, 156 * KIB },	{ FORWARD, 100 * KIB, 0, 0 },
+	  { ANNOUNCE, 0, 0, 0 },	{ GRANT, 0, 0, 156 * KIB },
+	  { RECEIVE, 150 * KIB, 0, 1 },	{ FORWARD, 150 * KIB, 0, 0 },
+	  { RECEIVE, 6 * KIB + 1, 0, 0 }, { DUE, 0, 0, 1 },
+	  { ANNOUNCE, 0, 0, 0 },	{ GRANT, 0, 0, 64 * KIB },
+	  { RECEIVE, 64 * KIB + 1, 0, 0 },
+	  /* A greater one needs what is due by the smaller. */
+	  { OFFER, 256 * KIB, 0, 0 },	{ RECEIVE, 32 * KIB, 0, 1 },
+	  { RECEIVE, 32 * KIB + 1, 0, 0 },
+	  { PEER, 256 * KIB, 0, 1 },	{ DUE, 0, 0, 0 },
+	  { FORWARD, 32 * KIB, 0, 0 },	{ DUE, 0, 0, 1 },
+	  { ANNOUNCE, 0, 0, 0 },	{ GRANT, 0, 0, 256 * KIB },
+	  { RECEIVE, 256 * KIB, 0, 1 },	{ RECEIVE, 1, 0, 0 } },
 	/* A window of one byte. */
 	{ { PEER, 1, 0, 1 },	 { DUE, 0, 0, 0 },	{ RECEIVE, 1, 0, 1 },
 	  { DUE, 0, 0, 0 },	 { FORWARD, 1, 0, 0 },	{ DUE, 0, 0, 1 },
@@ -177,10 +195,13 @@ static uint32_t perform(const struct step *s, uint32_t base)
 	case DUE:
 		return credit_update_due(&credit);
 	case ANNOUNCE:
-		credit_announced(&credit);
+		credit_announce(&credit);
 		return 0;
 	case PASS_ON:
 		credit_pass_on(&credit, s->a, base + s->b);
+		return 0;
+	case OFFER:
+		credit_offer(&credit, s->a);
 		return 0;
 	case GRANT:
 		return credit.buf_alloc - (credit.rx_cnt - credit.announced);
@@ -246,7 +267,7 @@ static void stream_through(uint32_t window, uint32_t other, uint64_t *seed)
 				continue;
 			ck_assert_uint_ge(credit.fwd_cnt - credit.announced,
 					  window / 4);
-			credit_announced(&credit);
+			credit_announce(&credit);
 			updates++;
 		}
 		grant = window - (credit.rx_cnt - credit.announced);

@@ -183,7 +183,7 @@ static void announce_if_due(struct conn *conn)
 static unsigned blame_message(const struct conn *conn, uint32_t len)
 {
 	bool too_long = conn->type == PACKET_SEQPACKET &&
-			len > conn->credit.buf_alloc - conn->message;
+			len > conn->credit.offer - conn->message;
 
 	return too_long ? CONN_TOO_LONG : 0;
 }
@@ -210,7 +210,7 @@ static unsigned guest_data(struct conn *conn, const struct packet *p)
 	}
 	follow_message(conn, p);
 	/* Its end could not come. */
-	if (conn->message && conn->message >= conn->credit.buf_alloc)
+	if (conn->message && conn->message >= conn->credit.offer)
 		return close_with_rst(conn) | CONN_TOO_LONG;
 	return CONN_DELIVER;
 }

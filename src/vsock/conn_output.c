@@ -47,6 +47,7 @@ bool conn_speaks_first(const struct conn *conn)
 static void address_packet(struct conn *conn, uint32_t guest_cid,
 			   struct packet *out)
 {
+	credit_announce(&conn->credit);
 	*out = (struct packet){
 		.type = conn->type,
 		.src_cid = conn->local_cid,
@@ -56,7 +57,6 @@ static void address_packet(struct conn *conn, uint32_t guest_cid,
 		.buf_alloc = conn->credit.buf_alloc,
 		.fwd_cnt = conn->credit.fwd_cnt,
 	};
-	credit_announced(&conn->credit);
 	conn->pending &= (uint8_t)~OWES_CREDIT_UPDATE;
 }
 

@@ -8,6 +8,7 @@ void credit_init(struct credit *credit, uint32_t buf_alloc)
 {
 	*credit = (struct credit){
 		.buf_alloc = buf_alloc,
+		.offer = buf_alloc,
 		.limit = buf_alloc,
 	};
 }
@@ -101,28 +102,22 @@ bool credit_received(struct credit *c, uint32_t len)
 	return true;
 }
 
-/* The limit never moves back, and is never below rx_cnt. */
-static void move_limit(struct credit *c)
-{
-	uint32_t edge = c->fwd_cnt + c->buf_alloc;
-
-	if (edge - c->fwd_cnt > c->limit - c->fwd_cnt)
-		c->limit = edge;
-}
-
 void credit_forwarded(struct credit *c, uint32_t len)
 {
 	debug_assert(len <= credit_held(c));
 	c->fwd_cnt += len;
-	move_limit(c);
+}
+
+void credit_offer(struct credit *c, uint32_t buf_alloc)
+{
+	c->offer = buf_alloc;
 }
 
 void credit_pass_on(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 {
 	if (fwd_cnt - c->fwd_cnt <= credit_held(c))
 		c->fwd_cnt = fwd_cnt;
-	c->buf_alloc = buf_alloc;
-	move_limit(c);
+	c->offer = buf_alloc;
 }
 
 uint32_t credit_held(const struct credit *c)
@@ -149,7 +144,10 @@ bool credit_update_due(const struct credit *c)
 	       c->fwd_cnt - c->announced >= window_of(c) / 4;
 }
 
-void credit_announced(struct credit *c)
+/* The limit never moves back, and is never below rx_cnt. */
+void credit_announce(struct credit *c)
 {
+	c->buf_alloc = max_u32(c->offer, c->limit - c->fwd_cnt);
+	c->limit = c->fwd_cnt + c->buf_alloc;
 	c->announced = c->fwd_cnt;
 }

@@ -35,10 +35,11 @@ struct credit {
 	struct credit_mark marks[CREDIT_MARKS]; /* oldest first */
 	uint8_t nmarks;
 	/* From the peer. */
-	uint32_t buf_alloc; /* what we advertise */
+	uint32_t buf_alloc; /* what the peer was told last */
+	uint32_t offer;	    /* what it is to be told next */
 	uint32_t fwd_cnt;
 	uint32_t announced; /* the fwd_cnt that the peer was last told */
-	uint32_t limit;	    /* of rx_cnt: the furthest ever granted */
+	uint32_t limit;	    /* of rx_cnt: as far as the peer may go */
 	uint32_t rx_cnt;
 };
 
@@ -71,9 +72,15 @@ bool credit_received(struct credit *credit, uint32_t len);
 void credit_forwarded(struct credit *credit, uint32_t len);
 
 /*
+ * The buffer that the peer is told of from the next packet on. One that shrinks
+ * does so as bytes leave it: Linux guests until 2026 send without any limit when
+ * told of less than they have under way.
+ */
+void credit_offer(struct credit *credit, uint32_t buf_alloc);
+
+/*
  * What another receiver grants is passed on: its buffer and how much has left
- * it, which is no more than was received. A window that shrinks takes nothing
- * back that was granted before.
+ * it, which is no more than was received.
  */
 void credit_pass_on(struct credit *credit, uint32_t buf_alloc,
 		    uint32_t fwd_cnt);
@@ -92,7 +99,7 @@ bool credit_update_due(const struct credit *credit);
  * is short of it, and any news helps. */
 bool credit_update_wanted(const struct credit *credit);
 
-/* A packet with our buf_alloc and fwd_cnt goes to the peer. */
-void credit_announced(struct credit *credit);
+/* A packet goes to the peer, with the buf_alloc and fwd_cnt that this leaves. */
+void credit_announce(struct credit *credit);
 
 #endif

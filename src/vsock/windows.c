@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "vsock/windows.h"
+
+#include "base/bytes.h"
+
+static void begin_period(struct windows *w)
+{
+	w->period++;
+	w->bytes = 0;
+	w->before = w->greedy;
+	w->greedy = 0;
+}
+
+uint32_t windows_sent(struct windows *w, struct window_use *use, uint32_t len)
+{
+	uint32_t sharers, left;
+
+	if (w->bytes >= WINDOWS_PERIOD)
+		begin_period(w);
+	if (use->period != w->period)
+		*use = (struct window_use){ .period = w->period };
+	left = WINDOWS_GREEDY - use->bytes;
+	if (left && len >= left)
+		w->greedy++;
+	use->bytes = (uint16_t)(use->bytes + min_u32(len, left));
+	w->bytes += len;
+	sharers = max_u32(w->greedy, w->before);
+	if (use->bytes < WINDOWS_GREEDY || sharers < 2)
+		return UINT32_MAX;
+	return max_u32(WINDOWS_TOTAL / sharers, WINDOWS_LEAST);
+}

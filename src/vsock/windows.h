@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * How much credit each of a guest's connections is worth.
+ *
+ * All that a guest sends passes through one ring in its order. What many
+ * greedy connections may have under way is what a light one's packet waits
+ * for, so they share a total between them; a few have all that they can use.
+ * Who is greedy is counted anew in each period, which is a number of bytes.
+ */
+#ifndef URING_VSOCK_VSOCK_WINDOWS_H
+#define URING_VSOCK_VSOCK_WINDOWS_H
+
+#include <stdint.h>
+
+/* Bytes that the greedy share, and what each gets however many they are: an
+ * eighth and less than what one sends fastest with costs throughput. */
+#define WINDOWS_TOTAL (2u << 20)
+#define WINDOWS_LEAST (32u << 10)
+
+/* Bytes of a period, of which a greedy one sends so many. */
+#define WINDOWS_PERIOD (8u << 20)
+#define WINDOWS_GREEDY (16u << 10)
+
+/* Of a guest. All zero at the start. */
+struct windows {
+	uint32_t bytes;	 /* in this period so far */
+	uint32_t greedy; /* connections, in it so far */
+	uint32_t before; /* in the period before */
+	uint16_t period; /* its number, modulo 2^16 */
+};
+
+/* Of a connection. All zero at the start. */
+struct window_use {
+	uint16_t period; /* in which it sent last */
+	uint16_t bytes;	 /* that it sent in it, up to WINDOWS_GREEDY */
+};
+
+/* LEN bytes came from USE's connection. Returns its window: the bytes that it
+ * may have under way, UINT32_MAX for as many as one wants. */
+uint32_t windows_sent(struct windows *windows, struct window_use *use,
+		      uint32_t len);
+
+#endif
