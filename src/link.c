@@ -357,6 +357,7 @@ static void free_dead(struct loop *loop, bool all)
 			continue;
 		}
 		free_link(link);
+		loop->freed++;
 	}
 }
 

@@ -53,6 +53,7 @@ struct loop {
 	struct worker *worker;
 	unsigned index;	      /* the worker's */
 	uint64_t connections; /* between guests, that were asked for here */
+	unsigned freed;	      /* links, whose memory may be kept */
 	struct switchboard *board;
 	atomic_uint hypervisors; /* that are connected to its guests */
 };

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,9 @@
 
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
+
+/* Links freed before it is worth asking where their memory is. */
+#define KEPT_LINKS 1024
 
 struct service {
 	struct loop loop;
@@ -313,6 +317,18 @@ static int sleep_ms(const struct service *s)
 	return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
 }
 
+/* The memory of many connections that ended has been kept for the next ones, of
+ * which nothing is to be seen. */
+static void give_memory_back(struct loop *loop)
+{
+	if (loop->freed < KEPT_LINKS)
+		return;
+	loop->freed = 0;
+#ifdef M_TRIM_THRESHOLD
+	malloc_trim(0);
+#endif
+}
+
 /* True: there is something to do without waiting for it. */
 static bool busy(struct service *s)
 {
@@ -326,6 +342,8 @@ void service_wait(struct service *s)
 	if (!busy(s)) {
 		awake_end(&s->awake);
 		timeout = bell_sleep(&s->bell) ? sleep_ms(s) : 0;
+		if (timeout < 0)
+			give_memory_back(&s->loop);
 	}
 	if (ring_wait(s->loop.ring, timeout))
 		spin_event(&s->spin, clock_ns());
