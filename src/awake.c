@@ -45,7 +45,8 @@ void awake_notify(struct guest *guest)
 	return_sent(guest);
 }
 
-/* Guests whose sent packets wait, and who had no part in this turn. */
+/* Guests whose sent packets wait, and who had no part in this turn: their turns
+ * count as well. */
 void awake_notify_others(struct awake *awake)
 {
 	struct list *at;
@@ -53,9 +54,9 @@ void awake_notify_others(struct awake *awake)
 	for (at = awake->guests.next; at != &awake->guests; at = at->next) {
 		struct guest *guest = container_of(at, struct guest, awake);
 
-		if (guest->tx_turns && guest->last_turn != awake->turns) {
+		if (guest->tx_turns && guest->last_turn != awake->turns &&
+		    guest->tx_turns++ >= TX_RETURN_TURNS)
 			return_sent(guest);
-		}
 	}
 }
 
