@@ -25,7 +25,7 @@ void awake_begin(struct awake *awake, struct guest *guest);
 /*
  * After its part: received packets are for the guest to see at once. Sent ones
  * it only wants back, and each call for that costs it an interrupt: they wait
- * for more of them, but not for many turns, nor for a turn without the guest
+ * for more of them, but not for many turns, be they without the guest
  * (awake_notify_others()), nor beyond the loop's rest (awake_end()).
  */
 void awake_notify(struct guest *guest);

@@ -81,16 +81,24 @@ static uint32_t end_flags(const struct packet *p)
 	return p->type == PACKET_SEQPACKET ? p->flags & PACKET_ENDS : 0;
 }
 
-/* A stream that goes to a host program has a share of what all have under way.
- * A message needs room for all of it. */
-static void share_window(struct guest *guest, struct link *link, uint32_t len)
+/*
+ * A stream that goes to a host program has a share of what all have under way.
+ * A message needs room for all of it, and so may a driver that asks for credit
+ * with nothing under way: it may send a whole buffer or nothing.
+ */
+static void share_window(struct guest *guest, struct link *link,
+			 const struct packet *p)
 {
-	uint32_t window;
+	struct credit *credit = &link->conn.credit;
+	uint32_t window = UINT32_MAX;
 
 	if (link->half || link->conn.type != PACKET_STREAM)
 		return;
-	window = windows_sent(&guest->windows, &link->use, len);
-	credit_offer(&link->conn.credit, min_u32(window, link->grant));
+	if (p->op == PACKET_RW)
+		window = windows_sent(&guest->windows, &link->use, p->len);
+	else if (p->op != PACKET_CREDIT_REQUEST || credit_held(credit))
+		return;
+	credit_offer(credit, min_u32(window, link->grant));
 }
 
 static void log_too_long(const struct link *link)
@@ -101,7 +109,7 @@ static void log_too_long(const struct link *link)
 			  "guest port %u, host port %u: reset, as a message is "
 			  "longer than the %u bytes that there is room for",
 			  link->conn.peer_port, link->conn.local_port,
-			  link->conn.credit.buf_alloc);
+			  link->conn.credit.offer);
 }
 
 /* Returns false when the turn should not take more. */
@@ -122,10 +130,9 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 		return true;
 	}
 	orders = conn_input(&link->conn, p);
-	if (orders & CONN_DELIVER) {
-		share_window(guest, link, p->len);
+	share_window(guest, link, p);
+	if (orders & CONN_DELIVER)
 		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
-	}
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
 	link_carry_out(link, orders);

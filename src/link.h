@@ -101,7 +101,7 @@ struct link *link_new_greeting(struct guest *guest, int fd,
 			       enum packet_type type);
 
 /* The credit of its new connection: guest_grant(), as far as the host socket
- * can use it. */
+ * can use it. The guest has it back when the link ends. */
 uint32_t link_grant(struct link *link);
 
 /* Sets the socket up and watches it. 0 or -errno. */

@@ -46,8 +46,9 @@
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
 
-/* Links freed before it is worth asking where their memory is. */
-#define KEPT_LINKS 1024
+/* Links freed, and a sleep ahead, for which memory is given back. */
+#define KEPT_LINKS 4096
+#define QUIET_MS 1000
 
 struct service {
 	struct loop loop;
@@ -317,8 +318,8 @@ static int sleep_ms(const struct service *s)
 	return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
 }
 
-/* The memory of many connections that ended has been kept for the next ones, of
- * which nothing is to be seen. */
+/* The memory of many connections that ended has been kept for the next ones,
+ * which do not come. Seldom: the other workers' is given back as well. */
 static void give_memory_back(struct loop *loop)
 {
 	if (loop->freed < KEPT_LINKS)
@@ -342,7 +343,7 @@ void service_wait(struct service *s)
 	if (!busy(s)) {
 		awake_end(&s->awake);
 		timeout = bell_sleep(&s->bell) ? sleep_ms(s) : 0;
-		if (timeout < 0)
+		if (timeout < 0 || timeout > QUIET_MS)
 			give_memory_back(&s->loop);
 	}
 	if (ring_wait(s->loop.ring, timeout))

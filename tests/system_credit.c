@@ -284,6 +284,30 @@ START_TEST(tx_buffer_size_is_what_is_advertised)
 }
 END_TEST
 
+/* So that others do not wait for long; one that is left alone has all again. */
+START_TEST(greedy_connections_share_what_is_under_way)
+{
+	static struct pair p[64];
+	struct scene s;
+
+	scene_open(&s, _i);
+	for (unsigned i = 0; i < ARRAY_SIZE(p); i++) {
+		pair_from_guest(&s, &p[i]);
+		pair_begin_to_host(&p[i], 4096ull * MIB);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(p); i++)
+		drive_until(&s.world, p[i].guest->peer_buf_alloc == 32768);
+	for (unsigned i = 1; i < ARRAY_SIZE(p); i++) {
+		host_close(&p[i].host);
+		gsock_close(p[i].guest);
+	}
+	drive_until(&s.world, p[0].guest->peer_buf_alloc == GSOCK_BUFFER);
+	host_close(&p[0].host);
+	gsock_close(p[0].guest);
+	scene_close(&s);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -299,6 +323,7 @@ int main(void)
 		single_small_messages_are_counted,
 		a_guest_that_reads_slowly_gets_everything,
 		tx_buffer_size_is_what_is_advertised,
+		greedy_connections_share_what_is_under_way,
 	};
 
 	return run_tests("system_credit", tests, ARRAY_SIZE(tests));

@@ -188,6 +188,96 @@ START_TEST(marks_are_precise)
 }
 END_TEST
 
+/* The other direction: a sender that knows what the last packet told it. */
+static struct {
+	uint32_t buf_alloc, fwd_cnt, tx_cnt;
+	uint32_t own; /* buffer, which newer kernels also keep to */
+} sender;
+
+static uint32_t sender_room(void)
+{
+	uint32_t window = sender.own < sender.buf_alloc ? sender.own
+							: sender.buf_alloc;
+	uint32_t used = sender.tx_cnt - sender.fwd_cnt;
+
+	return used < window ? window - used : 0;
+}
+
+/* What was granted stays granted: a kernel that subtracts without a look
+ * would have no limit. */
+static void announce(void)
+{
+	uint32_t edge = sender.fwd_cnt + sender.buf_alloc;
+
+	credit_announce(&credit);
+	sender.buf_alloc = credit.buf_alloc;
+	sender.fwd_cnt = credit.fwd_cnt;
+	ck_assert_int_ge((int32_t)(sender.fwd_cnt + sender.buf_alloc - edge),
+			 0);
+	ck_assert_int_ge((int32_t)(edge - sender.tx_cnt), 0);
+}
+
+static void announce_if_due(void)
+{
+	if (credit_update_due(&credit))
+		announce();
+}
+
+static void receive_one(uint32_t most)
+{
+	uint32_t n = sender_room();
+
+	if (!n)
+		return;
+	n = 1 + below(n < most ? n : most);
+	sender.tx_cnt += n;
+	ck_assert(credit_received(&credit, n));
+}
+
+static void forward_some(void)
+{
+	if (credit_held(&credit))
+		credit_forwarded(&credit, 1 + below(credit_held(&credit)));
+	announce_if_due();
+}
+
+/* Whoever waits for room has it when all it sent is gone. */
+static void expect_room(void)
+{
+	credit_forwarded(&credit, credit_held(&credit));
+	announce_if_due();
+	ck_assert_uint_gt(sender_room(), 0);
+}
+
+START_TEST(any_offers)
+{
+	uint32_t grant = walks[_i].buf_alloc;
+
+	for (seed = 1; seed <= 2; seed++) {
+		credit_init(&credit, grant);
+		sender.buf_alloc = grant;
+		sender.own = 1 + below(2 * grant);
+		sender.tx_cnt = sender.fwd_cnt = 0;
+		ck_assert(credit_from_peer(&credit, sender.own, 0));
+		for (unsigned i = 0; i < STEPS; i++) {
+			uint32_t dice = below(100);
+
+			if (dice < 60)
+				receive_one(walks[_i].most);
+			else if (dice < 85)
+				forward_some();
+			else if (dice < 90)
+				credit_offer(&credit, 1 + below(grant));
+			else if (dice < 95)
+				announce();
+			else
+				expect_room();
+		}
+		ck_assert_uint_gt(sender.tx_cnt, grant / 2);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("credit_random");
@@ -196,6 +286,7 @@ int main(void)
 	tcase_set_timeout(c, 120);
 	tcase_add_loop_test(c, any_peer, 0, ARRAY_SIZE(walks));
 	tcase_add_loop_test(c, marks_are_precise, 0, ARRAY_SIZE(walks));
+	tcase_add_loop_test(c, any_offers, 0, ARRAY_SIZE(walks));
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

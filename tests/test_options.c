@@ -239,11 +239,11 @@ static const struct command_row {
 	  "is; write it as a key of --vm\n"
 	  "--vm #1: key 'guest-cid': value '1': expected a number from 3 to "
 	  "4294967294\n"
-	  "none.ini: a file that can be read: No such file or "
+	  "none.ini: expected a file that can be read: No such file or "
 	  "directory\n" },
 	{ { "--config=dir" },
 	  2,
-	  "dir: a file that can be read: Is a directory\n" },
+	  "dir: expected a file that can be read: Is a directory\n" },
 	{ { "--config=one", "--config=two.ini" },
 	  2,
 	  "--config: value 'two.ini': expected one file; 'one' is given, too\n" },

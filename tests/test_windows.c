@@ -59,14 +59,14 @@ END_TEST
 START_TEST(the_light_have_what_they_want)
 {
 	unsigned round;
-	uint32_t bytes = 0;
+	uint64_t bytes = 0;
 
 	begin();
 	for (round = 0; round < 10000; round++) {
-		send_in_turn(2, 2 * PACKET);
+		send_in_turn(2, 4 * PACKET);
 		ck_assert_uint_eq(windows_sent(&windows, &use[3], 64),
 				  UINT32_MAX);
-		bytes += 2 * PACKET + 64;
+		bytes += 4 * PACKET + 64;
 	}
 	ck_assert_uint_gt(bytes, 10 * WINDOWS_PERIOD);
 	ck_assert_uint_eq(windows_sent(&windows, &use[0], PACKET),
@@ -89,7 +89,7 @@ START_TEST(many_small_packets_are_greedy)
 }
 END_TEST
 
-/* Those that have stopped are forgotten after two periods, and not before one. */
+/* Those that have stopped are forgotten after two periods, not before one. */
 START_TEST(others_that_stop_are_forgotten)
 {
 	begin();
@@ -97,6 +97,23 @@ START_TEST(others_that_stop_are_forgotten)
 	ck_assert_uint_eq(send_in_turn(1, WINDOWS_PERIOD / 2),
 			  WINDOWS_TOTAL / 64);
 	ck_assert_uint_eq(send_in_turn(1, 3 * WINDOWS_PERIOD), UINT32_MAX);
+}
+END_TEST
+
+/* Who was greedy in the last period is so from the start of the next one. */
+START_TEST(periods_give_no_second_start)
+{
+	unsigned round, i;
+
+	begin();
+	for (round = 0; round < 4 * WINDOWS_PERIOD / (64 * 4096); round++) {
+		for (i = 0; i < 64; i++) {
+			uint32_t window = windows_sent(&windows, &use[i], 4096);
+
+			if (round * 64 * 4096 > WINDOWS_PERIOD)
+				ck_assert_uint_eq(window, WINDOWS_LEAST);
+		}
+	}
 }
 END_TEST
 
@@ -122,6 +139,7 @@ int main(void)
 	tcase_add_test(shares, the_light_have_what_they_want);
 	tcase_add_test(shares, many_small_packets_are_greedy);
 	tcase_add_test(shares, others_that_stop_are_forgotten);
+	tcase_add_test(shares, periods_give_no_second_start);
 	tcase_add_test(shares, lengths_that_no_packet_has_do_no_harm);
 	suite_add_tcase(suite, shares);
 	return suite_run(suite);

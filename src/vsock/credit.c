@@ -118,6 +118,7 @@ void credit_pass_on(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 	if (fwd_cnt - c->fwd_cnt <= credit_held(c))
 		c->fwd_cnt = fwd_cnt;
 	c->offer = buf_alloc;
+	c->passed_on = true;
 }
 
 uint32_t credit_held(const struct credit *c)
@@ -135,6 +136,9 @@ bool credit_update_wanted(const struct credit *c)
 	uint32_t news = c->fwd_cnt - c->announced;
 	uint32_t used = c->rx_cnt - c->announced; /* as the peer sees it */
 
+	/* A buffer that still shrinks has no room for who has used it up. */
+	if (c->rx_cnt == c->limit && c->offer <= c->limit - c->fwd_cnt)
+		return false;
 	return news && used >= window_of(c) / 2;
 }
 
@@ -147,7 +151,9 @@ bool credit_update_due(const struct credit *c)
 /* The limit never moves back, and is never below rx_cnt. */
 void credit_announce(struct credit *c)
 {
-	c->buf_alloc = max_u32(c->offer, c->limit - c->fwd_cnt);
-	c->limit = c->fwd_cnt + c->buf_alloc;
+	uint32_t open = c->limit - c->fwd_cnt;
+
+	c->buf_alloc = c->passed_on ? c->offer : max_u32(c->offer, open);
+	c->limit = c->fwd_cnt + max_u32(c->buf_alloc, open);
 	c->announced = c->fwd_cnt;
 }

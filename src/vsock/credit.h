@@ -41,6 +41,7 @@ struct credit {
 	uint32_t announced; /* the fwd_cnt that the peer was last told */
 	uint32_t limit;	    /* of rx_cnt: as far as the peer may go */
 	uint32_t rx_cnt;
+	bool passed_on; /* the offer is another receiver's, as it is */
 };
 
 /* buf_alloc: bytes that the peer may have in flight to us; 0 if that is yet to
@@ -72,15 +73,15 @@ bool credit_received(struct credit *credit, uint32_t len);
 void credit_forwarded(struct credit *credit, uint32_t len);
 
 /*
- * The buffer that the peer is told of from the next packet on. One that shrinks
- * does so as bytes leave it: Linux guests until 2026 send without any limit when
- * told of less than they have under way.
+ * The buffer that the peer is told of from the next packet on. One that
+ * shrinks does so as bytes leave it: Linux guests until 2026 send without any
+ * limit when told of less than they have under way.
  */
 void credit_offer(struct credit *credit, uint32_t buf_alloc);
 
 /*
- * What another receiver grants is passed on: its buffer and how much has left
- * it, which is no more than was received.
+ * What another receiver grants is passed on: its buffer, be it smaller than
+ * before, and how much has left it, which is no more than was received.
  */
 void credit_pass_on(struct credit *credit, uint32_t buf_alloc,
 		    uint32_t fwd_cnt);
@@ -99,7 +100,7 @@ bool credit_update_due(const struct credit *credit);
  * is short of it, and any news helps. */
 bool credit_update_wanted(const struct credit *credit);
 
-/* A packet goes to the peer, with the buf_alloc and fwd_cnt that this leaves. */
+/* Sets the buf_alloc and fwd_cnt that a packet to the peer is to say. */
 void credit_announce(struct credit *credit);
 
 #endif

@@ -74,6 +74,10 @@ static void note_peer_credit(struct gsock *g, const struct packet *p)
 		wrong(p, "acknowledges more than was sent");
 	if (!p->buf_alloc)
 		wrong(p, "no buffer");
+	/* Linux until 2026 then sends without a limit. */
+	if ((int32_t)(p->fwd_cnt + p->buf_alloc - g->peer_fwd_cnt -
+		      g->peer_buf_alloc) < 0)
+		wrong(p, "credit is taken back");
 	g->peer_buf_alloc = p->buf_alloc;
 	g->peer_fwd_cnt = p->fwd_cnt;
 	gsock_mark_ready(g);
