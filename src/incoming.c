@@ -67,6 +67,11 @@ int incoming_read(struct link *link, struct iovec *iov, unsigned count,
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
 	ssize_t n = recvmsg(link->fd, &msg, MSG_DONTWAIT);
 
+	/* As in incoming_size(), if the host program left just now. */
+	if (n < 0 && errno == ECONNRESET) {
+		link->hung_up = true;
+		n = recvmsg(link->fd, &msg, MSG_DONTWAIT);
+	}
 	if (n < 0)
 		return -errno;
 	return n == (ssize_t)len && !(msg.msg_flags & MSG_TRUNC) ? 0 : -EPROTO;
