@@ -33,13 +33,16 @@ static uint32_t window_of(struct link *link)
 {
 	uint32_t wanted =
 		min_u32(link->conn.credit.peer_buf_alloc, CONFIG_TX_BUFFER_MAX);
+	uint32_t window;
 
 	if (!link->grant)
 		link->grant = guest_grant(link->guest, wanted);
 	else if (wanted > link->grant)
 		link->grant +=
 			guest_grant_more(link->guest, wanted - link->grant);
-	return min_u32(wanted, link->grant);
+	window = min_u32(wanted, link->grant);
+	conn_share_buffer(&link->conn, window);
+	return window;
 }
 
 static struct half_message about(struct link *link, unsigned facts)

@@ -263,6 +263,39 @@ START_TEST(many_connections_at_once)
 }
 END_TEST
 
+static void set_buffers(struct sockets *s, uint32_t size, bool silent)
+{
+	s->buf_alloc = size;
+	s->late = true;
+	s->silent = silent;
+}
+
+/* A kernel that says what was read when its buffer is full, and not before,
+ * while only a part of such a buffer is granted to the other guest; and a driver
+ * that never says it. */
+START_TEST(guests_that_do_not_say_what_they_read_are_asked)
+{
+	static const struct {
+		uint32_t buffer;
+		bool silent;
+	} rows[] = { { 48 * MIB, false }, { GSOCK_BUFFER, true } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows) * TWINS_WORKERS; i++) {
+		struct twins t;
+		unsigned row = i / TWINS_WORKERS;
+
+		twins_open(&t, _i, i % TWINS_WORKERS);
+		set_buffers(&t.s.guest.sockets, rows[row].buffer,
+			    rows[row].silent);
+		set_buffers(&t.b.sockets, rows[row].buffer, rows[row].silent);
+		twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
+		twins_both_ways(&t, 2ull * rows[row].buffer);
+		twins_part(&t);
+		twins_close(&t);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -274,6 +307,7 @@ int main(void)
 		connections_end_with_either_guest,
 		messages_keep_their_boundaries,
 		many_connections_at_once,
+		guests_that_do_not_say_what_they_read_are_asked,
 	};
 
 	return run_tests("system_siblings", tests, ARRAY_SIZE(tests));

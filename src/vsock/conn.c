@@ -255,6 +255,9 @@ static unsigned input_guest_pending(struct conn *conn, const struct packet *p)
 	if (p->op != PACKET_RESPONSE || !asked)
 		return close_with_rst(conn);
 	set_state(conn, CONN_OPEN);
+	/* Granted end to end while the guest made up its mind. */
+	if (conn->credit.offer > conn->credit.buf_alloc)
+		conn->pending |= OWES_CREDIT_UPDATE;
 	return CONN_ESTABLISH;
 }
 
@@ -307,6 +310,8 @@ static bool take_credit(struct conn *conn, const struct packet *p)
 		return false;
 	if (conn->starving && credit_room(&conn->credit))
 		conn->starving = false;
+	if (!credit_unacked(&conn->credit))
+		conn->probes = 0;
 	return true;
 }
 
@@ -371,6 +376,22 @@ void conn_granted(struct conn *conn, uint32_t buf_alloc, uint32_t fwd_cnt,
 	announce_if_due(conn);
 }
 
+void conn_share_buffer(struct conn *conn, uint32_t window)
+{
+	bool smaller = window < conn->credit.peer_buf_alloc;
+
+	conn->ask_from = smaller ? (window + 1) / 2 : window;
+}
+
+/* Whether the guest has to be asked what it consumed, or how much it takes. */
+static bool must_ask(const struct conn *conn)
+{
+	uint32_t unacked = credit_unacked(&conn->credit);
+
+	return conn->starving ||
+	       (unacked && conn->end_to_end && unacked >= conn->ask_from);
+}
+
 void conn_ask_credit(struct conn *conn)
 {
 	if (conn->state == CONN_OPEN)
@@ -384,7 +405,7 @@ unsigned conn_timed_out(struct conn *conn)
 	conn->deadline = CONN_NO_DEADLINE;
 	if (which != CONN_PROBE_DEADLINE)
 		return conn_abort(conn);
-	if (conn->starving) {
+	if (must_ask(conn)) {
 		conn->pending |= OWES_CREDIT_REQUEST;
 		if (conn->probes < CONN_PROBE_STEPS - 1)
 			conn->probes++;
@@ -400,7 +421,7 @@ enum conn_deadline conn_due(const struct conn *conn)
 	case CONN_GUEST_PENDING:
 		return CONN_RESPONSE_DEADLINE;
 	case CONN_OPEN:
-		return conn->starving ? CONN_PROBE_DEADLINE : CONN_NO_DEADLINE;
+		return must_ask(conn) ? CONN_PROBE_DEADLINE : CONN_NO_DEADLINE;
 	case CONN_CLOSING:
 		return CONN_CLOSE_DEADLINE;
 	case CONN_CLOSED:

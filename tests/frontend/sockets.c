@@ -92,7 +92,8 @@ static void update_credit(struct gsock *g)
 	if (unannounced && !g->owner->silent && !g->done &&
 	    g->state == GSOCK_OPEN &&
 	    (g->type == VIRTIO_VSOCK_TYPE_SEQPACKET ||
-	     g->buf_alloc - unannounced < UPDATE_BELOW || !g->rx_bytes))
+	     g->buf_alloc - unannounced < UPDATE_BELOW ||
+	     (!g->rx_bytes && !g->owner->late)))
 		gsock_emit(g, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0, false);
 }
 

@@ -79,8 +79,9 @@ struct sockets {
 	uint32_t buf_alloc; /* of new sockets */
 	bool deaf;	    /* what comes is neither judged nor answered */
 	bool silent;	    /* CREDIT_UPDATE only when asked (Windows) */
-	uint64_t strays;    /* RW for no socket */
-	uint64_t resets;    /* RST for no socket */
+	bool late;	 /* CREDIT_UPDATE only near a full buffer (Linux 6.1) */
+	uint64_t strays; /* RW for no socket */
+	uint64_t resets; /* RST for no socket */
 	uint64_t close_timeouts;
 	struct list closing; /* released and waiting for RST */
 	struct ticker ticker;
