@@ -24,8 +24,8 @@ static void cannot_read(const char *path, int err, struct draft *draft,
 {
 	const struct origin here = { .kind = ORIGIN_FILE, .name = path };
 
-	mistake(mistakes, &here, NULL, NULL, "expected a file that can be read: %s",
-		strerror(err));
+	mistake(mistakes, &here, NULL, NULL,
+		"expected a file that can be read: %s", strerror(err));
 	draft->partial = true;
 }
 

@@ -83,8 +83,8 @@ static uint32_t end_flags(const struct packet *p)
 
 /*
  * A stream that goes to a host program has a share of what all have under way.
- * A message needs room for all of it, and so may a driver that asks for credit
- * with nothing under way: it may send a whole buffer or nothing.
+ * A message needs room for all of it, and so may a driver that asks for credit:
+ * it may send a whole buffer or nothing.
  */
 static void share_window(struct guest *guest, struct link *link,
 			 const struct packet *p)
@@ -96,7 +96,7 @@ static void share_window(struct guest *guest, struct link *link,
 		return;
 	if (p->op == PACKET_RW)
 		window = windows_sent(&guest->windows, &link->use, p->len);
-	else if (p->op != PACKET_CREDIT_REQUEST || credit_held(credit))
+	else if (p->op != PACKET_CREDIT_REQUEST)
 		return;
 	credit_offer(credit, min_u32(window, link->grant));
 }

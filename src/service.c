@@ -47,7 +47,7 @@
 #define POLLED_MS 1
 
 /* Links freed, and a sleep ahead, for which memory is given back. */
-#define KEPT_LINKS 2048
+#define KEPT_LINKS 512
 #define QUIET_MS 1000
 
 struct service {

@@ -276,20 +276,21 @@ static void set_buffers(struct sockets *s, uint32_t size, bool silent)
 START_TEST(guests_that_do_not_say_what_they_read_are_asked)
 {
 	static const struct {
-		uint32_t buffer;
+		uint32_t a, b;
 		bool silent;
-	} rows[] = { { 48 * MIB, false }, { GSOCK_BUFFER, true } };
+	} rows[] = { { 48 * MIB, 48 * MIB, false },
+		     { GSOCK_BUFFER, MIB, false },
+		     { GSOCK_BUFFER, GSOCK_BUFFER, true } };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows) * TWINS_WORKERS; i++) {
 		struct twins t;
 		unsigned row = i / TWINS_WORKERS;
 
 		twins_open(&t, _i, i % TWINS_WORKERS);
-		set_buffers(&t.s.guest.sockets, rows[row].buffer,
-			    rows[row].silent);
-		set_buffers(&t.b.sockets, rows[row].buffer, rows[row].silent);
+		set_buffers(&t.s.guest.sockets, rows[row].a, rows[row].silent);
+		set_buffers(&t.b.sockets, rows[row].b, rows[row].silent);
 		twins_meet(&t, VIRTIO_VSOCK_TYPE_STREAM);
-		twins_both_ways(&t, 2ull * rows[row].buffer);
+		twins_both_ways(&t, 2ull * rows[row].b);
 		twins_part(&t);
 		twins_close(&t);
 	}

@@ -5,6 +5,7 @@
  */
 #include "vsock/conn.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "vsock/packet.h"
 
@@ -378,18 +379,27 @@ void conn_granted(struct conn *conn, uint32_t buf_alloc, uint32_t fwd_cnt,
 
 void conn_share_buffer(struct conn *conn, uint32_t window)
 {
-	bool smaller = window < conn->credit.peer_buf_alloc;
-
-	conn->ask_from = smaller ? (window + 1) / 2 : window;
+	conn->shared = window;
 }
 
-/* Whether the guest has to be asked what it consumed, or how much it takes. */
-static bool must_ask(const struct conn *conn)
+/* The other guest may wait for this one to say what it consumed. Kernels of
+ * 2026 also keep to a window as large as their own buffer, which is our offer. */
+static bool waits_for_news(const struct conn *conn)
 {
 	uint32_t unacked = credit_unacked(&conn->credit);
+	uint32_t window = min_u32(conn->shared, conn->credit.offer);
 
-	return conn->starving ||
-	       (unacked && conn->end_to_end && unacked >= conn->ask_from);
+	if (!conn->end_to_end || !unacked)
+		return false;
+	if (window < conn->credit.peer_buf_alloc)
+		window /= 2;
+	return unacked >= window;
+}
+
+/* The guest has to be asked what it consumed, or how much it takes. */
+static bool must_ask(const struct conn *conn)
+{
+	return conn->starving || waits_for_news(conn);
 }
 
 void conn_ask_credit(struct conn *conn)

@@ -83,7 +83,7 @@ struct conn {
 	uint32_t local_port; /* the host's end */
 	uint32_t peer_port;  /* the guest's end */
 	uint32_t message;    /* bytes of the message that the guest has begun */
-	uint32_t ask_from;   /* unacknowledged bytes: conn_share_buffer() */
+	uint32_t shared;     /* of the guest's buffer: conn_share_buffer() */
 	uint16_t type;	     /* enum packet_type */
 	uint8_t state;	     /* enum conn_state */
 	uint8_t pending;     /* OWES_* bits */
@@ -135,8 +135,8 @@ void conn_granted(struct conn *conn, uint32_t buf_alloc, uint32_t fwd_cnt,
 /*
  * End to end: the other guest is told of no more than WINDOW bytes of this
  * one's buffer. By itself a guest may speak of what it consumed only when its
- * own buffer is nearly full, or not at all: it is asked when all of the window
- * is used, or half of one that is smaller than the buffer.
+ * own buffer is nearly full, or not at all: it is asked when all that the other
+ * may send is used, or half of it where the buffer is larger than that.
  */
 void conn_share_buffer(struct conn *conn, uint32_t window);
 
