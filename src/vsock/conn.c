@@ -386,10 +386,13 @@ void conn_share_buffer(struct conn *conn, uint32_t window)
  * 2026 also keep to a window as large as their own buffer, which is our offer. */
 static bool waits_for_news(const struct conn *conn)
 {
-	uint32_t unacked = credit_unacked(&conn->credit);
-	uint32_t window = min_u32(conn->shared, conn->credit.offer);
+	uint32_t unacked, window;
 
-	if (!conn->end_to_end || !unacked)
+	if (!conn->end_to_end)
+		return false;
+	unacked = credit_unacked(&conn->credit);
+	window = min_u32(conn->shared, conn->credit.offer);
+	if (!unacked)
 		return false;
 	if (window < conn->credit.peer_buf_alloc)
 		window /= 2;

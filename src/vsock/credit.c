@@ -108,11 +108,6 @@ void credit_forwarded(struct credit *c, uint32_t len)
 	c->fwd_cnt += len;
 }
 
-void credit_offer(struct credit *c, uint32_t buf_alloc)
-{
-	c->offer = buf_alloc;
-}
-
 void credit_pass_on(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 {
 	if (fwd_cnt - c->fwd_cnt <= credit_held(c))

@@ -77,7 +77,10 @@ void credit_forwarded(struct credit *credit, uint32_t len);
  * shrinks does so as bytes leave it: Linux guests until 2026 send without any
  * limit when told of less than they have under way.
  */
-void credit_offer(struct credit *credit, uint32_t buf_alloc);
+static inline void credit_offer(struct credit *credit, uint32_t buf_alloc)
+{
+	credit->offer = buf_alloc;
+}
 
 /*
  * What another receiver grants is passed on: its buffer, be it smaller than

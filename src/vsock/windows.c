@@ -24,7 +24,7 @@ static void enter_period(struct window_use *use, const struct windows *w)
 	*use = (struct window_use){ .period = w->period, .before = before };
 }
 
-uint32_t windows_sent(struct windows *w, struct window_use *use, uint32_t len)
+uint32_t windows_count(struct windows *w, struct window_use *use, uint32_t len)
 {
 	uint32_t sharers, left;
 
@@ -38,7 +38,7 @@ uint32_t windows_sent(struct windows *w, struct window_use *use, uint32_t len)
 	use->bytes = (use->bytes + min_u32(len, left)) & BYTES_MASK;
 	w->bytes += len;
 	sharers = max_u32(w->greedy, w->before);
-	if ((use->bytes < WINDOWS_GREEDY && !use->before) || sharers < 2)
+	if (sharers < 2 || (use->bytes < WINDOWS_GREEDY && !use->before))
 		return UINT32_MAX;
 	return max_u32(WINDOWS_TOTAL / sharers, WINDOWS_LEAST);
 }
