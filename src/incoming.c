@@ -12,9 +12,22 @@
  * descriptors that come along there is none, and the kernel drops them. */
 #define CONTROL_SIZE CMSG_SPACE(sizeof(struct ucred))
 
-/* 0 is what recv(2) says both of an empty message and of the end. But only a
+/* That a host program is gone is said once, as an error of whatever call comes
+ * first, before the messages that are still there. */
+static ssize_t receive(struct link *link, struct msghdr *msg, int flags)
+{
+	ssize_t n = recvmsg(link->fd, msg, flags | MSG_DONTWAIT);
+
+	if (n < 0 && errno == ECONNRESET) {
+		link->hung_up = true;
+		n = recvmsg(link->fd, msg, flags | MSG_DONTWAIT);
+	}
+	return n;
+}
+
+/* 0 is what recvmsg(2) says both of an empty message and of the end. But only a
  * message has a sender, and who asks is told of it. */
-static bool has_sender(int fd)
+static bool has_sender(struct link *link)
 {
 	char control[CONTROL_SIZE];
 	struct msghdr msg = {
@@ -24,25 +37,22 @@ static bool has_sender(int fd)
 	int on = 1, off = 0;
 	ssize_t n;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+	if (setsockopt(link->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return false;
-	n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
-	/* As in incoming_size(). */
-	if (n < 0 && errno == ECONNRESET)
-		n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+	n = receive(link, &msg, MSG_PEEK);
 	/* Or our sends would give the socket a name. */
-	setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
+	setsockopt(link->fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
 	return n == 0 && msg.msg_controllen;
 }
 
 static int peek(struct link *link)
 {
-	ssize_t n =
-		recv(link->fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	struct msghdr msg = { .msg_iov = NULL };
+	ssize_t n = receive(link, &msg, MSG_PEEK | MSG_TRUNC);
 
 	if (n < 0)
 		return -errno;
-	if (n == 0 && !has_sender(link->fd))
+	if (n == 0 && !has_sender(link))
 		return -ENODATA;
 	return (int)n;
 }
@@ -51,11 +61,6 @@ int incoming_size(struct link *link)
 {
 	int n = peek(link);
 
-	/* Said once, before the messages that are still there. */
-	if (n == -ECONNRESET) {
-		link->hung_up = true;
-		n = peek(link);
-	}
 	if (n < 0)
 		link->readable = false;
 	return n;
@@ -65,13 +70,8 @@ int incoming_read(struct link *link, struct iovec *iov, unsigned count,
 		  uint32_t len)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
-	ssize_t n = recvmsg(link->fd, &msg, MSG_DONTWAIT);
+	ssize_t n = receive(link, &msg, 0);
 
-	/* As in incoming_size(), if the host program left just now. */
-	if (n < 0 && errno == ECONNRESET) {
-		link->hung_up = true;
-		n = recvmsg(link->fd, &msg, MSG_DONTWAIT);
-	}
 	if (n < 0)
 		return -errno;
 	return n == (ssize_t)len && !(msg.msg_flags & MSG_TRUNC) ? 0 : -EPROTO;
