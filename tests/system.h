@@ -65,6 +65,7 @@ uint64_t pair_begin_to_guest(struct pair *p, uint64_t length);
 
 /* NOW of the daemon's memory is no more than LIMIT. Not looked at where
  * sanitizers use it, and keep it, in their own way. */
+bool memory_within(uint64_t now_kib, uint64_t limit_kib);
 void expect_memory(uint64_t now_kib, uint64_t limit_kib);
 
 /* A connection each way moves bytes each way. */
