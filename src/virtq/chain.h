@@ -12,6 +12,7 @@
 #ifndef URING_VSOCK_VIRTQ_CHAIN_H
 #define URING_VSOCK_VIRTQ_CHAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 #include "virtq/memory.h"
@@ -31,6 +32,7 @@ struct chain {
 	uint16_t descriptors; /* that were looked at, empty ones too */
 	uint32_t read_bytes;
 	uint32_t write_bytes;
+	bool early;	   /* no more than a head: see virtq_peek() */
 	struct iovec *iov; /* the caller's array; no empty segments */
 };
 

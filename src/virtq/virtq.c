@@ -146,6 +146,8 @@ uint16_t virtq_stop(struct virtq *q)
 	q->memory = NULL;
 	q->live = false;
 	q->in_flight = 0;
+	q->npeeked = 0;
+	q->nearly = 0;
 	return q->next_avail;
 }
 
@@ -207,25 +209,82 @@ static void prefetch_next(const struct virtq *q)
 				   DESC_BYTES * (head_at(q, next) & q->mask));
 }
 
+static uint64_t *early_word(struct virtq *q, uint16_t index)
+{
+	return &q->early[index % VIRTQ_PEEK_MAX / 64];
+}
+
+static uint64_t early_bit(uint16_t index)
+{
+	return 1ull << index % 64;
+}
+
+/* The next entry was peeked at. True: and used early, so that only its head
+ * matters any more. */
+static bool pass_peeked(struct virtq *q, struct chain *out)
+{
+	uint64_t *word = early_word(q, q->next_avail);
+
+	q->npeeked--;
+	if (!(*word & early_bit(q->next_avail)))
+		return false;
+	*word &= ~early_bit(q->next_avail);
+	q->nearly--;
+	*out = (struct chain){ .head = head_at(q, q->next_avail) & q->mask,
+			       .early = true };
+	return true;
+}
+
+static int walk(struct virtq *q, uint16_t index, struct iovec *iov,
+		unsigned max, struct chain *out)
+{
+	int rc = chain_walk(&q->source, head_at(q, index), iov, max, out);
+
+	if (unlikely(rc == -EPROTO))
+		virtq_break(q, q->source.fault);
+	return rc;
+}
+
 int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out)
 {
-	int rc;
+	int rc = 0;
 
 	if (unlikely(!q->live))
 		return 0;
 	if (q->next_avail == q->seen_avail && !virtq_available(q))
 		return q->live ? 0 : -EPROTO;
 	prefetch_next(q);
-	rc = chain_walk(&q->source, head_at(q, q->next_avail), iov, max, out);
-	if (unlikely(rc)) {
-		if (rc == -EPROTO)
-			virtq_break(q, q->source.fault);
+	if (likely(!q->npeeked) || !pass_peeked(q, out))
+		rc = walk(q, q->next_avail, iov, max, out);
+	if (unlikely(rc))
 		return rc;
-	}
 	q->next_avail++;
 	q->in_flight++;
 	return 1;
+}
+
+int virtq_peek(struct virtq *q, struct iovec *iov, unsigned max,
+	       struct chain *out)
+{
+	int rc;
+
+	if (virtq_available(q) <= q->npeeked || q->npeeked == VIRTQ_PEEK_MAX)
+		return 0;
+	rc = walk(q, (uint16_t)(q->next_avail + q->npeeked), iov, max, out);
+	if (unlikely(rc))
+		return rc;
+	q->npeeked++;
+	return 1;
+}
+
+void virtq_use_early(struct virtq *q)
+{
+	uint16_t index = virtq_last_peeked(q);
+
+	debug_assert(q->npeeked);
+	*early_word(q, index) |= early_bit(index);
+	q->nearly++;
 }
 
 void virtq_untake(struct virtq *q, uint16_t n)

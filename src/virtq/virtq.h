@@ -2,9 +2,10 @@
 /*
  * The device's side of one split virtqueue (virtio 1.3, 2.7).
  *
- * Chains are taken in the order in which the guest made them available and
- * given back in any order; what was given becomes visible to the guest all at
- * once in virtq_publish(). Nothing here makes a system call or allocates;
+ * Chains are taken in the order in which the guest made them available, some
+ * are used before their turn (virtq_peek()), and they are given back in any
+ * order; what was given becomes visible to the guest all at once in
+ * virtq_publish(). Nothing here makes a system call or allocates;
  * eventfds are the caller's.
  *
  * A guest that breaks the rules breaks its queue: virtq_broken() says why,
@@ -22,6 +23,8 @@
 /* An iovec array of this length holds every chain. */
 #define VIRTQ_CHAIN_MAX CHAIN_SEGMENTS_MAX
 #define VIRTQ_SIZE_MAX LAYOUT_SIZE_MAX
+
+#define VIRTQ_PEEK_MAX 256
 
 struct virtq_setup {
 	uint16_t size; /* entries, a power of two */
@@ -44,11 +47,14 @@ struct virtq {
 	uint16_t next_used;  /* next entry to give, published or not */
 	uint16_t published;  /* what used->idx holds */
 	uint16_t in_flight;  /* taken and not given */
+	uint16_t npeeked;    /* waiting entries that were peeked at */
+	uint16_t nearly;     /* of those, used early */
 	bool live;	     /* running and not broken */
 	bool call_anyway;    /* nobody knows what was signalled before start */
 	struct virtq_setup setup;
 	struct memory *memory; /* our reference; NULL: not running */
 	const char *broken;
+	uint64_t early[VIRTQ_PEEK_MAX / 64]; /* bits, by the entry's index */
 };
 
 /*
@@ -85,6 +91,36 @@ uint16_t virtq_available(struct virtq *q);
  */
 int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
+
+/*
+ * As virtq_take(), but for the first entry that was not peeked at yet, and it
+ * stays where it is: at most VIRTQ_PEEK_MAX that wait were. virtq_use_early():
+ * what was peeked at last is used now. virtq_take() finds it EARLY, without
+ * a segment, and it is given back then: a driver that had it back before could
+ * overwrite entries that were not read yet.
+ */
+int virtq_peek(struct virtq *q, struct iovec *iov, unsigned max,
+	       struct chain *out);
+void virtq_use_early(struct virtq *q);
+
+/* Entries that were used early still wait: the ring cannot be stopped so that
+ * another back end goes on with it. */
+static inline bool virtq_has_early(const struct virtq *q)
+{
+	return q->live && q->nearly;
+}
+
+/* The entry at INDEX, modulo 2^16, was peeked at and was not taken since. */
+static inline bool virtq_peeked(const struct virtq *q, uint16_t index)
+{
+	return (uint16_t)(index - q->next_avail) < q->npeeked;
+}
+
+/* The index of the entry that was peeked at last. */
+static inline uint16_t virtq_last_peeked(const struct virtq *q)
+{
+	return (uint16_t)(q->next_avail + q->npeeked - 1);
+}
 
 /* The last N chains taken wait again; not one of them was given meanwhile. */
 void virtq_untake(struct virtq *q, uint16_t n);
