@@ -3,11 +3,15 @@
 
 #include "base/check.h"
 #include "guest.h"
+#include "loop.h"
 
 /* Sent packets go back to a busy guest when their segments are this share of
  * its ring, or after so many turns. */
 #define TX_RETURN_SHARE 8
 #define TX_RETURN_TURNS 8
+
+/* Short turns that received packets of greedy connections wait. */
+#define RX_WAIT_TURNS 8
 
 void awake_begin(struct awake *awake, struct guest *guest)
 {
@@ -32,11 +36,29 @@ static void return_sent(struct guest *guest)
 	publish(&guest->queue[GUEST_TX]);
 }
 
+static void show_received(struct guest *guest)
+{
+	guest->rx_turns = 0;
+	guest->rx_patient = 0;
+	publish(&guest->queue[GUEST_RX]);
+}
+
+/* In short turns a guest that has more to do would be called for each few
+ * packets of greedy connections. It has a part in a turn soon again. */
+static bool may_wait(struct guest *guest)
+{
+	return guest->loop->pace.hasten && !list_empty(&guest->active) &&
+	       !guest->rx_short && guest->rx_turns++ < RX_WAIT_TURNS &&
+	       guest->rx_patient ==
+		       virtq_unpublished(&guest->queue[GUEST_RX].vq);
+}
+
 void awake_notify(struct guest *guest)
 {
 	struct guest_queue *tx = &guest->queue[GUEST_TX];
 
-	publish(&guest->queue[GUEST_RX]);
+	if (!may_wait(guest))
+		show_received(guest);
 	if (!virtq_unpublished(&tx->vq))
 		return;
 	if (guest->tx_held < tx->setup.size / TX_RETURN_SHARE &&

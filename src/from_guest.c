@@ -94,10 +94,12 @@ static void share_window(struct guest *guest, struct link *link,
 
 	if (link->half || link->conn.type != PACKET_STREAM)
 		return;
-	if (p->op == PACKET_RW)
+	if (p->op == PACKET_RW) {
 		window = windows_sent(&guest->windows, &link->use, p->len);
-	else if (p->op != PACKET_CREDIT_REQUEST)
+		windows_pass(&guest->windows_in, p->len);
+	} else if (p->op != PACKET_CREDIT_REQUEST) {
 		return;
+	}
 	credit_offer(credit, min_u32(window, link->grant));
 }
 
@@ -113,12 +115,30 @@ static void log_too_long(const struct link *link)
 }
 
 /* Returns false when the turn should not take more. */
+static bool handle_joined(struct link *link, struct turn *turn,
+			  struct chain *chain, const struct packet *p)
+{
+	struct guest *guest = link->guest;
+	unsigned orders = conn_input(&link->conn, p);
+	bool go_on = true;
+
+	share_window(guest, link, p);
+	if (p->op == PACKET_RW && link_is_light(link))
+		pace_light(&guest->loop->pace);
+	if (orders & CONN_DELIVER)
+		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
+	if (orders & CONN_TOO_LONG)
+		log_too_long(link);
+	link_carry_out(link, orders);
+	if (link->half)
+		siblings_note(link, p);
+	return go_on;
+}
+
 static bool handle_packet(struct guest *guest, struct turn *turn,
 			  struct chain *chain, const struct packet *p)
 {
 	struct link *link = find_link(guest, p);
-	unsigned orders;
-	bool go_on = true;
 
 	if (!link) {
 		handle_stranger(guest, p);
@@ -129,16 +149,7 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 		resets_add(&guest->resets, p);
 		return true;
 	}
-	orders = conn_input(&link->conn, p);
-	share_window(guest, link, p);
-	if (orders & CONN_DELIVER)
-		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
-	if (orders & CONN_TOO_LONG)
-		log_too_long(link);
-	link_carry_out(link, orders);
-	if (link->half)
-		siblings_note(link, p);
-	return go_on;
+	return handle_joined(link, turn, chain, p);
 }
 
 /* An operation that does not exist ends the connection that it names. */
@@ -152,26 +163,41 @@ static void handle_malformed(struct guest *guest, const struct packet *p)
 		resets_add(&guest->resets, p);
 }
 
-static bool handle_chain(struct guest *guest, struct turn *turn,
-			 struct chain *chain)
+enum form { FORM_SHORT, FORM_MALFORMED, FORM_GOOD };
+
+/* Copies the header, once, to P; not if the packet is too short for one. */
+static inline enum form read_header(const struct chain *chain, struct packet *p)
 {
 	char header[PACKET_HEADER_SIZE];
 	struct iov_cursor at;
-	struct packet p;
 
 	iov_begin(&at, chain->iov, chain->nread);
-	if (iov_read(&at, header, sizeof(header)) < sizeof(header)) {
+	if (iov_read(&at, header, sizeof(header)) < sizeof(header))
+		return FORM_SHORT;
+	if (packet_parse(header, p) < 0 ||
+	    (p->op == PACKET_RW &&
+	     p->len > chain->read_bytes - PACKET_HEADER_SIZE))
+		return FORM_MALFORMED;
+	return FORM_GOOD;
+}
+
+static bool handle_chain(struct guest *guest, struct turn *turn,
+			 struct chain *chain)
+{
+	struct packet p;
+
+	switch (read_header(chain, &p)) {
+	case FORM_SHORT:
 		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
 				  "the guest sent a packet of %u bytes, less "
 				  "than a header",
 				  chain->read_bytes);
 		return true;
-	}
-	if (packet_parse(header, &p) < 0 ||
-	    (p.op == PACKET_RW &&
-	     p.len > chain->read_bytes - PACKET_HEADER_SIZE)) {
+	case FORM_MALFORMED:
 		handle_malformed(guest, &p);
 		return true;
+	case FORM_GOOD:
+		break;
 	}
 	if (!is_ours(guest, &p)) {
 		resets_add(&guest->resets, &p);
@@ -193,16 +219,30 @@ static void collect_backlogs(struct guest *guest, struct turn *turn)
 	}
 }
 
-static bool collect_packets(struct guest *guest, struct turn *turn)
+static struct virtq *tx_queue(struct guest *guest)
 {
-	struct virtq *vq = &guest->queue[GUEST_TX].vq;
+	return &guest->queue[GUEST_TX].vq;
+}
+
+static bool writable(struct virtq *vq, const struct chain *chain)
+{
+	if (chain->nwrite)
+		virtq_break(vq, "a writable buffer in the TX ring");
+	return chain->nwrite;
+}
+
+/* As many packets as the turn has room for, or ALL. False: no more wait. */
+static bool collect_packets(struct guest *guest, struct turn *turn, bool all)
+{
+	const struct pace *pace = &guest->loop->pace;
+	struct virtq *vq = tx_queue(guest);
 	unsigned chains = 0, descriptors = 0;
 	struct chain chain;
 	bool go_on = true;
 
-	while (go_on) {
+	while (go_on && (pace->left_out || all)) {
 		/* Resumed by whoever sends some of them. */
-		if (resets_full(&guest->resets))
+		if (resets_full(&guest->resets) && !all)
 			return false;
 		if (chains++ == BUDGET_CHAINS ||
 		    descriptors >= BUDGET_DESCRIPTORS || !sends_have_room(turn))
@@ -211,24 +251,76 @@ static bool collect_packets(struct guest *guest, struct turn *turn)
 			       VIRTQ_CHAIN_MAX, &chain) <= 0)
 			return false;
 		descriptors += chain.descriptors;
-		if (chain.nwrite) {
-			virtq_break(vq, "a writable buffer in the TX ring");
+		if (writable(vq, &chain))
 			return false;
-		}
-		go_on = handle_chain(guest, turn, &chain);
+		if (!chain.early)
+			go_on = handle_chain(guest, turn, &chain);
 		guest->tx_held += chain.nread;
 		virtq_give(vq, chain.head, 0);
 	}
 	return true;
 }
 
-bool from_guest_collect(struct guest *guest, struct turn *turn)
+/* A packet of a light connection is used before its turn, unless an earlier
+ * one of the same connection waits; an old index may say so once in 2^16. False: the turn should not take more. */
+static bool overtake(struct guest *guest, struct turn *turn,
+		     struct chain *chain)
 {
+	struct virtq *vq = tx_queue(guest);
+	struct link *link;
+	struct packet p;
+
+	if (writable(vq, chain) || read_header(chain, &p) != FORM_GOOD ||
+	    !is_ours(guest, &p))
+		return true;
+	link = find_link(guest, &p);
+	if (!link || link->conn.type != p.type)
+		return true;
+	if (!link_is_light(link) || virtq_peeked(vq, link->passed)) {
+		link->passed = virtq_last_peeked(vq);
+		return true;
+	}
+	virtq_use_early(vq);
+	return handle_joined(link, turn, chain, &p);
+}
+
+/* What light connections have in the ring, whatever is before that. */
+static void collect_light(struct guest *guest, struct turn *turn)
+{
+	struct virtq *vq = tx_queue(guest);
+	struct chain chain;
+
+	while (sends_have_room(turn) &&
+	       virtq_peek(vq, turn->segments + turn->nsegments, VIRTQ_CHAIN_MAX,
+			  &chain) > 0 &&
+	       overtake(guest, turn, &chain))
+		;
+}
+
+/* False: nothing waits that could be taken in the next turn. */
+static bool more_waits(struct guest *guest)
+{
+	return !resets_full(&guest->resets) && virtq_available(tx_queue(guest));
+}
+
+bool from_guest_early(struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_TX]) &&
+	       virtq_has_early(tx_queue(guest));
+}
+
+bool from_guest_collect(struct guest *guest, struct turn *turn, bool all)
+{
+	bool light_only = guest->loop->pace.light_only && !all;
 	bool more;
 
-	collect_backlogs(guest, turn);
+	if (!light_only)
+		collect_backlogs(guest, turn);
 	more = !list_empty(&guest->flushing);
 	if (!queue_active(&guest->queue[GUEST_TX]))
 		return more;
-	return collect_packets(guest, turn) || more;
+	if (!light_only)
+		return collect_packets(guest, turn, all) || more;
+	collect_light(guest, turn);
+	return more_waits(guest) || more;
 }

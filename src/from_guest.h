@@ -6,6 +6,9 @@
  * A chain goes back to the guest in the turn that took it, whatever the host
  * socket takes: the rest waits in the connection's backlog, so that a slow
  * reader never holds the shared ring.
+ *
+ * In turns for light connections alone (pace.h) their packets are used before
+ * their turn, past those of others, which stay in the ring.
  */
 #ifndef URING_VSOCK_FROM_GUEST_H
 #define URING_VSOCK_FROM_GUEST_H
@@ -15,8 +18,12 @@
 struct guest;
 struct turn;
 
-/* Takes packets within the turn's budget, and stages what is for host sockets.
- * Returns whether more may be waiting. */
-bool from_guest_collect(struct guest *guest, struct turn *turn);
+/* Takes packets within the turn's budget, or ALL that it has room for, and
+ * stages what is for host sockets. Returns whether more may be waiting. */
+bool from_guest_collect(struct guest *guest, struct turn *turn, bool all);
+
+/* Packets were used early and wait to be given back: the ring must not stop
+ * until ALL were taken. */
+bool from_guest_early(struct guest *guest);
 
 #endif

@@ -320,6 +320,18 @@ bool frontends_run(struct frontends *f)
 	return (more && f->guest->frontend) || (f->called && !f->leaving);
 }
 
+bool frontends_waiting(const struct frontends *f)
+{
+	const struct list *at;
+
+	if (f->called || (f->guest->frontend && f->guest->frontend->readable))
+		return true;
+	for (at = f->waiting.next; at != &f->waiting; at = at->next)
+		if (container_of(at, struct frontend, node)->readable)
+			return true;
+	return false;
+}
+
 void frontends_stop(struct frontends *f)
 {
 	if (f->guest->frontend)

@@ -36,6 +36,9 @@ int frontends_adopt(struct frontends *f, int fd);
  */
 bool frontends_run(struct frontends *f);
 
+/* Somebody sent something that frontends_run() has not served yet. */
+bool frontends_waiting(const struct frontends *f);
+
 /* Ends all connections and the accepting; the guest is reset. */
 void frontends_stop(struct frontends *f);
 

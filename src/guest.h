@@ -67,8 +67,9 @@ struct guest {
 	unsigned asking;  /* or the other one has not */
 	unsigned waiting; /* links that a host program's full backlog delays */
 	uint64_t granted; /* bytes of credit, all links together */
-	struct windows windows; /* of its connections with host programs */
-	struct resets resets;	/* RSTs owed to packets without a connection */
+	struct windows windows;	   /* of its connections with host programs */
+	struct windows windows_in; /* the same for what they get; no limit */
+	struct resets resets; /* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
 	bool rx_short;	  /* something waits for the guest's RX buffers */
@@ -81,6 +82,8 @@ struct guest {
 	uint32_t last_turn; /* that it had a part in */
 	uint32_t tx_held; /* segments of TX chains that wait to be published */
 	uint8_t tx_turns; /* that taken TX chains wait to be published */
+	uint8_t rx_turns; /* that filled RX chains do */
+	uint16_t rx_patient;		/* of these, how many may wait */
 	struct log_limit limit_guest;	/* what the guest can cause */
 	struct log_limit limit_host;	/* what host programs can cause */
 	struct log_limit limit_session; /* what hypervisors can cause */

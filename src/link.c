@@ -236,6 +236,11 @@ static void bury(struct link *link)
 	link->phase = LINK_DEAD;
 }
 
+bool link_reads_little(const struct link *link)
+{
+	return link->burst < BURST_LIGHT;
+}
+
 /* Is there anything to put into the guest's RX ring now? */
 static bool wants_guest(struct link *link)
 {
@@ -276,8 +281,8 @@ static void refresh_joined(struct link *link)
 	if (!wants_guest(link)) {
 		list_remove(&link->node);
 	} else if (list_empty(&link->node)) {
-		list_append(link->burst < BURST_LIGHT ? &guest->light
-						      : &guest->ready,
+		list_append(link_reads_little(link) ? &guest->light
+						    : &guest->ready,
 			    &link->node);
 		guest_wake(guest);
 	}

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "base/timer.h"
+#include "pace.h"
 #include "vsock/deadlines.h"
 
 struct guest;
@@ -35,6 +36,7 @@ struct accept_pause {
 
 struct loop {
 	struct ring *ring;
+	struct pace pace;
 	struct list active;  /* guests with work in the coming turn */
 	struct list dead;    /* links to free when the ring lets go of them */
 	struct list telling; /* halves whose other half is yet to be told */

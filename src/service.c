@@ -193,13 +193,16 @@ static uint64_t next_deadline(const struct loop *loop)
 /* Its waiting packets and connections, as far as the turn has room. */
 static void collect(struct service *s, struct guest *guest)
 {
-	bool more = frontends_run(guest->frontends);
+	/* The front end may stop a ring, of which nothing may be early then. */
+	bool drain = from_guest_early(guest) &&
+		     frontends_waiting(guest->frontends);
+	bool more = drain || frontends_run(guest->frontends);
 
 	listener_serve(guest);
 	dial_conclude(guest);
 	awake_begin(&s->awake, guest);
 	events_send(guest);
-	more |= from_guest_collect(guest, &s->turn);
+	more |= from_guest_collect(guest, &s->turn, drain);
 	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);
 	if (more)
 		guest_wake(guest);
@@ -208,11 +211,11 @@ static void collect(struct service *s, struct guest *guest)
 /* After its part of the turn. */
 static void conclude(struct guest *guest)
 {
+	if (guest_running(guest) && !guest->rx_short && guest_has_output(guest))
+		guest_wake(guest);
 	awake_notify(guest);
 	lifecycle_check_queues(guest);
 	link_limit_parted(guest);
-	if (guest_running(guest) && !guest->rx_short && guest_has_output(guest))
-		guest_wake(guest);
 }
 
 /* Those that had no part in the turn but got something from another guest: it
@@ -239,7 +242,13 @@ static bool turn_full(const struct turn *turn)
 	       turn->npieces == TURN_PIECES || turn->nbuffers == TURN_BUFFERS;
 }
 
-/* Whoever finds the turn full is the first in the next one. */
+/* A short turn has moved what it may of greedy connections. */
+static bool turn_short(const struct pace *pace)
+{
+	return !pace->light_only && (!pace->left_out || !pace->left_in);
+}
+
+/* Whoever has no part in the turn is the first in the next one. */
 static void collect_all(struct service *s)
 {
 	struct list todo;
@@ -247,7 +256,8 @@ static void collect_all(struct service *s)
 
 	list_init(&todo);
 	list_move_all(&todo, &s->loop.active);
-	while (!list_empty(&todo) && !turn_full(&s->turn)) {
+	while (!list_empty(&todo) && !turn_full(&s->turn) &&
+	       !turn_short(&s->loop.pace)) {
 		guest = list_first(&todo, struct guest, active);
 		list_remove(&guest->active);
 		s->served[s->nserved++] = guest;
@@ -363,6 +373,7 @@ void service_turn(struct service *s)
 	if (now != s->passed_ms)
 		pass_deadlines(&s->loop, now);
 	s->passed_ms = now;
+	pace_begin(&s->loop.pace, now);
 	run_turn(s);
 	watchdog_end(&s->watchdog);
 }

@@ -56,6 +56,8 @@ static bool send_control(struct link *link, struct turn *turn)
 			return false;
 		conn_next_control(&link->conn, guest_cid(guest), &packet);
 		rx_give(guest, buffer, &packet);
+		if (packet.op == PACKET_CREDIT_UPDATE)
+			guest->rx_patient++;
 	}
 	return true;
 }
@@ -65,12 +67,16 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 			  struct ring *ring)
 {
 	struct turn_recv *recv = &turn->recvs[turn->nrecvs];
+	struct pace *pace = &link->guest->loop->pace;
 	uint32_t left = min_u32(conn_may_send(&link->conn), READ_MAX);
 	uint32_t packets =
 		min_u32(credit_packets(&link->conn.credit), link->burst);
 	struct turn_buffer *buffer;
 	uint32_t first = turn->npayload;
+	uint32_t size;
 
+	if (!link_reads_little(link))
+		left = min_u32(left, pace->left_in);
 	recv->link = link;
 	recv->first = turn->nbuffers;
 	recv->count = 0;
@@ -78,7 +84,9 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 		buffer = rx_take(link->guest, turn);
 		if (!buffer)
 			break;
-		left -= rx_offer(turn, buffer, left);
+		size = rx_offer(turn, buffer, left);
+		pace_offer(pace, size);
+		left -= size;
 		recv->count++;
 	}
 	if (!recv->count)
@@ -138,9 +146,15 @@ static bool serve_list(struct list *list, struct turn *turn, struct ring *ring)
 {
 	unsigned links = LINKS_PER_TURN;
 
-	while (links-- && turn->nrecvs < TURN_RECVS && !list_empty(list))
-		if (!serve(list_first(list, struct link, node), turn, ring))
+	while (links-- && turn->nrecvs < TURN_RECVS && !list_empty(list)) {
+		struct link *link = list_first(list, struct link, node);
+
+		if (!link->guest->loop->pace.left_in &&
+		    !link_reads_little(link))
+			break;
+		if (!serve(link, turn, ring))
 			return false;
+	}
 	return true;
 }
 
@@ -148,14 +162,16 @@ static bool serve_list(struct list *list, struct turn *turn, struct ring *ring)
 static void serve_lists(struct guest *guest, struct turn *turn,
 			struct ring *ring)
 {
-	if (guest->ready_first) {
+	bool light_only = guest->loop->pace.light_only;
+
+	if (guest->ready_first && !light_only) {
 		guest->ready_first = false;
 		if (serve_list(&guest->ready, turn, ring))
 			serve_list(&guest->light, turn, ring);
-	} else if (serve_list(&guest->light, turn, ring)) {
-		serve_list(&guest->ready, turn, ring);
-	} else {
+	} else if (!serve_list(&guest->light, turn, ring)) {
 		guest->ready_first = true;
+	} else if (!light_only) {
+		serve_list(&guest->ready, turn, ring);
 	}
 }
 
@@ -196,6 +212,8 @@ static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 		debug_assert(used <= recv->count);
 		conn_build_data(&link->conn, guest_cid(guest), len, 0, &packet);
 		rx_give(guest, buffer, &packet);
+		if (!link_is_light(link))
+			guest->rx_patient++;
 		n -= len;
 	}
 	return used;
@@ -210,6 +228,17 @@ static void adapt_burst(struct link *link, uint32_t used, uint32_t offered)
 		link->burst = (uint8_t)min_u32(link->burst * 2u, BURST_MAX);
 }
 
+static void note_read(struct link *link, uint32_t n)
+{
+	struct pace *pace = &link->guest->loop->pace;
+
+	windows_sent(&link->guest->windows_in, &link->use_in, n);
+	windows_pass(&link->guest->windows, n);
+	pace_in(pace, n);
+	if (link_is_light(link))
+		pace_light(pace);
+}
+
 static void finish_recv(struct turn *turn, struct turn_recv *recv)
 {
 	struct link *link = recv->link;
@@ -217,6 +246,7 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 	unsigned orders = 0;
 
 	if (n > 0) {
+		note_read(link, (uint32_t)n);
 		link->readable = true;
 		adapt_burst(link, give_data(turn, recv, (uint32_t)n),
 			    recv->count);

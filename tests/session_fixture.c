@@ -35,7 +35,7 @@ static const struct vm_config config = {
 };
 static struct loop loop;
 int ram_fd;
-static uint8_t *ram;
+uint8_t *ram;
 static unsigned descriptors_before;
 
 /* In place of lifecycle.c's. */
@@ -331,6 +331,11 @@ uint16_t stop_queue(int fd, uint32_t index)
 	ck_assert_uint_eq(state.index, index);
 	ck_assert_uint_le(state.num, UINT16_MAX);
 	return (uint16_t)state.num;
+}
+
+struct vring_desc *desc_of(uint32_t index)
+{
+	return (struct vring_desc *)(void *)(ram + index * QUEUE_SPACE);
 }
 
 uint16_t *avail_of(uint32_t index)

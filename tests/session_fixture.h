@@ -76,6 +76,7 @@ void set_up_queue(int fd, uint32_t index, uint16_t base);
 extern int kicks[GUEST_QUEUES];
 extern int calls[GUEST_QUEUES];
 extern int ram_fd; /* RAM_SIZE bytes */
+extern uint8_t *ram;
 
 /* The data queues, set up and enabled as QEMU does, from index BASE. */
 void start_queues(int fd, uint16_t base);
@@ -84,6 +85,7 @@ void start_queues(int fd, uint16_t base);
 uint16_t stop_queue(int fd, uint32_t index);
 
 /* The driver's view of the rings. */
+struct vring_desc *desc_of(uint32_t index);
 uint16_t *avail_of(uint32_t index);
 uint16_t *used_of(uint32_t index);
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* How long turns are, and whom they are for. */
+#include "base/check.h"
+#include "pace.h"
+#include "suite.h"
+
+#define START 1000000ull
+
+static struct pace pace;
+
+/* A turn at NOW in which so many bytes came from guests. */
+static void turn(uint64_t now, uint32_t bytes, bool light)
+{
+	pace_begin(&pace, now);
+	pace_out(&pace, bytes);
+	if (light)
+		pace_light(&pace);
+}
+
+static void begin(void)
+{
+	pace = (struct pace){ .moved = 0 };
+	turn(START, 0, false);
+}
+
+static void expect_long(uint64_t now)
+{
+	pace_begin(&pace, now);
+	ck_assert(!pace.hasten && !pace.light_only);
+	ck_assert_uint_eq(pace.left_out, UINT32_MAX);
+	ck_assert_uint_eq(pace.left_in, UINT32_MAX);
+}
+
+START_TEST(greedy_ones_alone_have_long_turns)
+{
+	begin();
+	for (unsigned i = 0; i < 10; i++)
+		turn(START + i, 10 * PACE_SHORT, false);
+	expect_long(START + 10);
+}
+END_TEST
+
+START_TEST(light_ones_alone_have_long_turns)
+{
+	begin();
+	for (unsigned i = 0; i < 10; i++)
+		turn(START + i, PACE_SHORT - 1, true);
+	expect_long(START + 10);
+}
+END_TEST
+
+START_TEST(together_they_have_short_turns_by_turns)
+{
+	begin();
+	turn(START, PACE_SHORT, true);
+	for (unsigned i = 0; i < 10; i++) {
+		pace_begin(&pace, START);
+		ck_assert(pace.hasten);
+		ck_assert_int_eq(pace.light_only, i % 2 == 0);
+		ck_assert_uint_eq(pace.left_out, PACE_SHORT);
+		ck_assert_uint_eq(pace.left_in, PACE_SHORT);
+	}
+}
+END_TEST
+
+/* Also when what is moved goes to guests. */
+START_TEST(each_way_has_its_share)
+{
+	begin();
+	turn(START, 0, true);
+	pace_in(&pace, PACE_SHORT);
+	pace_begin(&pace, START);
+	ck_assert(pace.hasten);
+	pace_out(&pace, PACE_SHORT / 4);
+	ck_assert_uint_eq(pace.left_out, PACE_SHORT / 4 * 3);
+	ck_assert_uint_eq(pace.left_in, PACE_SHORT);
+	pace_offer(&pace, PACE_SHORT / 2);
+	ck_assert_uint_eq(pace.left_in, PACE_SHORT / 2);
+	pace_offer(&pace, PACE_SHORT);
+	pace_out(&pace, UINT32_MAX);
+	ck_assert_uint_eq(pace.left_in, 0);
+	ck_assert_uint_eq(pace.left_out, 0);
+}
+END_TEST
+
+START_TEST(turns_stay_short_for_a_while_after_either)
+{
+	uint64_t last = START + PACE_LINGER_MS - 1;
+
+	begin();
+	turn(START, PACE_SHORT, true);
+	pace_begin(&pace, last);
+	ck_assert(pace.hasten);
+	turn(last, 2 * PACE_SHORT, false);
+	expect_long(last + 1);
+	turn(last + 1, 0, true);
+	pace_begin(&pace, last + 1);
+	ck_assert(pace.hasten);
+	pace_light(&pace);
+	expect_long(last + PACE_LINGER_MS);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		greedy_ones_alone_have_long_turns,
+		light_ones_alone_have_long_turns,
+		together_they_have_short_turns_by_turns,
+		each_way_has_its_share,
+		turns_stay_short_for_a_while_after_either,
+	};
+	Suite *suite = suite_create("pace");
+	TCase *tc = tcase_create("turns");
+
+	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
+		tcase_add_test(tc, tests[i]);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
