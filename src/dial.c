@@ -12,6 +12,7 @@
 #include "host_address.h"
 #include "link.h"
 #include "loop.h"
+#include "ring/ring.h"
 #include "vsock/packet.h"
 
 /* For connections of TYPE. The last descriptors are left to hypervisors. */
@@ -197,6 +198,11 @@ static void conclude(struct link *link)
 	struct host_address addr;
 	int err = fd_socket_error(link->fd);
 
+	/* AF_VSOCK wakes io_uring's polls up as writable before it is. */
+	if (!err && !link->hung_up && !fd_has_peer(link->fd)) {
+		ring_watch_writable(link->guest->loop->ring, &link->watch);
+		return;
+	}
 	link->connecting = false;
 	if (!err) {
 		link_carry_out(link, conn_host_connected(&link->conn));

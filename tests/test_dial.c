@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* Dials that wait for a full backlog: how many are tried again, and when. */
 #include <check.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -133,6 +134,60 @@ START_TEST(nobody_is_dialed_twice_before_all_were)
 }
 END_TEST
 
+/* A TCP connection to a listener that is full: it stays under way. */
+static int slow_connect(int *listener, int clients[2])
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	int fd = -1;
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	*listener = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert(!bind(*listener, (struct sockaddr *)&in, sizeof(in)));
+	ck_assert(!listen(*listener, 0));
+	ck_assert(!getsockname(*listener, (struct sockaddr *)&in, &len));
+	for (unsigned i = 0; i < 3; i++) {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(fd, (struct sockaddr *)&in, sizeof(in));
+		if (i < 2)
+			clients[i] = fd;
+	}
+	ck_assert_int_eq(fd_socket_error(fd), 0);
+	return fd;
+}
+
+/* AF_VSOCK is said to be writable while it is connecting: that ends nothing. */
+START_TEST(an_early_report_is_no_connection)
+{
+	const struct packet packet = {
+		.op = PACKET_REQUEST,
+		.type = PACKET_STREAM,
+		.src_cid = 3,
+		.dst_cid = PACKET_HOST_CID,
+		.src_port = 1000,
+		.dst_port = PORT,
+		.buf_alloc = 262144,
+	};
+	int listener, clients[2];
+	int fd = slow_connect(&listener, clients);
+	struct link *link = link_new_from_guest(guest, &packet, &fd);
+
+	ck_assert(!link_join(link) && !link_await(link));
+	list_append(&guest->dialed, &link->host_node);
+	dial_conclude(guest);
+	ck_assert_int_eq(link->conn.state, CONN_HOST_PENDING);
+	ck_assert(link->connecting);
+	/* The end of it still is one. */
+	link->hung_up = true;
+	list_append(&guest->dialed, &link->host_node);
+	dial_conclude(guest);
+	ck_assert_int_ne(link->conn.state, CONN_HOST_PENDING);
+	fd_close(&clients[0]);
+	fd_close(&clients[1]);
+	fd_close(&listener);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dial");
@@ -141,6 +196,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_bounded_number_is_dialed_again_at_a_time);
 	tcase_add_test(tcase, nobody_is_dialed_twice_before_all_were);
+	tcase_add_test(tcase, an_early_report_is_no_connection);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

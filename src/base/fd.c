@@ -44,6 +44,14 @@ int fd_socket_error(int fd)
 								    : -err;
 }
 
+bool fd_has_peer(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
 int fd_raise_limit(void)
 {
 	struct rlimit limit;

@@ -6,6 +6,8 @@
 #ifndef URING_VSOCK_BASE_FD_H
 #define URING_VSOCK_BASE_FD_H
 
+#include <stdbool.h>
+
 /* Closes *FD unless it is negative, and sets it to -1. Keeps errno. */
 void fd_close(int *fd);
 
@@ -17,6 +19,9 @@ int fd_nonblock(int fd);
 
 /* 0, or the -errno that a socket's connect(2) came to; forgotten by asking. */
 int fd_socket_error(int fd);
+
+/* The socket is connected: its connect(2) has come to an end. */
+bool fd_has_peer(int fd);
 
 /* Raises the soft limit on open files to the hard one. 0 or -errno. */
 int fd_raise_limit(void);
