@@ -37,6 +37,9 @@
 
 enum engine { ENGINE_AUTO, ENGINE_IO_URING, ENGINE_EPOLL, ENGINES };
 
+/* An owner_uid: as chown(2) has it. */
+#define CONFIG_OWNER_STAYS ((uid_t)-1)
+
 /* A port of the host that is not <uds-path>_<port>. */
 struct port_map {
 	uint32_t port;

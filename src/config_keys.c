@@ -72,9 +72,9 @@ static const struct config_key_row rows[] = {
 	},
 	[KEY_SOCKET_OWNER] = {
 		.name = "socket-owner",
-		.argument = "USER:GROUP",
+		.argument = "[USER]:GROUP",
 		.standard = "who starts it",
-		.help = "owner of the VM's sockets, names or numbers",
+		.help = "owner and group of the VM's sockets, names or numbers",
 		.parse_vm = value_socket_owner,
 	},
 	[KEY_GROUPS] = {

@@ -35,9 +35,12 @@ static void print_owner(const struct vm_config *vm, FILE *out)
 {
 	if (vm->socket_mode_set)
 		fprintf(out, "socket-mode = %04o\n", vm->socket_mode);
-	if (vm->socket_owner_set)
-		fprintf(out, "socket-owner = %u:%u\n", vm->owner_uid,
-			vm->owner_gid);
+	if (!vm->socket_owner_set)
+		return;
+	fprintf(out, "socket-owner = ");
+	if (vm->owner_uid != CONFIG_OWNER_STAYS)
+		fprintf(out, "%u", vm->owner_uid);
+	fprintf(out, ":%u\n", vm->owner_gid);
 }
 
 static void print_groups(const struct vm_config *vm, FILE *out)

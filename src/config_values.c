@@ -245,15 +245,14 @@ static bool find_group(const char *text, gid_t *out)
 const char *value_socket_owner(const char *text, struct vm_config *vm)
 {
 	const char *colon = strchr(text, ':');
+	uid_t uid = CONFIG_OWNER_STAYS;
 	char user[64];
-	uid_t uid;
 	gid_t gid;
 
-	if (!colon || colon == text || !colon[1] ||
-	    (size_t)(colon - text) >= sizeof(user))
-		return "expected user:group, names or numbers";
+	if (!colon || !colon[1] || (size_t)(colon - text) >= sizeof(user))
+		return "expected user:group or :group, names or numbers";
 	*(char *)mempcpy(user, text, (size_t)(colon - text)) = '\0';
-	if (!find_user(user, &uid))
+	if (*user && !find_user(user, &uid))
 		return "expected a user that exists before the ':'";
 	if (!find_group(colon + 1, &gid))
 		return "expected a group that exists after the ':'";

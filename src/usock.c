@@ -170,6 +170,11 @@ static int create(struct usock *s, const struct sockaddr_un *address,
 	if (err)
 		return fail(-err, "the socket cannot be created", why);
 	err = note_file(s, path, vm);
+	if (err == -EPERM)
+		return fail(EPERM,
+			    "its owner cannot be changed: that needs root, but "
+			    "a group that we are in can be given as :GROUP",
+			    why);
 	if (err)
 		return fail(-err, "its owner cannot be changed", why);
 	if (listen(s->fd, backlog) < 0)

@@ -25,7 +25,7 @@
 #define SIZE "expected bytes from 4096 to 16777216, suffix K or M or none"
 #define QUEUE "expected a power of two from 1 to 32768"
 #define MODE "expected an octal mode up to 0777, such as 0660"
-#define OWNER "expected user:group, names or numbers"
+#define OWNER "expected user:group or :group, names or numbers"
 #define LONG "expected a path of at most 107 bytes"
 #define WHERE "expected a path in a directory that exists"
 #define GROUPS                                                                  \
@@ -93,7 +93,9 @@ static const struct value_row {
 	{ "socket_owner", "0:root", "0:0", NULL },
 	{ "socket-owner", "root", NULL, OWNER },
 	{ "socket-owner", "root:", NULL, OWNER },
-	{ "socket-owner", ":root", NULL, OWNER },
+	{ "socket-owner", ":", NULL, OWNER },
+	{ "socket-owner", ":root", ":0", NULL },
+	{ "socket-owner", ":54321", ":54321", NULL },
 	{ "socket-owner", "4294967295:0", NULL,
 	  "expected a user that exists before the ':'" },
 	{ "socket-owner", "no such:root", NULL,

@@ -96,6 +96,26 @@ START_TEST(test_mode)
 }
 END_TEST
 
+/* Whoever is in a group may give files to it. */
+START_TEST(test_group_alone)
+{
+	const struct vm_config vm = {
+		.socket_owner_set = true,
+		.owner_uid = CONFIG_OWNER_STAYS,
+		.owner_gid = getegid(),
+	};
+	const char *why = NULL;
+	struct stat st;
+	struct usock s;
+
+	ck_assert_int_eq(usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why), 0);
+	ck_assert_int_eq(lstat("s", &st), 0);
+	ck_assert_uint_eq(st.st_uid, geteuid());
+	ck_assert_uint_eq(st.st_gid, getegid());
+	usock_close(&s);
+}
+END_TEST
+
 /* Only root may give files away; for others it fails and nothing is left. */
 START_TEST(test_owner)
 {
@@ -216,6 +236,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_test(tcase, test_socket_is_ready);
 	tcase_add_loop_test(tcase, test_mode, 0, ARRAY_SIZE(modes));
+	tcase_add_test(tcase, test_group_alone);
 	tcase_add_test(tcase, test_owner);
 	tcase_add_test(tcase, test_impossible_paths);
 	tcase_add_test(tcase, test_lock_is_advice);
