@@ -82,6 +82,22 @@ static void miss(const struct section *section, enum config_key key,
 	mistake(mistakes, &origin, name, NULL, "missing: %s", right);
 }
 
+/* There is no VM. */
+static void miss_all(const struct draft *draft, struct mistakes *mistakes)
+{
+	static const struct origin nowhere = { .kind = ORIGIN_COMMAND };
+	const struct origin file = { ORIGIN_FILE, draft->file, 0 };
+
+	if (draft->file)
+		mistake(mistakes, &file, NULL, NULL,
+			"expected a VM: in INI a section [vm NAME], in YAML an "
+			"entry of vms, each with a socket and a uds-path");
+	else
+		mistake(mistakes, &nowhere, NULL, NULL,
+			"no VM: give --socket and --uds-path, --vm or "
+			"--config; see --help");
+}
+
 static void check_presence(const struct section *section,
 			   struct mistakes *mistakes)
 {
@@ -132,15 +148,12 @@ static void build_vms(const struct draft *draft, struct config *out,
 void config_build(const struct draft *draft, struct config *out,
 		  struct mistakes *mistakes)
 {
-	static const struct origin nowhere = { .kind = ORIGIN_COMMAND };
 	const struct target daemon = { .config = out };
 	struct candidate *list = calloc(draft->nvms + 1u, sizeof(*list));
 
 	build_section(&draft->daemon, &daemon, mistakes);
 	if (!draft->nvms && !draft->partial)
-		mistake(mistakes, &nowhere, NULL, NULL,
-			"no VM: give --socket and --uds-path, --vm or "
-			"--config; see --help");
+		miss_all(draft, mistakes);
 	if (list)
 		build_vms(draft, out, list, mistakes);
 	else

@@ -31,7 +31,8 @@ struct draft {
 	struct section daemon;
 	struct section *vms;
 	unsigned nvms;
-	bool partial; /* there may be more VMs, which could not be read */
+	bool partial;	  /* there may be more VMs, which could not be read */
+	const char *file; /* that was read, or NULL; the caller's */
 };
 
 /* An empty one is `{ .daemon = { .scope = SCOPE_DAEMON } }`. */

@@ -35,6 +35,7 @@ void config_file_read(const char *path, struct draft *draft,
 	FILE *in = fopen(path, "re");
 	struct stat st;
 
+	draft->file = path;
 	if (!in) {
 		cannot_read(path, errno, draft, mistakes);
 		return;

@@ -100,6 +100,7 @@ void config_merge(struct draft *file, struct draft *line,
 	struct section *vm;
 	unsigned i;
 
+	file->partial |= line->partial;
 	section_override(&file->daemon, &line->daemon);
 	merge_single(file, line, single, mistakes);
 	for (i = 0; i < line->nvms; i++) {

@@ -122,7 +122,8 @@ static void read_vm(struct command_line *line, const char *argument)
 		value = strchr(key, '=');
 		if (!value) {
 			mistake(&line->mistakes, &origin, NULL, key,
-				"expected KEY=VALUE, several of them with ',' between");
+				"expected KEY=VALUE, several of them with ',' "
+				"between; what lists hold has '+' between");
 			continue;
 		}
 		*value++ = '\0';
@@ -176,6 +177,7 @@ static void refuse_option(struct command_line *line,
 	static const struct origin here = { .kind = ORIGIN_COMMAND };
 	const char *nearest = nearest_option(table, word);
 
+	line->draft.partial = true;
 	if (code == ':')
 		mistake(&line->mistakes, &here, NULL, NULL,
 			"%s: this option has a value", word);

@@ -74,8 +74,9 @@ void options_help(FILE *out)
 	print_option("print-capabilities", NULL,
 		     "print what management software asks for, and exit", NULL,
 		     out);
-	print_option("version", NULL, "print the version and exit", NULL, out);
-	print_option("help", NULL, "print this and exit", NULL, out);
+	print_option("version", NULL, "or -V: print the version and exit", NULL,
+		     out);
+	print_option("help", NULL, "or -h: print this and exit", NULL, out);
 	fputs("\nThe command line wins over the file. BYTES take the suffixes "
 	      "K and M.\nuring-vsock(8) says more.\n",
 	      out);

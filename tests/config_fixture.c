@@ -72,7 +72,8 @@ void config_write(const char *name, const char *text)
 
 char *config_outcome(config_reader *reader, const char *text, size_t len)
 {
-	struct draft draft = { .daemon = { .scope = SCOPE_DAEMON } };
+	struct draft draft = { .daemon = { .scope = SCOPE_DAEMON },
+			       .file = "f" };
 	struct mistakes mistakes = { .count = 0 };
 	struct config config;
 	char *result = NULL;

@@ -32,9 +32,9 @@
 	"seqpacket = no\nforward-cid = 1\nforward-listen = 9001-9002\n" \
 	"allow-guest = 22,1024-2047\nallow-host = 22,80\nmap = 6:y\n"   \
 	"map = 7:@x\n"
-#define NO_VM                                                                  \
-	"uring-vsock: no VM: give --socket and --uds-path, --vm or --config; " \
-	"see --help\n"
+#define NO_VM                                                            \
+	"uring-vsock: f: expected a VM: in INI a section [vm NAME], in " \
+	"YAML an entry of vms, each with a socket and a uds-path\n"
 #define WRONG(line, text) "uring-vsock: f:" #line ": " text "\n"
 #define SECTION "': a section is [daemon] or [vm NAME]"
 #define LINE "': a line is [SECTION] or KEY = VALUE"

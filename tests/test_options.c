@@ -157,9 +157,9 @@ static const struct command_row {
 	{ { "--vm=socket=s,,uds-path=u,groups=a/b,uds,quue_size=1,engine=x" },
 	  2,
 	  "--vm #1: value '': expected KEY=VALUE, several of them with ',' "
-	  "between\n"
+	  "between; what lists hold has '+' between\n"
 	  "--vm #1: value 'uds': expected KEY=VALUE, several of them with ',' "
-	  "between\n"
+	  "between; what lists hold has '+' between\n"
 	  "--vm #1: key 'quue_size': value '1': there is no such key; the "
 	  "nearest is 'queue-size'\n"
 	  "--vm #1: key 'engine': value 'x': this key belongs to the "
@@ -233,6 +233,11 @@ static const struct command_row {
 	  "--queue-size: this option has a value\n"
 	  "value 'word': expected an option; they begin with '--'\n"
 	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
+	{ { "--loglevel", "debug" },
+	  2,
+	  "--loglevel: there is no such option; the nearest is "
+	  "'--log-level'\n"
+	  "value 'debug': expected an option; they begin with '--'\n" },
 	{ { "--config=none.ini", "--queue-size=x", "--vm=guest-cid=1" },
 	  2,
 	  "--queue-size: value 'x': beside --vm it is not clear whose this "
