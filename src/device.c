@@ -149,10 +149,25 @@ void device_set_memory(struct guest *guest, struct memory *memory)
 	guest_wake(guest);
 }
 
+/* As when QEMU's machine lacks its memory-backend: it does not say so. */
+static void warn_of_memory(struct guest *guest)
+{
+	guest->memory_missed = true;
+	guest_log_limited(guest, limit_session, LOG_LEVEL_WARN,
+			  "the guest uses its device, but the hypervisor does "
+			  "not share the guest's memory: start it with shared "
+			  "memory (QEMU: memory-backend=, cloud-hypervisor: "
+			  "--memory shared=on)");
+}
+
 static void kicked(struct ring_watch *watch, int what)
 {
+	struct guest *guest = queue_kick_owner(watch);
+
 	(void)what;
-	guest_wake(queue_kick_owner(watch));
+	if (unlikely(!guest->memory) && !guest->memory_missed)
+		warn_of_memory(guest);
+	guest_wake(guest);
 }
 
 int device_set_kick(struct guest *guest, unsigned i, int fd, const char **why)
@@ -237,6 +252,7 @@ void device_release(struct guest *guest)
 		queue_clear(&guest->queue[i]);
 	memory_put(guest->memory);
 	guest->memory = NULL;
+	guest->memory_missed = false;
 	guest->features = 0;
 	guest->owes_reset = false;
 	guest->protocol_features = 0;

@@ -47,6 +47,7 @@ struct guest {
 	struct frontend *frontend;   /* NULL: no hypervisor */
 	struct guest_queue queue[GUEST_QUEUES];
 	struct memory *memory;
+	bool memory_missed; /* a warning said that there is none */
 	uint64_t features;
 	uint64_t protocol_features;
 	uint8_t status;

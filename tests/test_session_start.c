@@ -56,6 +56,25 @@ START_TEST(test_starts_without_a_kick)
 }
 END_TEST
 
+/* As QEMU does whose machine has no memory that can be shared. */
+START_TEST(test_kicks_without_memory_are_warned_of)
+{
+	const uint64_t one = 1;
+
+	begin(_i);
+	negotiate(fd, true);
+	set_up_queue(fd, 1, 0);
+	ck_assert(!facts.guest->memory_missed);
+	ck_assert_int_eq((int)write(kicks[1], &one, sizeof(one)), 8);
+	session_pump();
+	ck_assert(facts.guest->memory_missed);
+	fd_close(&fd);
+	session_pump();
+	ck_assert(!facts.guest->memory_missed);
+	end();
+}
+END_TEST
+
 START_TEST(test_enabled_at_once_without_protocol_features)
 {
 	begin(_i);
@@ -193,6 +212,7 @@ int main(void)
 
 	tcase_set_timeout(tcase, 30);
 	LOOP(test_starts_without_a_kick);
+	LOOP(test_kicks_without_memory_are_warned_of);
 	LOOP(test_enabled_at_once_without_protocol_features);
 	LOOP(test_polling);
 	LOOP(test_who_enables);
