@@ -57,6 +57,16 @@ static void forbid(struct guest *guest, const struct packet *request)
 	resets_add(&guest->resets, request);
 }
 
+static void turn_away(struct guest *guest, const struct packet *request)
+{
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_INFO,
+			  "guest's connection to CID %u, port %u refused: no "
+			  "guest of that CID runs here, or none that shares a "
+			  "group",
+			  request->dst_cid, request->dst_port);
+	resets_add(&guest->resets, request);
+}
+
 /* The host is asked for, or another guest. */
 static void handle_request(struct guest *guest, const struct packet *p)
 {
@@ -65,7 +75,7 @@ static void handle_request(struct guest *guest, const struct packet *p)
 	else if (means_host(guest, p))
 		dial(guest, p);
 	else if (!siblings_ask(guest, p))
-		resets_add(&guest->resets, p);
+		turn_away(guest, p);
 }
 
 static void handle_stranger(struct guest *guest, const struct packet *p)
@@ -114,14 +124,28 @@ static void log_too_long(const struct link *link)
 			  link->conn.credit.offer);
 }
 
+/* The guest answered a host program's CONNECT. */
+static void log_answer(const struct link *link, const struct packet *p)
+{
+	if (p->op == PACKET_RST && link->conn.state == CONN_GUEST_PENDING &&
+	    !link->half)
+		guest_log_limited(link->guest, limit_host, LOG_LEVEL_INFO,
+				  "connection to the guest's port %u refused: "
+				  "nobody listens there",
+				  link->conn.peer_port);
+}
+
 /* Returns false when the turn should not take more. */
 static bool handle_joined(struct link *link, struct turn *turn,
 			  struct chain *chain, const struct packet *p)
 {
 	struct guest *guest = link->guest;
-	unsigned orders = conn_input(&link->conn, p);
 	bool go_on = true;
+	unsigned orders;
 
+	if (unlikely(p->op == PACKET_RST))
+		log_answer(link, p);
+	orders = conn_input(&link->conn, p);
 	share_window(guest, link, p);
 	if (p->op == PACKET_RW && link_is_light(link))
 		pace_light(&guest->loop->pace);

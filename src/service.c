@@ -168,6 +168,28 @@ static void resume_all(struct loop *loop)
 		resume(list_first(&pauses, struct accept_pause, timer.node));
 }
 
+static void log_silence(const struct link *link)
+{
+	const struct conn *conn = &link->conn;
+
+	if (conn->state == CONN_HOST_PENDING)
+		guest_log_limited(link->guest, limit_guest, LOG_LEVEL_WARN,
+				  "guest's connection to port %u refused: no "
+				  "answer in %u ms",
+				  conn->local_port, CONN_CONNECT_MS);
+	else if (conn->state == CONN_GUEST_PENDING && !link->half)
+		guest_log_limited(link->guest, limit_host, LOG_LEVEL_WARN,
+				  "connection to the guest's port %u refused: "
+				  "no answer in %u ms",
+				  conn->peer_port, CONN_RESPONSE_MS);
+}
+
+static void pass_deadline(struct link *link)
+{
+	log_silence(link);
+	link_carry_out(link, conn_timed_out(&link->conn));
+}
+
 static void pass_deadlines(struct loop *loop, uint64_t now_ms)
 {
 	struct timer *timer;
@@ -178,7 +200,7 @@ static void pass_deadlines(struct loop *loop, uint64_t now_ms)
 	while ((timer = timer_take_due(&loop->resuming, now_ms)))
 		resume(container_of(timer, struct accept_pause, timer));
 	while ((conn = deadlines_take_due(&loop->deadlines, now_ms)))
-		link_carry_out(link_of(conn), conn_timed_out(conn));
+		pass_deadline(link_of(conn));
 }
 
 static uint64_t next_deadline(const struct loop *loop)
