@@ -60,6 +60,21 @@ static int listen_on(struct usock *s, const char *path, int type, int backlog,
 	return err ? complain(config, path, err, why) : 0;
 }
 
+/* What a port's number adds to a name, with its '_'. */
+#define PORT_MAX_LEN 6
+
+/* Ports of five digits are what programs choose by themselves. */
+static void warn_of_ports(const struct vm_config *config)
+{
+	size_t len = config->uds_path ? strlen(config->uds_path) : 0;
+
+	if (len + PORT_MAX_LEN > CONFIG_PATH_MAX)
+		log_line(LOG_LEVEL_WARN, config->name,
+			 "%s: too long for a name with _PORT behind it: the "
+			 "guest reaches no port of %zu digits or more",
+			 config->uds_path, CONFIG_PATH_MAX - len);
+}
+
 /* A name too long for <uds-path>_seqpacket has served streams so far, and still
  * does. */
 static int open_messages(struct vm *vm)
@@ -98,6 +113,7 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 	list_init(&vm->node);
 	err = listen_on(&vm->host, config->uds_path, SOCK_STREAM, HOST_BACKLOG,
 			config);
+	warn_of_ports(config);
 	if (!err)
 		err = open_messages(vm);
 	if (!err)
