@@ -2,7 +2,7 @@
 #include "perf/perf_help.h"
 
 #ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "(unknown version)"
+#define PACKAGE_VERSION "(built without configure)"
 #endif
 
 static const char help[] =
