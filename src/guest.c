@@ -116,6 +116,19 @@ bool guest_has_seqpacket(const struct guest *guest)
 	return guest->features >> VIRTIO_VSOCK_F_SEQPACKET & 1;
 }
 
+void guest_report(const struct guest *guest)
+{
+	const struct guest_counts *counts = &guest->counts;
+
+	guest_log(guest, LOG_LEVEL_INFO,
+		  "hypervisor %s, connections: %u, %u of them with guests, "
+		  "%llu so far; bytes: %llu from the guest, %llu to it",
+		  guest->frontend ? "connected" : "absent", guest->conns.count,
+		  guest->halves, (unsigned long long)counts->connections,
+		  (unsigned long long)counts->bytes_out,
+		  (unsigned long long)counts->bytes_in);
+}
+
 void guest_wake(struct guest *guest)
 {
 	if (list_empty(&guest->active))

@@ -36,6 +36,13 @@ enum guest_queue_index {
 /* Taken receive buffers that other buffers overtook, at the most. */
 #define GUEST_SPARE_MAX 1024
 
+/* Since the daemon's start. */
+struct guest_counts {
+	uint64_t connections;
+	uint64_t bytes_out; /* that came from the guest */
+	uint64_t bytes_in;  /* that were given to it */
+};
+
 struct guest {
 	const struct vm_config *config;
 	struct loop *loop;
@@ -68,6 +75,7 @@ struct guest {
 	unsigned asking;  /* or the other one has not */
 	unsigned waiting; /* links that a host program's full backlog delays */
 	uint64_t granted; /* bytes of credit, all links together */
+	struct guest_counts counts;
 	struct windows windows;	   /* of its connections with host programs */
 	struct windows windows_in; /* the same for what they get; no limit */
 	struct resets resets; /* RSTs owed to packets without a connection */
@@ -121,6 +129,9 @@ static inline bool guest_has_output(const struct guest *guest)
 	return !list_empty(&guest->light) || !list_empty(&guest->ready) ||
 	       guest->resets.count;
 }
+
+/* Logs what it has and had, in one line. */
+void guest_report(const struct guest *guest);
 
 /* It has work: it is served in the coming turn. */
 void guest_wake(struct guest *guest);

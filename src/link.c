@@ -157,6 +157,7 @@ int link_join(struct link *link)
 	if (err)
 		return err;
 	link->phase = LINK_JOINED;
+	link->guest->counts.connections++;
 	link->logged_state = link->conn.state;
 	count_pending(link, (enum conn_state)link->conn.state, 1);
 	return 0;

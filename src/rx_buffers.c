@@ -142,6 +142,7 @@ void rx_give(struct guest *guest, struct turn_buffer *buffer,
 	write_header(&buffer->chain, packet);
 	virtq_give(rx_queue(guest), buffer->chain.head,
 		   PACKET_HEADER_SIZE + packet->len);
+	guest->counts.bytes_in += packet->len;
 	buffer->used = true;
 }
 

@@ -117,6 +117,7 @@ bool sends_add(struct turn *turn, struct link *link, struct chain *chain,
 	add_piece(turn, send, trim_to_payload(chain, len), flags);
 	send->bytes += len;
 	pace_out(&link->guest->loop->pace, len);
+	link->guest->counts.bytes_out += len;
 	return send->bytes < SEND_BYTES && send->segments < SEND_SEGMENTS;
 }
 

@@ -183,6 +183,12 @@ int vm_start(struct vm *vm, struct loop *loop)
 	return err ? complain(vm->config, "cannot start", err, NULL) : 0;
 }
 
+void vm_report(struct vm *vm)
+{
+	if (vm->guest)
+		guest_report(vm->guest);
+}
+
 void vm_stop(struct vm *vm)
 {
 	if (vm->guest && vm->guest->frontends)

@@ -46,6 +46,9 @@ void vm_close(struct vm *vm);
  */
 int vm_start(struct vm *vm, struct loop *loop);
 
+/* Logs a line of what the VM does; nothing if nobody serves it. */
+void vm_report(struct vm *vm);
+
 /* Ends sessions and connections; the sockets stay. Idempotent. */
 void vm_stop(struct vm *vm);
 

@@ -44,6 +44,7 @@ struct worker {
 	struct ring_watch signals;
 	int signal_fd;
 	atomic_bool stop;
+	atomic_bool report; /* asked for */
 
 	pthread_mutex_t lock; /* of what follows */
 	bool open;	      /* mail is read */
@@ -251,24 +252,32 @@ static void read_mail(struct worker *w)
 	}
 }
 
-void worker_run(struct worker *w)
-{
-	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
-		service_wait(w->service);
-		if (bell_answer(service_bell(w->service)))
-			read_mail(w);
-		service_turn(w->service);
-		if (!list_empty(&w->leaving))
-			leave_all(w);
-	}
-}
-
 static void for_each(struct list *vms, void (*act)(struct vm *vm))
 {
 	struct list *at;
 
 	for (at = vms->next; at != vms; at = at->next)
 		act(container_of(at, struct vm, node));
+}
+
+/* What other threads want: VMs to serve, a report. */
+static void answer(struct worker *w)
+{
+	read_mail(w);
+	if (atomic_exchange(&w->report, false))
+		for_each(&w->vms, vm_report);
+}
+
+void worker_run(struct worker *w)
+{
+	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+		service_wait(w->service);
+		if (bell_answer(service_bell(w->service)))
+			answer(w);
+		service_turn(w->service);
+		if (!list_empty(&w->leaving))
+			leave_all(w);
+	}
 }
 
 void worker_close(struct worker *w)
@@ -287,13 +296,28 @@ void worker_close(struct worker *w)
 	for_each(&w->leaving, vm_free);
 }
 
-void worker_stop(struct worker *w)
+static void call(struct worker *w)
 {
-	atomic_store(&w->stop, true);
 	pthread_mutex_lock(&w->lock);
 	if (w->open)
 		bell_ring(service_bell(w->service));
 	pthread_mutex_unlock(&w->lock);
+}
+
+void worker_stop(struct worker *w)
+{
+	atomic_store(&w->stop, true);
+	call(w);
+}
+
+static void obey(struct worker *w, int signal)
+{
+	if (signal == SIGUSR1) {
+		atomic_store(&w->report, true);
+		call(w);
+	} else {
+		worker_stop(w);
+	}
 }
 
 const char *worker_engine(const struct worker *w)
@@ -304,11 +328,13 @@ const char *worker_engine(const struct worker *w)
 static void on_signal(struct ring_watch *watch, int events)
 {
 	struct worker *w = container_of(watch, struct worker, signals);
+	struct signalfd_siginfo info;
 	unsigned i;
 
 	(void)events;
-	for (i = 0; i < w->team->nworkers; i++)
-		worker_stop(w->team->workers[i]);
+	while (read(w->signal_fd, &info, sizeof(info)) == sizeof(info))
+		for (i = 0; i < w->team->nworkers; i++)
+			obey(w->team->workers[i], (int)info.ssi_signo);
 }
 
 int worker_watch_signals(struct worker *w)
@@ -320,6 +346,7 @@ int worker_watch_signals(struct worker *w)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	err = w->signal_fd < 0
 		      ? -errno

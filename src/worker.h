@@ -56,8 +56,9 @@ void worker_stop(struct worker *w);
 /* "io_uring" or "epoll": after worker_open(). */
 const char *worker_engine(const struct worker *w);
 
-/* Calls worker_stop() on all of the team when SIGTERM or SIGINT come, which
- * the caller has blocked in all threads. 0, or -errno after a logged error. */
+/* All of the team stop when SIGTERM, SIGINT or SIGHUP come, and report on their
+ * VMs on SIGUSR1; the caller has blocked these in all threads. 0, or -errno
+ * after a logged error. */
 int worker_watch_signals(struct worker *w);
 
 #endif

@@ -140,6 +140,33 @@ START_TEST(signals_under_load_end_it_cleanly)
 }
 END_TEST
 
+/* One line for each VM, of all workers. */
+START_TEST(sigusr1_asks_for_a_report)
+{
+	struct scene s;
+	struct pair p[2];
+
+	scene_open(&s, _i);
+	pair_from_guest(&s, &p[0]);
+	pair_from_host(&s, &p[1]);
+	pair_to_host(&p[0], 12345);
+	pair_to_guest(&p[1], 54321);
+	pair_close(&p[0]);
+	for (unsigned i = 1; i <= 3; i++) {
+		kill(s.daemon.pid, SIGUSR1);
+		drive_until(&s.world,
+			    daemon_log_count(&s.daemon,
+					     "hypervisor connected, "
+					     "connections: 1, 0 of them with "
+					     "guests, 2 so far; bytes: 12345 "
+					     "from the guest, 54321 to it") ==
+				    i);
+	}
+	pair_close(&p[1]);
+	scene_close(&s);
+}
+END_TEST
+
 START_TEST(sigterm_without_a_guest_exits_cleanly)
 {
 	struct scene s;
@@ -330,6 +357,7 @@ int main(void)
 		the_next_hypervisor_is_served_at_once,
 		guest_reboots_a_hundred_times_under_load,
 		signals_under_load_end_it_cleanly,
+		sigusr1_asks_for_a_report,
 		sigterm_without_a_guest_exits_cleanly,
 		machines_do_not_mix,
 		a_quiet_daemon_logs_little,
