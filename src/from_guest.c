@@ -124,11 +124,10 @@ static void log_too_long(const struct link *link)
 			  link->conn.credit.offer);
 }
 
-/* The guest answered a host program's CONNECT. */
-static void log_answer(const struct link *link, const struct packet *p)
+/* An RST may be the guest's answer to a host program's CONNECT. */
+static void log_answer(const struct link *link)
 {
-	if (p->op == PACKET_RST && link->conn.state == CONN_GUEST_PENDING &&
-	    !link->half)
+	if (link->conn.state == CONN_GUEST_PENDING && !link->half)
 		guest_log_limited(link->guest, limit_host, LOG_LEVEL_INFO,
 				  "connection to the guest's port %u refused: "
 				  "nobody listens there",
@@ -144,7 +143,7 @@ static bool handle_joined(struct link *link, struct turn *turn,
 	unsigned orders;
 
 	if (unlikely(p->op == PACKET_RST))
-		log_answer(link, p);
+		log_answer(link);
 	orders = conn_input(&link->conn, p);
 	share_window(guest, link, p);
 	if (p->op == PACKET_RW && link_is_light(link))
@@ -285,8 +284,11 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool all)
 	return true;
 }
 
-/* A packet of a light connection is used before its turn, unless an earlier
- * one of the same connection waits; an old index may say so once in 2^16. False: the turn should not take more. */
+/*
+ * A packet of a light connection is used before its turn, unless an earlier one
+ * of the same connection waits; an old index may say so once in 2^16. False: the
+ * turn should not take more.
+ */
 static bool overtake(struct guest *guest, struct turn *turn,
 		     struct chain *chain)
 {
@@ -312,13 +314,17 @@ static bool overtake(struct guest *guest, struct turn *turn,
 static void collect_light(struct guest *guest, struct turn *turn)
 {
 	struct virtq *vq = tx_queue(guest);
+	unsigned descriptors = 0;
 	struct chain chain;
+	bool go_on = true;
 
-	while (sends_have_room(turn) &&
+	while (go_on && descriptors < BUDGET_DESCRIPTORS &&
+	       sends_have_room(turn) &&
 	       virtq_peek(vq, turn->segments + turn->nsegments, VIRTQ_CHAIN_MAX,
-			  &chain) > 0 &&
-	       overtake(guest, turn, &chain))
-		;
+			  &chain) > 0) {
+		descriptors += chain.descriptors;
+		go_on = overtake(guest, turn, &chain);
+	}
 }
 
 /* False: nothing waits that could be taken in the next turn. */
