@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * From a guest's REQUEST to a connected host socket: non-blocking connect(2)
- * to where host_address.h finds the port, of the type that it asks for; a socket
- * of the other type there refuses it (EPROTOTYPE), like none. A full backlog (EAGAIN) is tried again
- * every LOOP_DIALING_MS until the connection's own deadline, and nobody waits
- * meanwhile. Where nobody listens on a Unix socket, AF_VSOCK is asked for a
+ * to where host_address.h finds the port, of the type that it asks for; a
+ * socket of the other type there refuses it (EPROTOTYPE), like none. A full
+ * backlog (EAGAIN) is tried again every LOOP_DIALING_MS until the connection's
+ * own deadline, and nobody waits meanwhile. Where nobody listens on a Unix socket, AF_VSOCK is asked for a
  * stream if there is a forward-cid; it answers later, within the same deadline.
  */
 #ifndef URING_VSOCK_DIAL_H
