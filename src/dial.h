@@ -4,8 +4,9 @@
  * to where host_address.h finds the port, of the type that it asks for; a
  * socket of the other type there refuses it (EPROTOTYPE), like none. A full
  * backlog (EAGAIN) is tried again every LOOP_DIALING_MS until the connection's
- * own deadline, and nobody waits meanwhile. Where nobody listens on a Unix socket, AF_VSOCK is asked for a
- * stream if there is a forward-cid; it answers later, within the same deadline.
+ * own deadline, and nobody waits meanwhile. Where nobody listens on a Unix
+ * socket, AF_VSOCK is asked for a stream if there is a forward-cid; it answers
+ * later, within the same deadline.
  */
 #ifndef URING_VSOCK_DIAL_H
 #define URING_VSOCK_DIAL_H
