@@ -114,6 +114,25 @@ void link_drop_held(struct link *link)
 }
 
 /*
+ * Takes the CONNECT line off the socket; what descriptors came with it are
+ * closed by the kernel. As late as can be: AF_UNIX wakes the host program up
+ * when its bytes are read, and it would find that there is no answer yet. Not
+ * at all would make its end an ECONNRESET.
+ */
+static void take_line(struct link *link)
+{
+	char line[HANDSHAKE_LINE_MAX];
+	ssize_t n;
+
+	while (link->line) {
+		n = recv(link->fd, line, link->line, MSG_DONTWAIT);
+		if (n <= 0)
+			return;
+		link->line -= (uint8_t)n;
+	}
+}
+
+/*
  * close(2) alone would leave the host program waiting while the ring still
  * holds the file for a poll that is being cancelled.
  */
@@ -121,6 +140,7 @@ void link_close_socket(struct link *link)
 {
 	if (link->fd < 0)
 		return;
+	take_line(link);
 	shutdown(link->fd, SHUT_RDWR);
 	ring_unwatch(link->guest->loop->ring, &link->watch);
 	fd_close(&link->fd);
@@ -171,6 +191,7 @@ static unsigned answer_ok(struct link *link)
 	size_t len = handshake_answer(line, link->conn.local_port);
 	ssize_t n = send(link->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+	take_line(link);
 	if (n == (ssize_t)len || (n < 0 && errno == EPIPE))
 		return 0;
 	return conn_abort(&link->conn);

@@ -221,22 +221,6 @@ static ssize_t peek_line(int fd, char *line)
 	return (ssize_t)got;
 }
 
-/* Takes the line off the socket, all of which is known to be there. What
- * descriptors came with it are closed by the kernel. */
-static int consume(int fd, size_t len)
-{
-	char line[HANDSHAKE_LINE_MAX];
-	ssize_t n;
-
-	while (len) {
-		n = recv(fd, line, len, MSG_DONTWAIT);
-		if (n <= 0)
-			return -EPROTO;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* 0: joined, or more of the line is awaited. -EPROTO: not a CONNECT line. */
 static int read_line(struct link *link)
 {
@@ -256,8 +240,7 @@ static int read_line(struct link *link)
 	if (!len)
 		return n < HANDSHAKE_LINE_MAX && !link->half_closed ? 0
 								    : -EPROTO;
-	if (consume(link->fd, (size_t)len) < 0)
-		return -EPROTO;
+	link->line = (uint8_t)len;
 	return connect_guest(link, port);
 }
 
