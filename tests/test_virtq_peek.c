@@ -114,6 +114,20 @@ START_TEST(a_broken_chain_breaks_the_queue)
 }
 END_TEST
 
+START_TEST(what_was_peeked_at_must_stay_available)
+{
+	start(SIZE, 0, false);
+	add(3);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_int_eq(peek(), 1);
+	ring_set_avail_index(&driver, 2);
+	ck_assert_uint_eq(virtq_available(&q), 2);
+	ring_set_avail_index(&driver, 1);
+	ck_assert_uint_eq(virtq_available(&q), 0);
+	ck_assert_ptr_nonnull(virtq_broken(&q));
+}
+END_TEST
+
 /* A head that the guest changes after its use is still one of the ring's. */
 START_TEST(a_head_that_changes_stays_in_the_ring)
 {
@@ -188,6 +202,7 @@ int main(void)
 		what_was_used_early_is_passed_in_its_turn,
 		a_long_ring_is_peeked_at_as_far_as_is_remembered,
 		a_broken_chain_breaks_the_queue,
+		what_was_peeked_at_must_stay_available,
 		a_head_that_changes_stays_in_the_ring,
 		a_start_forgets,
 		any_order_of_calls,

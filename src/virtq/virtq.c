@@ -186,6 +186,8 @@ static uint16_t look(struct virtq *q, int order)
 	virtq_check_memory(q);
 	if (unlikely((uint32_t)waiting + q->in_flight > q->setup.size))
 		virtq_break(q, "more entries available than the queue has");
+	if (unlikely(waiting < q->npeeked))
+		virtq_break(q, "entries that were available are not any more");
 	return q->live ? waiting : 0;
 }
 
@@ -219,13 +221,11 @@ static uint64_t early_bit(uint16_t index)
 	return 1ull << index % 64;
 }
 
-/* The next entry was peeked at. True: and used early, so that only its head
- * matters any more. */
-static bool pass_peeked(struct virtq *q, struct chain *out)
+/* The next entry was used early, so that only its head matters any more. */
+static bool pass_early(struct virtq *q, struct chain *out)
 {
 	uint64_t *word = early_word(q, q->next_avail);
 
-	q->npeeked--;
 	if (!(*word & early_bit(q->next_avail)))
 		return false;
 	*word &= ~early_bit(q->next_avail);
@@ -255,10 +255,12 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	if (q->next_avail == q->seen_avail && !virtq_available(q))
 		return q->live ? 0 : -EPROTO;
 	prefetch_next(q);
-	if (likely(!q->npeeked) || !pass_peeked(q, out))
+	if (likely(!q->nearly) || !pass_early(q, out))
 		rc = walk(q, q->next_avail, iov, max, out);
 	if (unlikely(rc))
 		return rc;
+	if (q->npeeked)
+		q->npeeked--;
 	q->next_avail++;
 	q->in_flight++;
 	return 1;
