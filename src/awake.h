@@ -31,7 +31,9 @@ void awake_begin(struct awake *awake, struct guest *guest);
 void awake_notify(struct guest *guest);
 void awake_notify_others(struct awake *awake);
 
-/* Wakes who has something for us that no kick spoke of. True: there was one. */
+/* Wakes who has something for us that no kick spoke of, as those that are awake
+ * do not kick: from time to time however busy the loop is. True: there was
+ * one. */
 bool awake_look(struct awake *awake);
 
 /*

@@ -106,7 +106,6 @@ static void share_window(struct guest *guest, struct link *link,
 		return;
 	if (p->op == PACKET_RW) {
 		window = windows_sent(&guest->windows, &link->use, p->len);
-		windows_pass(&guest->windows_in, p->len);
 	} else if (p->op != PACKET_CREDIT_REQUEST) {
 		return;
 	}
@@ -254,8 +253,9 @@ static bool writable(struct virtq *vq, const struct chain *chain)
 	return chain->nwrite;
 }
 
-/* As many packets as the turn has room for, or ALL. False: no more wait. */
-static bool collect_packets(struct guest *guest, struct turn *turn, bool all)
+/* As many packets as the turn has room for; those that were used EARLY, and
+ * what is before them, whatever the turn should move. False: no more wait. */
+static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
 {
 	const struct pace *pace = &guest->loop->pace;
 	struct virtq *vq = tx_queue(guest);
@@ -263,9 +263,13 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool all)
 	struct chain chain;
 	bool go_on = true;
 
-	while (go_on && (pace->left_out || all)) {
+	while (go_on) {
+		bool must = early && virtq_has_early(vq);
+
+		if (!pace->left_out && !must)
+			return true;
 		/* Resumed by whoever sends some of them. */
-		if (resets_full(&guest->resets) && !all)
+		if (resets_full(&guest->resets) && !must)
 			return false;
 		if (chains++ == BUDGET_CHAINS ||
 		    descriptors >= BUDGET_DESCRIPTORS || !sends_have_room(turn))
@@ -339,9 +343,9 @@ bool from_guest_early(struct guest *guest)
 	       virtq_has_early(tx_queue(guest));
 }
 
-bool from_guest_collect(struct guest *guest, struct turn *turn, bool all)
+bool from_guest_collect(struct guest *guest, struct turn *turn, bool early)
 {
-	bool light_only = guest->loop->pace.light_only && !all;
+	bool light_only = guest->loop->pace.light_only && !early;
 	bool more;
 
 	if (!light_only)
@@ -350,7 +354,7 @@ bool from_guest_collect(struct guest *guest, struct turn *turn, bool all)
 	if (!queue_active(&guest->queue[GUEST_TX]))
 		return more;
 	if (!light_only)
-		return collect_packets(guest, turn, all) || more;
+		return collect_packets(guest, turn, early) || more;
 	collect_light(guest, turn);
 	return more_waits(guest) || more;
 }

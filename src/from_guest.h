@@ -18,12 +18,13 @@
 struct guest;
 struct turn;
 
-/* Takes packets within the turn's budget, or ALL that it has room for, and
- * stages what is for host sockets. Returns whether more may be waiting. */
-bool from_guest_collect(struct guest *guest, struct turn *turn, bool all);
+/* Takes packets within the turn's budget; also those that were used EARLY, and
+ * what is before them. Stages what is for host sockets. Returns whether more
+ * may be waiting. */
+bool from_guest_collect(struct guest *guest, struct turn *turn, bool early);
 
 /* Packets were used early and wait to be given back: the ring must not stop
- * until ALL were taken. */
+ * until they were taken. */
 bool from_guest_early(struct guest *guest);
 
 #endif

@@ -76,9 +76,8 @@ struct guest {
 	unsigned waiting; /* links that a host program's full backlog delays */
 	uint64_t granted; /* bytes of credit, all links together */
 	struct guest_counts counts;
-	struct windows windows;	   /* of its connections with host programs */
-	struct windows windows_in; /* the same for what they get; no limit */
-	struct resets resets; /* RSTs owed to packets without a connection */
+	struct windows windows; /* of its connections with host programs */
+	struct resets resets;	/* RSTs owed to packets without a connection */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
 	bool rx_short;	  /* something waits for the guest's RX buffers */

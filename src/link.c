@@ -157,6 +157,7 @@ int link_join(struct link *link)
 	if (err)
 		return err;
 	link->phase = LINK_JOINED;
+	link->passed = virtq_last_peeked(&link->guest->queue[GUEST_TX].vq);
 	link->guest->counts.connections++;
 	link->logged_state = link->conn.state;
 	count_pending(link, (enum conn_state)link->conn.state, 1);
@@ -235,6 +236,12 @@ static void bury(struct link *link)
 	list_append(&link->guest->loop->dead, &link->node);
 	guest_take_back(link->guest, link->grant);
 	link->phase = LINK_DEAD;
+}
+
+bool link_is_light(const struct link *link)
+{
+	return !link->half && link->conn.type == PACKET_STREAM &&
+	       pace_is_light(&link->guest->loop->pace, &link->moved);
 }
 
 bool link_reads_little(const struct link *link)

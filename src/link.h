@@ -18,6 +18,7 @@
 
 #include "base/list.h"
 #include "base/timer.h"
+#include "pace.h"
 #include "ring/watch.h"
 #include "vsock/backlog.h"
 #include "vsock/conn.h"
@@ -58,23 +59,24 @@ struct link {
 	struct messages ends;  /* SEQPACKET: the messages in the backlog */
 	struct link_held held; /* SEQPACKET */
 	struct half *half;     /* of a connection with another guest, or NULL */
-	struct window_use use; /* of the guest's windows, from it */
-	struct window_use use_in; /* and to it */
-	uint32_t grant;		  /* of the guest's credit, guest_grant() */
-	int fd;			  /* the host socket, or -1 */
-	uint16_t staged;	  /* this turn's send, or LINK_NOT_STAGED */
-	uint16_t passed;      /* index of a TX entry that was left in place */
-	uint8_t phase;	      /* enum link_phase */
-	uint8_t burst;	      /* receive buffers to offer next time */
-	uint8_t logged_state; /* enum conn_state that was logged last */
-	bool waiting;	      /* for room in the host program\'s backlog */
-	bool forwarded;	      /* fd is of AF_VSOCK: no line is spoken */
-	bool connecting;      /* its connect(2) is under way */
-	bool readable;	      /* a read may find bytes or the end */
-	bool half_closed;     /* POLLRDHUP was reported: its data ends */
-	bool hung_up;	      /* POLLHUP was reported: it is gone */
-	bool end_writes;      /* shutdown(SHUT_WR) after the backlog */
-	bool hang_up;	      /* close after the backlog */
+	struct window_use use; /* of the guest's windows */
+	struct pace_use moved; /* lately */
+	uint32_t grant;	       /* of the guest's credit, guest_grant() */
+	int fd;		       /* the host socket, or -1 */
+	uint16_t staged;       /* this turn's send, or LINK_NOT_STAGED */
+	uint16_t passed;       /* index of a TX entry that was left in place */
+	uint8_t phase;	       /* enum link_phase */
+	uint8_t burst;	       /* receive buffers to offer next time */
+	uint8_t line;	       /* bytes of the CONNECT line, still to be read */
+	uint8_t logged_state;  /* enum conn_state that was logged last */
+	bool waiting;	       /* for room in the host program\'s backlog */
+	bool forwarded;	       /* fd is of AF_VSOCK: no line is spoken */
+	bool connecting;       /* its connect(2) is under way */
+	bool readable;	       /* a read may find bytes or the end */
+	bool half_closed;      /* POLLRDHUP was reported: its data ends */
+	bool hung_up;	       /* POLLHUP was reported: it is gone */
+	bool end_writes;       /* shutdown(SHUT_WR) after the backlog */
+	bool hang_up;	       /* close after the backlog */
 };
 
 /* SO_SNDBUF of host sockets: the most that needs no privilege by default;
@@ -94,13 +96,9 @@ static inline bool link_unsent(const struct link *link)
 					 : backlog_len(&link->backlog);
 }
 
-/* A stream with a host program that moves little either way: it wants answers
- * soon, and nobody else is delayed by them. */
-static inline bool link_is_light(const struct link *link)
-{
-	return !link->half && link->conn.type == PACKET_STREAM &&
-	       windows_light(&link->use) && windows_light(&link->use_in);
-}
+/* A stream with a host program that moves little: it wants answers soon, and
+ * nobody else is delayed by them. */
+bool link_is_light(const struct link *link);
 
 /* It is offered few receive buffers, as it fills no more. */
 bool link_reads_little(const struct link *link);

@@ -116,7 +116,7 @@ bool sends_add(struct turn *turn, struct link *link, struct chain *chain,
 	send = stage(turn, link);
 	add_piece(turn, send, trim_to_payload(chain, len), flags);
 	send->bytes += len;
-	pace_out(&link->guest->loop->pace, len);
+	pace_out(&link->guest->loop->pace, &link->moved, len);
 	link->guest->counts.bytes_out += len;
 	return send->bytes < SEND_BYTES && send->segments < SEND_SEGMENTS;
 }

@@ -46,6 +46,9 @@
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
 
+/* A busy loop looks after so many turns who else has something for it. */
+#define LOOK_TURNS 8
+
 /* Links freed, and a sleep ahead, for which memory is given back. */
 #define KEPT_LINKS 512
 #define QUIET_MS 1000
@@ -396,6 +399,8 @@ void service_turn(struct service *s)
 		pass_deadlines(&s->loop, now);
 	s->passed_ms = now;
 	pace_begin(&s->loop.pace, now);
+	if (s->loop.pace.light_only || s->awake.turns % LOOK_TURNS == 0)
+		awake_look(&s->awake);
 	run_turn(s);
 	watchdog_end(&s->watchdog);
 }

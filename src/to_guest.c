@@ -232,9 +232,7 @@ static void note_read(struct link *link, uint32_t n)
 {
 	struct pace *pace = &link->guest->loop->pace;
 
-	windows_sent(&link->guest->windows_in, &link->use_in, n);
-	windows_pass(&link->guest->windows, n);
-	pace_in(pace, n);
+	pace_in(pace, &link->moved, n);
 	if (link_is_light(link))
 		pace_light(pace);
 }

@@ -7,12 +7,13 @@
 #define START 1000000ull
 
 static struct pace pace;
+static struct pace_use some;
 
 /* A turn at NOW in which so many bytes came from guests. */
 static void turn(uint64_t now, uint32_t bytes, bool light)
 {
 	pace_begin(&pace, now);
-	pace_out(&pace, bytes);
+	pace_out(&pace, &some, bytes);
 	if (light)
 		pace_light(&pace);
 }
@@ -68,16 +69,16 @@ START_TEST(each_way_has_its_share)
 {
 	begin();
 	turn(START, 0, true);
-	pace_in(&pace, PACE_SHORT);
+	pace_in(&pace, &some, PACE_SHORT);
 	pace_begin(&pace, START);
 	ck_assert(pace.hasten);
-	pace_out(&pace, PACE_SHORT / 4);
+	pace_out(&pace, &some, PACE_SHORT / 4);
 	ck_assert_uint_eq(pace.left_out, PACE_SHORT / 4 * 3);
 	ck_assert_uint_eq(pace.left_in, PACE_SHORT);
 	pace_offer(&pace, PACE_SHORT / 2);
 	ck_assert_uint_eq(pace.left_in, PACE_SHORT / 2);
 	pace_offer(&pace, PACE_SHORT);
-	pace_out(&pace, UINT32_MAX);
+	pace_out(&pace, &some, UINT32_MAX);
 	ck_assert_uint_eq(pace.left_in, 0);
 	ck_assert_uint_eq(pace.left_out, 0);
 }
@@ -101,6 +102,58 @@ START_TEST(turns_stay_short_for_a_while_after_either)
 }
 END_TEST
 
+START_TEST(who_moves_much_in_a_period_is_greedy_in_the_next)
+{
+	struct pace_use use = { .units = 0 };
+
+	begin();
+	ck_assert(pace_is_light(&pace, &use));
+	pace_out(&pace, &use, PACE_LIGHT / 2);
+	ck_assert(pace_is_light(&pace, &use));
+	pace_in(&pace, &use, PACE_LIGHT / 2);
+	ck_assert(!pace_is_light(&pace, &use));
+	pace_begin(&pace, START + PACE_PERIOD_MS);
+	ck_assert(!pace_is_light(&pace, &use));
+	pace_out(&pace, &use, 1);
+	ck_assert(!pace_is_light(&pace, &use));
+	pace_begin(&pace, START + 2 * PACE_PERIOD_MS);
+	ck_assert(pace_is_light(&pace, &use));
+}
+END_TEST
+
+/* What is moved altogether ends periods as well as time does. */
+START_TEST(little_of_much_is_light)
+{
+	struct pace_use little = { .units = 0 }, much = { .units = 0 };
+
+	begin();
+	for (unsigned i = 0; i < 100000; i++) {
+		turn(START, PACE_PERIOD / 256, false);
+		pace_out(&pace, &little, 64);
+		pace_in(&pace, &much, 1024);
+		ck_assert(pace_is_light(&pace, &little));
+		ck_assert(i < 128 || !pace_is_light(&pace, &much));
+	}
+}
+END_TEST
+
+/* Small packets count more than their bytes, and nothing wraps. */
+START_TEST(any_number_of_packets_is_counted)
+{
+	struct pace_use use = { .units = 0 };
+
+	begin();
+	for (unsigned i = 1; i < PACE_LIGHT / PACE_UNIT; i++) {
+		pace_count(&pace, &use, 1);
+		ck_assert(pace_is_light(&pace, &use));
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		pace_count(&pace, &use, UINT32_MAX);
+		ck_assert(!pace_is_light(&pace, &use));
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -109,6 +162,9 @@ int main(void)
 		together_they_have_short_turns_by_turns,
 		each_way_has_its_share,
 		turns_stay_short_for_a_while_after_either,
+		who_moves_much_in_a_period_is_greedy_in_the_next,
+		little_of_much_is_light,
+		any_number_of_packets_is_counted,
 	};
 	Suite *suite = suite_create("pace");
 	TCase *tc = tcase_create("turns");

@@ -117,38 +117,6 @@ START_TEST(periods_give_no_second_start)
 }
 END_TEST
 
-START_TEST(who_sends_little_is_light)
-{
-	begin();
-	send_in_turn(2, 2 * PACKET);
-	windows_sent(&windows, &use[2], WINDOWS_GREEDY - 1);
-	ck_assert(!windows_light(&use[0]) && !windows_light(&use[1]));
-	ck_assert(windows_light(&use[2]) && windows_light(&use[3]));
-	windows_sent(&windows, &use[2], 1);
-	ck_assert(!windows_light(&use[2]));
-	/* Until a period has passed in which it is. */
-	send_in_turn(2, 2 * WINDOWS_PERIOD);
-	windows_sent(&windows, &use[2], 64);
-	ck_assert(windows_light(&use[2]));
-}
-END_TEST
-
-/* One that sends little is light, however little others send: what goes the
- * other way ends periods as well. */
-START_TEST(the_other_way_counts_for_periods)
-{
-	begin();
-	for (unsigned i = 0; i < 4 * WINDOWS_GREEDY / 64; i++) {
-		windows_pass(&windows, WINDOWS_PERIOD / 128);
-		windows_sent(&windows, &use[0], 64);
-		ck_assert(windows_light(&use[0]));
-	}
-	for (unsigned i = 0; i < 300; i++)
-		windows_pass(&windows, WINDOWS_PERIOD);
-	ck_assert_uint_lt(windows.bytes, 3 * WINDOWS_PERIOD);
-}
-END_TEST
-
 START_TEST(lengths_that_no_packet_has_do_no_harm)
 {
 	begin();
@@ -170,8 +138,6 @@ int main(void)
 		shares, the_greedy_share_and_get_no_less_than_the_least, 0, 5);
 	tcase_add_test(shares, the_light_have_what_they_want);
 	tcase_add_test(shares, many_small_packets_are_greedy);
-	tcase_add_test(shares, who_sends_little_is_light);
-	tcase_add_test(shares, the_other_way_counts_for_periods);
 	tcase_add_test(shares, others_that_stop_are_forgotten);
 	tcase_add_test(shares, periods_give_no_second_start);
 	tcase_add_test(shares, lengths_that_no_packet_has_do_no_harm);

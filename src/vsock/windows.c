@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "vsock/windows.h"
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 
 /* What fits window_use.bytes; WINDOWS_GREEDY does. */
@@ -36,7 +38,7 @@ uint32_t windows_count(struct windows *w, struct window_use *use, uint32_t len)
 	use->bytes = (use->bytes + min_u32(len, left)) & BYTES_MASK;
 	w->bytes += len;
 	sharers = max_u32(w->greedy, w->before);
-	if (sharers < 2 || windows_light(use))
+	if (sharers < 2 || (use->bytes < WINDOWS_GREEDY && !use->before))
 		return UINT32_MAX;
 	return max_u32(WINDOWS_TOTAL / sharers, WINDOWS_LEAST);
 }

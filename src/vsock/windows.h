@@ -10,7 +10,6 @@
 #ifndef URING_VSOCK_VSOCK_WINDOWS_H
 #define URING_VSOCK_VSOCK_WINDOWS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Bytes that the greedy share, and the least that one of them gets. Sixty-four
@@ -38,22 +37,9 @@ struct window_use {
 	uint16_t before : 1; /* it was greedy in the one before */
 };
 
-/* USE's connection sent little, as far as is known. */
-static inline bool windows_light(const struct window_use *use)
-{
-	return use->bytes < WINDOWS_GREEDY && !use->before;
-}
-
 /* As windows_sent(), in any case. */
 uint32_t windows_count(struct windows *windows, struct window_use *use,
 		       uint32_t len);
-
-/* LEN bytes went the other way: a period counts these too. */
-static inline void windows_pass(struct windows *windows, uint32_t len)
-{
-	if (windows->bytes < WINDOWS_PERIOD)
-		windows->bytes += len;
-}
 
 /* LEN bytes came from USE's connection. Returns its window: the bytes that it
  * may have under way, UINT32_MAX for as many as one wants. */
