@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The bytes lie in one piece of memory, [begin, end) of it, so that one segment
+ * is enough to send them all. Dropping moves BEGIN only. When the room behind
+ * END is used up the bytes move down to the start, if they fill no more than
+ * half, or else into twice the memory or more: either way what is copied was
+ * paid for by what was added since the last time, however slowly a reader takes
+ * it.
+ *
+ * Empty is freed: a connection whose host program keeps up holds no memory.
+ */
 #include "vsock/backlog.h"
 
 #include <errno.h>

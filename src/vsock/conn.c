@@ -40,6 +40,8 @@ static bool may_follow(enum conn_state from, enum conn_state to)
 	return false;
 }
 
+/* What the old state owed means nothing after the end. RST, where it is due, is
+ * owed anew by who closes. */
 static void set_state(struct conn *conn, enum conn_state to)
 {
 	debug_assert(may_follow((enum conn_state)conn->state, to));
@@ -225,6 +227,8 @@ static void guest_updates(struct conn *conn)
 	announce_if_due(conn);
 }
 
+/* Until RESPONSE the guest may speak of credit and give up. A SHUTDOWN of one
+ * direction is kept for conn_host_connected(). */
 static unsigned input_host_pending(struct conn *conn, const struct packet *p)
 {
 	switch (p->op) {
@@ -247,6 +251,7 @@ static unsigned input_host_pending(struct conn *conn, const struct packet *p)
 	return close_with_rst(conn);
 }
 
+/* A guest that answers before it was asked made the ports up. */
 static unsigned input_guest_pending(struct conn *conn, const struct packet *p)
 {
 	bool asked = !(conn->pending & OWES_REQUEST);
@@ -316,6 +321,7 @@ static bool take_credit(struct conn *conn, const struct packet *p)
 	return true;
 }
 
+/* An RST ends the connection whatever it says of credit. */
 unsigned conn_input(struct conn *conn, const struct packet *p)
 {
 	if (conn->state != CONN_CLOSED && p->op != PACKET_RST &&
@@ -338,6 +344,8 @@ unsigned conn_input(struct conn *conn, const struct packet *p)
 	return input_closed(conn, p);
 }
 
+/* What the guest renounced while it waited had no socket to be done to so
+ * far. */
 unsigned conn_host_connected(struct conn *conn)
 {
 	set_state(conn, CONN_OPEN);

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * To the peer. Bytes are exact: what is unacknowledged is tx_cnt less its
+ * fwd_cnt. Packets have to be guessed, since a fwd_cnt counts bytes alone. A
+ * mark stands for a run of packets and the byte at which the last of them ends;
+ * only when the peer has passed that byte are they known to be consumed. So the
+ * guess may wait too long, by a mark, but never sends too much.
+ *
+ * From the peer. LIMIT is the highest fwd_cnt + buf_alloc that it was ever
+ * told. It never moves back: what was granted once stays granted, and a buffer
+ * that shrinks does so as bytes leave it. What comes is held against LIMIT, not
+ * against the buffer that was announced last.
+ */
 #include "vsock/credit.h"
 
 #include "base/bytes.h"
@@ -31,6 +43,10 @@ static void retire_packets(struct credit *c)
 		c->marks[i] = c->marks[i + done];
 }
 
+/*
+ * More progress than there are bytes under way is either a step back, from a
+ * packet that others have overtaken, or a lie: which, half of the range tells.
+ */
 bool credit_from_peer(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 {
 	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;

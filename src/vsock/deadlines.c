@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Which deadline a connection is under follows from its state alone
+ * (conn_due()). conn->deadline remembers the one that is armed, so that nothing
+ * is touched as long as that is the same: what comes meanwhile does not put it
+ * off.
+ *
+ * Probes have a queue for each step, 20 ms and four times as long each time up
+ * to a minute, since a timer_queue knows one duration only. conn->probes may
+ * move while a probe is armed; the step counts when the next one is.
+ */
 #include "vsock/deadlines.h"
 
 #include "base/bytes.h"

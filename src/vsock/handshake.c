@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The line is parsed from its start each time more of it has come: it is short,
+ * and nothing has to be remembered in between. Each byte is judged at once, so
+ * that a program that speaks another protocol is turned away with the first
+ * byte that does not fit and not by the deadline.
+ */
 #include "vsock/handshake.h"
 
 #include <errno.h>

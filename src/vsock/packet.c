@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The kernel's struct is the header as it is on the wire, little-endian without
+ * holes; the asserts tie our own numbers to the kernel's. An operation of 0,
+ * which there is none of, becomes a very large one when 1 is taken from it, and
+ * is refused with all others that are not known.
+ *
+ * CIDs have 64 bits on the wire, the upper half of which is reserved and zero
+ * (virtio 1.3, 5.10.4), and 32 everywhere else.
+ */
 #include "vsock/packet.h"
 
 #include <errno.h>

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ *	word payload word payload ... word payload
+ *	^ begin of the backlog             ^ LAST bytes
+ *
+ * A word is a parcel's length and flags. Words lie at any address, as payload
+ * has any length, and are copied in and out. The first parcel may be the rest
+ * of one: its word then follows it up, over bytes that have left. The length of
+ * the last one is remembered, so that a stream's next bytes can be added to it
+ * without a walk from the start.
+ */
 #include "vsock/parcels.h"
 
 #include <errno.h>

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A period is an amount of bytes, not of time: it ends when the guest's
+ * connections have moved so many. Who sent WINDOWS_GREEDY of them is greedy,
+ * for the rest of the period and the next one, so that a new period gives
+ * nobody a second start. Sharers are as many as in the richer of the two.
+ *
+ * Nobody is visited when a period begins. A connection carries the number of
+ * the one that it sent in last, and is brought up to date by its next packet.
+ * The number has 16 bits: who comes back after exactly as many periods is taken
+ * for one that never paused, which does it no more harm than a smaller window.
+ */
 #include "vsock/windows.h"
 
 #include <stdbool.h>
