@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * close(2) is called once, whatever it says: after EINTR Linux has closed the
+ * descriptor all the same, and by then another thread may have its number.
+ */
 #include "base/fd.h"
 
 #include <errno.h>

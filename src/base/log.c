@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A line is put together on the stack and written by one call: lines of several
+ * threads do not mix, and memory that is short keeps nobody from saying so. A
+ * line that cannot be written is lost.
+ */
 #include "base/log.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Not strtoul(3), which takes blanks, signs and whatever follows the digits.
+ */
 #include "base/text.h"
 
 #include <string.h>

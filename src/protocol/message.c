@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Descriptors are the only thing here that can leak. They belong to the message
+ * from the moment they arrive; a handler that keeps one takes it out, and
+ * whoever has served the message closes the rest, served or refused. Those
+ * beyond VHOST_USER_FDS_MAX are closed at once, but it is remembered that they
+ * came, so that the request is refused and not served with the first eight.
+ *
+ * A window of the configuration is asked for in two ways: by a request as long
+ * as the reply is to be, or by the header of one that only says how long.
+ */
 #include "protocol/message.h"
 
 #include <string.h>

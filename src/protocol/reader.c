@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The kernel hands descriptors over with the bytes that they were sent with,
+ * and nothing else says which message they belong to. So bytes are taken to the
+ * end of a header, then to the end of its payload, and never beyond.
+ *
+ * A header becomes numbers in one place and is checked there. If it is wrong
+ * there is no telling where the next message begins: the stream stays broken.
+ */
 #include "protocol/reader.h"
 
 #include <errno.h>
 #include <string.h>
 
+/* Its descriptors are not closed: they went along with the message. */
 static void start_message(struct reader *r)
 {
 	r->have = 0;

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What can be known of a request without knowing the device is in its row: how
+ * long it is, how many descriptors come with it, whether it names a queue and
+ * where. Two things are not, as they depend on the payload: SET_MEM_TABLE says
+ * how many regions, and so descriptors, there are; the three requests that
+ * bring an eventfd may say that there is none (bit 8, NO_FD).
+ *
+ * Requests of the specification that we do not serve have a row with a name,
+ * for the log; their features are not offered, so that nobody should send them.
+ */
 #include "protocol/request.h"
 
 #include <errno.h>

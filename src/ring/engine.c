@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What is the same for both engines: which there are, what a watch is while it
+ * is not started, and the operations that are no part of a batch.
+ *
+ * A single operation is a plain call on either engine. Several messages of one
+ * socket are one sendmmsg(2), which stops at the first that the socket does not
+ * take; as requests of their own the later ones could be taken after that, and
+ * overtake it.
+ */
 #include "ring/engine.h"
 
 #include <errno.h>
@@ -83,6 +92,8 @@ int ring_accept(struct ring *ring, struct ring_watch *watch, int fd,
 	return err;
 }
 
+/* DONE goes first: it is by that that completions which are under way see that
+ * nobody wants them any more. */
 void ring_unwatch(struct ring *ring, struct ring_watch *watch)
 {
 	if (!watch->done)

@@ -169,6 +169,8 @@ static void cancel(struct uring *u, struct ring_watch *watch, enum tag tag)
 	seal(sqe, NULL, TAG_CANCEL);
 }
 
+/* A registered file is another reference on the socket: the slot is emptied at
+ * once, or close(2) would not end the connection. */
 static void release_file(struct uring *u, struct ring_watch *watch)
 {
 	const int none = -1;
@@ -357,6 +359,8 @@ static void queue_io(struct uring *u, struct ring_io *io)
 	u->unfinished++;
 }
 
+/* Nothing is left pending, whatever happens: the caller's buffers are guest
+ * memory that may be unmapped afterwards. */
 static void uring_run(struct ring *ring)
 {
 	struct uring *u = uring_of(ring);
@@ -373,6 +377,8 @@ static void uring_run(struct ring *ring)
 	}
 }
 
+/* Completions may also wait in the kernel, for this thread to come in and run
+ * them, or because the queue was full: it says so in the shared flags. */
 static bool uring_has_events(struct ring *ring)
 {
 	struct uring *u = uring_of(ring);

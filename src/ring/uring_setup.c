@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A version tells little: distributions carry features back, filters take some
+ * away. So set-up is tried from the best way down to the plainest, and what
+ * cannot be seen from that is asked by a probe, or done once.
+ *
+ * The ways, best first (io_uring_setup(2)): completions run only when the one
+ * thread that uses the ring asks for them (SINGLE_ISSUER, DEFER_TASKRUN); then,
+ * at the latest when it enters the kernel anyway, without an interrupt
+ * (COOP_TASKRUN). TASKRUN_FLAG shows in shared memory that some wait, which is
+ * what makes a look without a system call possible. SUBMIT_ALL: a request that
+ * fails at once does not keep those behind it from being submitted.
+ */
 #include "ring/uring_setup.h"
 
 #include <errno.h>

@@ -157,6 +157,11 @@ struct guard_span *guard_add(void *start, size_t length)
 	return s;
 }
 
+/*
+ * The slot may be claimed anew at once. A handler on another thread that is
+ * about to look at it finds another start, which holds no address of the old
+ * mapping.
+ */
 void guard_remove(struct guard_span *span)
 {
 	if (span)

@@ -277,6 +277,8 @@ struct memory *memory_get(struct memory *m)
 	return m;
 }
 
+/* Keeps errno: a change that failed says so with it, and then lets go of what
+ * it had begun. */
 void memory_put(struct memory *m)
 {
 	int saved = errno;
@@ -289,6 +291,8 @@ void memory_put(struct memory *m)
 	errno = saved;
 }
 
+/* The ranges are sorted by the other address; but rings are looked up when they
+ * start or move, and not for each packet. */
 void *memory_at_user(const struct memory *m, uint64_t user_addr, size_t len)
 {
 	for (unsigned i = 0; m && i < m->count; i++) {

@@ -140,6 +140,11 @@ int virtq_remap(struct virtq *q, struct memory *memory, const char **why)
 	return 0;
 }
 
+/*
+ * Entries that were peeked at and not used simply wait again. What was used
+ * early would be used twice, which is for the caller to prevent
+ * (virtq_has_early()).
+ */
 uint16_t virtq_stop(struct virtq *q)
 {
 	memory_put(q->memory);
@@ -337,6 +342,8 @@ bool virtq_publish(struct virtq *q)
 	return wants_call(q, old) || unsure;
 }
 
+/* Relaxed, as nobody relies on it: a guest that does not see it yet kicks once
+ * more for nothing. */
 void virtq_kicks_off(struct virtq *q)
 {
 	/* With EVENT_IDX an avail_event that stays behind says the same. */
