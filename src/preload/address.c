@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The name is abstract: "vsock-over-uds:CID:PORT:LOCAL:PID.SERIAL" behind a
+ * NUL, where CID and PORT are the remote end's. It needs no file and goes with
+ * the socket. PID and SERIAL make it unlike any other, as no two sockets can
+ * have one name; nobody reads them.
+ */
 #include "preload/address.h"
 
 #include <errno.h>

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Members are descriptors of the program's process that it must not see: they
+ * have high numbers, out of the way of what programs choose or expect, and the
+ * table says that they are not open. They never block. The epoll may show a
+ * caller whom another thread or process has accepted meanwhile; then the wait
+ * goes on at the epoll, with the flags and the receive time-out that the
+ * program has set.
+ *
+ * The other VMs' files are bound by listen(), not by bind(). If one of them is
+ * taken listen() fails, and all is as before.
+ */
 #include "preload/fan.h"
 
 #include <errno.h>
@@ -94,6 +105,8 @@ static void take_place(const struct fan *fan, int epoll, int fd)
 		real()->fcntl(fan->fd[i], F_SETFL, O_NONBLOCK);
 }
 
+/* The endpoint was looked at without the lock: another thread may have closed
+ * it meanwhile, or made it listen. */
 static int install(struct fan *fan, int epoll, int fd)
 {
 	struct endpoint *endpoint;

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * This runs in the library's constructor, where all descriptors that are open
+ * have come through exec() or from another constructor, and the program has
+ * seen none of them yet.
+ *
+ * A fan is told by what its epoll watches: listeners of one port, as many as
+ * there are VMs. The kernel says so in /proc, as no call does.
+ */
 #include "preload/inherit.h"
 
 #include <dirent.h>

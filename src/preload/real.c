@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Resolved at the first call and not in the constructor: those of other
+ * libraries may run before ours, and open or close descriptors. The pointers
+ * are copied as bytes, since ISO C has no conversion from an object's to a
+ * function's.
+ */
 #include "preload/real.h"
 
 #include <dlfcn.h>

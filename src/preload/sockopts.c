@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What a program sets it must get back as it would from the kernel: a buffer's
+ * size is brought between its bounds whenever one of the three changes, and a
+ * time-out of 0 is the default one. The time-out comes in two layouts, with the
+ * machine's long and with 64 bits, each of which has an option number of its
+ * own.
+ */
 #include "preload/sockopts.h"
 
 #include <errno.h>

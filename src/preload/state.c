@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * fork() takes the lock before and leaves it after, in both processes, so that
+ * the child's copy is not one that another thread was just changing. vfork()
+ * asks nobody, and its child runs on the parent's memory: it is told from its
+ * parent by its process id alone.
+ */
 #include "preload/state.h"
 
 #include <pthread.h>

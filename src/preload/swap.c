@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * dup3(2) puts another file behind a number in one step. At no moment is the
+ * number free, so that no other thread's open() can get it.
+ */
 #include "preload/swap.h"
 
 #include <fcntl.h>
