@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Texts and not values, since it is not known yet which of them counts: the
+ * command line may override the file's, and a mistake has to be shown as it was
+ * written, with its place. The further texts of a list hang on its first one,
+ * and all of them are replaced together.
+ */
 #include "config_draft.h"
 
 #include <stdlib.h>

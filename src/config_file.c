@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The name alone decides on the format: who guesses by the contents tells
+ * mistakes of the format that was not meant. A directory can be opened for
+ * reading, too; only reading says that it is none.
+ */
 #include "config_file.h"
 
 #include <errno.h>

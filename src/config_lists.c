@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Each text is added to what is there, and what stands before a mistake stays
+ * added: with a mistake anywhere the daemon does not start.
+ */
 #include "config_lists.h"
 
 #include <ctype.h>
@@ -53,6 +57,8 @@ const char *value_forward_listen(const char *text, struct vm_config *vm)
 	return NULL;
 }
 
+/* Whatever is said is a limit: "none" is the empty set, "all" the whole one,
+ * and several texts add up. */
 static const char *parse_allowed(const char *text, struct ranges *ports,
 				 bool *limited)
 {

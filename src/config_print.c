@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What was left to its default is printed, too, so that the output goes on
+ * meaning the same if a default changes. Nothing needs to be quoted: a name or
+ * path that INI could not hold was refused when it was read (config_values.c).
+ */
 #include "config_print.h"
 
 #include <string.h>

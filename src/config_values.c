@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What can be known before the start is checked here, so that --check-config
+ * tells of it: that a directory is there and can be written, that a user
+ * exists. It is a courtesy, as all of it may change until the socket is made;
+ * what bind(2) says then is what counts.
+ */
 #include "config_values.h"
 
 #include <ctype.h>

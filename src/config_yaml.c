@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The document is loaded whole and then walked, as each node knows its line,
+ * and a node of the wrong kind does not keep its neighbours from being read.
+ * What YAML takes a scalar for does not matter: 0660, yes and 3 are texts that
+ * the key's row reads, as in INI. Only an empty value, in YAML a null, means
+ * that the key is not set.
+ */
 #include "config_yaml.h"
 
 #include <string.h>

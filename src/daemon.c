@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The order of the start. Sockets are made before there is a second thread, as
+ * that may change the umask, which all threads share. Then the workers open one
+ * after the other, each on the thread that it will run on, since an io_uring is
+ * used by the thread that made it. None runs before all have opened: a worker
+ * that looks for the least busy one, or rings for another, finds all of them
+ * there. An error ends those that wait for GO the same way as a signal ends
+ * those that run.
+ *
+ * On the way out the threads are joined first. Only then is anything freed that
+ * a worker may look at in another: its loop, its bell, the switchboard.
+ */
 #include "daemon.h"
 
 #include <errno.h>

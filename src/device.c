@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Front ends differ in the order of what they say, and say some of it twice. So
+ * a request only notes what it was told, and device_start_queues() then starts
+ * what has become complete; a ring whose addresses are in no map yet waits for
+ * one that has them. What runs is stopped only for what it cannot run through.
+ *
+ * Where a ring starts tells whose it is. At the index that it was stopped at,
+ * the same driver goes on, and so do its connections: a pause, a change of
+ * memory. At another one the driver is new, and the old one's connections end.
+ * A ring that begins in the middle, and not where we stopped it, belongs to a
+ * guest that was restored or whose device was restarted: it believes in
+ * connections that are gone, and is told so (events.h).
+ */
 #include "device.h"
 
 #include <errno.h>

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * connect(2) on a Unix socket does not take time: it succeeds, is refused or,
+ * if the socket does not block, finds the backlog full (EAGAIN), of whose end
+ * no event tells. So it is tried again, until the connection's own deadline.
+ * AF_VSOCK answers later (EINPROGRESS), by the socket becoming writable.
+ *
+ * A link is made when the guest has something to wait for or to talk to. A
+ * REQUEST that is refused at once leaves nothing behind but the RST that is
+ * owed to it.
+ */
 #include "dial.h"
 
 #include <errno.h>

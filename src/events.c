@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The event is a fact that is owed, no queue: a second reason before the guest
+ * has given a buffer adds nothing to it.
+ */
 #include "events.h"
 
 #include <linux/virtio_vsock.h>

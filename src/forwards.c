@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The sockets listen as long as the daemon runs; the listeners on them come and
+ * go with the worker that serves the VM. While none does, or accepting pauses,
+ * who connects waits in the socket's backlog.
+ */
 #include "forwards.h"
 
 #include <errno.h>

@@ -1,4 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A packet is sorted by what is wrong with it. In the ring: the queue breaks.
+ * Too short for a header: nobody is there to be answered. Not from this guest,
+ * of an unknown type or operation, for no connection: it is answered by RST.
+ * The rest is for the connection's state to judge.
+ *
+ * How much is taken: a guest has a budget of chains and descriptors for each
+ * turn, all of them share the room in it and, in short turns, the bytes.
+ * Nothing is taken while too many RSTs are owed, as each packet could cause one
+ * more. Only what was used early is fetched regardless, before the front end
+ * may stop the ring.
+ *
+ * In turns for light connections the ring is looked through from the front.
+ * Order matters within a connection only: of one that has left a packet in
+ * place (link->passed) the later ones stay as well.
+ */
 #include "from_guest.h"
 
 #include "base/bytes.h"

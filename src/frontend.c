@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * No more is read than completes the current header or payload: so descriptors,
+ * which arrive with the bytes that they were sent with, are known to be that
+ * message's. Replies are sent without waiting, too. A front end that does not
+ * read them is dismissed, since its VM is not the only one here.
+ */
 #include "frontend.h"
 
 #include <errno.h>

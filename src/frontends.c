@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ *	waiting		connected, silent; up to FRONTENDS_WAITING
+ *	front end	one at most, since its first valid request
+ *	past		closed; freed when the ring has let go of the watch
+ *
+ * Whoever connects just to see whether the daemon is there must not take the
+ * place of a hypervisor, or reset a guest. A second one that speaks is refused
+ * as long as the first lives. That is found out by reading what the first has
+ * still said: a hypervisor may be started again faster than its predecessor's
+ * end is noticed.
+ */
 #include "frontends.h"
 
 #include <errno.h>
@@ -289,6 +300,8 @@ static bool hear(struct frontends *f, struct frontend *fe)
 	return serve_message(f, fe, &m);
 }
 
+/* The list is taken apart while it is walked, as who is heard may leave it, for
+ * the front end's place or for the past. */
 static bool hear_waiting(struct frontends *f)
 {
 	struct list heard;

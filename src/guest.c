@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A guest is state alone: to make one opens nothing and watches nothing. What
+ * its front ends, listeners and connections have on the ring is theirs to end
+ * first.
+ */
 #include "guest.h"
 
 #include <stdio.h>

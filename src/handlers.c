@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A message has passed the table of protocol/request.h when its handler sees
+ * it, so that no handler looks at sizes, descriptors or the queue's index
+ * again.
+ *
+ * A refusal is an acknowledgement that is not 0, if the front end asked for
+ * one; then the session goes on. If it did not, there is no way to tell it, and
+ * it would go on in the belief that all is well: the session ends. SET_CONFIG
+ * is the exception, as the guest may cause it at will.
+ */
 #include "handlers.h"
 
 #include <errno.h>

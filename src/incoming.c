@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What recvmsg(2) says of a SEQPACKET socket is ambiguous in three ways, which
+ * are sorted out here. A buffer that is too short cuts the message, so that its
+ * length is asked for before (MSG_PEEK with MSG_TRUNC). 0 is an empty message
+ * or the end. And an error may come before messages that are still there.
+ */
 #include "incoming.h"
 
 #include <errno.h>

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A guest that ends and a daemon that ends differ in what the host programs
+ * get: bytes that the guest was told have arrived still go to them in the first
+ * case (link_guest_gone()), and are dropped in the second (link_kill()).
+ *
+ * Whichever queue broke, the connections end: without one of the data rings
+ * they cannot go on, and memory that vanished takes them all.
+ */
 #include "lifecycle.h"
 
 #include "base/check.h"

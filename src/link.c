@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ *	greeting	no connection yet; on the guest's list of that name
+ *	joined		in the guest's table; on ready or light if it has
+ *			something for the guest, else on no list
+ *	parted		out of the table; the socket has bytes to send still, or
+ *			the half something to tell
+ *	dead		on the loop's list; freed when the ring lets go
+ *
+ * link_refresh() moves it on. Whatever happened to either side, all that
+ * follows is derived from the state of both: the list, the deadline, the end.
+ * So it may be called too often, but not too seldom. A link that a guest asked
+ * for begins parted, without a place in the table, and is joined at once.
+ */
 #include "link.h"
 
 #include <errno.h>
@@ -211,6 +224,8 @@ void link_carry_out(struct link *link, unsigned orders)
 	link_refresh(link);
 }
 
+/* The guest's ports are free from here on; its bytes go on to the host
+ * program. */
 static void part(struct link *link)
 {
 	table_remove(&link->guest->conns, &link->conn);

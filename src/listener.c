@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Who comes is made a link at once, by the ring's report; lines are read in the
+ * turn (listener_serve()). All that greet one guest are on one list in the
+ * order in which they came, whichever listener took them, so that the first is
+ * the one that has been silent for longest: it goes when they are too many.
+ *
+ * A line is taken when it is whole. Until then its bytes stay in the socket,
+ * where the guest's connection will find what follows them.
+ */
 #include "listener.h"
 
 #include <errno.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The order matters: signals are blocked before there are threads, which
+ * inherit that; the limit on descriptors is raised before a worker reckons what
+ * it leaves to hypervisors; memory of guests is guarded before any of it is
+ * mapped.
+ */
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>

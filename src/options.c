@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * getopt_long(3) gets its table from the keys: every name and alias in both
+ * spellings, and for each option a code that says which key it is. Nothing is
+ * looked at while it reads. Command line and file become drafts, the drafts are
+ * merged, and what comes of that is checked, so that all mistakes are told at
+ * once.
+ *
+ * What asks for output (--help and the like) ends the reading: nothing behind
+ * it, nor what was wrong before it, matters then.
+ */
 #include "options.h"
 
 #include <getopt.h>
@@ -224,6 +234,7 @@ static void read_option(struct command_line *line, int code)
 	}
 }
 
+/* With optind 0 glibc's getopt(3) starts afresh, however often it was used. */
 static void read_arguments(struct command_line *line, int argc, char **argv)
 {
 	static const struct origin here = { .kind = ORIGIN_COMMAND };

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A queue outlives the ring that runs on it. Kept while the ring stops and
+ * starts are its eventfds; that a call was due while there was none, which is
+ * made up for; and where the ring was stopped, by which its next start is
+ * judged (queue_moved()). That a notification once had to be interrupted is
+ * remembered even for the next front end: it cost all VMs of the worker a
+ * moment.
+ */
 #include "queues.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The ring is there only while something is owed, which with an ordinary guest
+ * is seldom. A reset that finds no memory is dropped: the guest's own time-out
+ * has to do for it then.
+ */
 #include "resets.h"
 
 #include <stdlib.h>

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Packets of many connections come out of the ring in any order, and their
+ * segments stand in the turn in that order. What belongs together are runs of
+ * them, pieces, each of which names the next of its connection. One piece
+ * without a backlog is sent as it stands; otherwise the list of segments is put
+ * together, never the bytes.
+ *
+ * After the send what the socket did not take is copied, behind what the
+ * backlog holds already. Then the bytes that the guest has credit back for and
+ * those in the backlog are all that it ever sent: credit_held() is the
+ * backlog's length.
+ */
 #include "sends.h"
 
 #include <errno.h>

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A message is heard in the order in which things came to be at the other end:
+ * what its guest grants, that it accepts, its data, its end. The end waits for
+ * the data: while some is in the inbox it is only noted (half->heard). A reset
+ * waits for nothing and drops the inbox.
+ *
+ * The id decides whether this half is meant. The ports alone could be those of
+ * a newer connection.
+ */
 #include "siblings_hear.h"
 
 #include "base/bytes.h"

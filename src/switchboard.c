@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The CIDs and groups never change; the pointers that do have one writer each:
+ * a VM's loop is stored by the thread that serves it, a lane by the worker that
+ * writes to it, a bell before the threads run. Lanes are never taken away
+ * before the end, so that who has found one may use it.
+ *
+ * switch_vm.guest is a plain pointer. It is stored before the loop is, and read
+ * only by the thread that finds its own loop there.
+ */
 #include "switchboard.h"
 
 #include <stdlib.h>

@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * How much there is to read is not known before it has been read. So a link
+ * offers as many buffers as its last read has shown to be right: twice as many
+ * if it filled them all, else one more than it used. By that number links are
+ * told apart. Those that are offered few are served first: they delay nobody,
+ * and a round trip beside streams waits for few buffers and not for all of
+ * them. If they leave none for the others, the others are first in the next
+ * turn.
+ *
+ * Headers are written when the lengths are known, after the sends are finished,
+ * so that they say what this turn's sends have made of the credit. A link that
+ * was served goes off its list; link_refresh() puts it back, behind the others,
+ * if it has more.
+ */
 #include "to_guest.h"
 
 #include <errno.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What the outside knows, the sockets, is made once and stays; the guest and
+ * all that is watched belong to the worker that serves it, and are made anew
+ * when that changes. Whoever connects in between waits in a backlog. The VM is
+ * entered into the switchboard last, so that other guests never find one that
+ * is not ready.
+ */
 #include "vm.h"
 
 #include <errno.h>

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The handler runs on the thread that it watches, so that volatile flags are
+ * all that the two need between them. A signal that comes just before the call
+ * goes to sleep ends nothing; the timer fires again, and the next one does.
+ *
+ * Arming costs a system call, turns are many: the timer is left running while
+ * there are any, and stops itself after an interval without one.
+ */
 #include "watchdog.h"
 
 #include <errno.h>
