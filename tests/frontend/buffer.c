@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ *	gap segment gap segment ... gap
+ *
+ * Gaps, and what a packet leaves unused of its buffer, hold a pattern. A device
+ * that takes a segment for longer than it is, or goes on where the next one
+ * seems to lie, overwrites some of it. A test of contents alone would not show
+ * that.
+ */
 #include "frontend/buffer.h"
 
 #include <stdlib.h>

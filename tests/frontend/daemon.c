@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The daemon is watched by a pidfd in the same loop as its peers: if it dies,
+ * what was being waited for never happens, and the test says why, with the log,
+ * instead of hanging. If the test dies, the daemon goes with it
+ * (PR_SET_PDEATHSIG).
+ *
+ * It is stopped by SIGTERM and has to clean up: status 0, and no socket file
+ * left. So each test that ends well has tested the way out, too, with whatever
+ * state it has left the daemon in.
+ */
 #include "frontend/daemon.h"
 
 #include <fcntl.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A driver reacts to two things only, as Linux's does: a call on either ring,
+ * and its own wish to send, which the ticker stands for. Calls are switched off
+ * while used buffers are taken and on again afterwards, and then the ring is
+ * looked at once more: a device that forgets a call at the wrong moment makes
+ * the test hang.
+ */
 #include "frontend/driver.h"
 
 #include <stdlib.h>
@@ -23,6 +30,7 @@ static unsigned rx_buffers(const struct driver_config *c)
 	return c->rx_buffers && c->rx_buffers < fit ? c->rx_buffers : fit;
 }
 
+/* Those that lie across regions need a border each, and the memory up to it. */
 static unsigned tx_buffers(const struct driver_config *c)
 {
 	return min_u32(c->tx_size, c->tx_shape.across ? 2 : TX_BUFFERS_MAX);

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What keeps Linux from drowning is played here as well. Control packets wait
+ * in a list without a bound, but the answers among them are counted: when there
+ * are as many as the RX ring has entries nothing more is received until some
+ * were sent. A device that waits for RX buffers before it takes from TX would
+ * stand still now.
+ *
+ * RX is refilled when half of the buffers are gone, as the driver does it, so
+ * that the device meets an RX ring that runs low.
+ */
 #include "frontend/driver_io.h"
 
 #include <stdlib.h>

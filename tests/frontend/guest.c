@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The order of the requests is QEMU's, and each answer is held against what
+ * must come of it: the configuration has the CID, a queue stops at exactly the
+ * index up to which it has used everything. That last check is made at each
+ * pause of each test: a chain that was taken and not given back would be lost.
+ */
 #include "frontend/guest.h"
 
 #include <string.h>
@@ -69,6 +75,7 @@ static void expect_ok(uint64_t answer, const char *what)
 		die("%s is refused: %llu", what, (unsigned long long)answer);
 }
 
+/* A header of 12 bytes, and the 8 that were asked for. */
 static void check_config_space(struct guest *g)
 {
 	struct vu_config config;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A host program here is a source and a sink with a socket. Sends are as long
+ * as write_size, also where the pattern's block ends in the middle of one: of
+ * SEQPACKET each send is a message, so that one in two parts would be two
+ * messages.
+ */
 #include "frontend/host.h"
 
 #include <errno.h>

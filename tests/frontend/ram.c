@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The span is reserved first and each region then mapped over its part of it,
+ * so that neighbours here are separate files to the device, in any order of
+ * addresses there. Things are allocated in one region where they fit, as a ring
+ * must be; or on purpose across a border, where no pointer of the device's may
+ * cross.
+ */
 #include "frontend/ram.h"
 
 #include <stdlib.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Descriptors are chained through a private list (next, length) and never
+ * through what is in guest memory, as Linux's driver does: a device that writes
+ * to the descriptors, or a test that breaks them, does not confuse this side.
+ * The tokens show which chains the device has, so that one used twice, or never
+ * offered, is found at once.
+ */
 #include "frontend/ring.h"
 
 #include <stdlib.h>

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Each socket has bytes to send and gets one packet at a time in turn, as the
+ * kernel's work queue does it for many senders. A send() is a bound that no
+ * packet crosses, which is where SEQPACKET's messages end.
+ *
+ * The window is the smaller of what the device announced and the socket's own
+ * buffer: kernels of 2026 keep to both. CREDIT_UPDATE is sent as Linux does:
+ * for each message, or of a stream when less than 64 KiB are left that the
+ * device knows of, or nothing is unread; how other drivers differ (silent,
+ * late) is a switch.
+ */
 #include "frontend/sockets.h"
 
 #include <stdlib.h>

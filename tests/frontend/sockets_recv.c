@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The judge. A packet that no correct device sends ends the test, whatever the
+ * test is about: so each of them is a test of all these rules. Beside the
+ * specification they hold what Linux does with its sockets, as a device that is
+ * right on paper and makes Linux reset a connection is of no use.
+ *
+ * Unread packets are counted as a kernel of 2026 does, 576 bytes of overhead
+ * each against the buffer, and small ones join the packet before if its receive
+ * buffer has the room.
+ */
 #include "frontend/sockets_recv.h"
 
 #include <stdlib.h>

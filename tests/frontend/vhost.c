@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A stream has no messages: the daemon must put them together from any pieces,
+ * and take descriptors with any of these. So a test may cut them as it likes.
+ * Waiting is bounded everywhere, as a front end that is not answered shows a
+ * fault of the daemon and not of the test.
+ */
 #include "frontend/vhost.h"
 
 #include <errno.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * There is one thread, and the daemon is another process: between two steps
+ * nothing of the test moves, so that a condition may look at any state without
+ * a lock. Tickers do what no descriptor tells of. A user that cannot wait for
+ * events, such as a polling driver, makes the loop spin, but yields to the
+ * daemon, which may have the same processor.
+ */
 #include "frontend/world.h"
 
 #include <sched.h>
