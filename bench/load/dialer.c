@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Calls that block, one after the other, as a simple program makes them: what
+ * is measured is what such a program waits for, its own close(2) included.
+ * Whatever the other end still does after that costs the next visit, if
+ * anybody.
+ */
 #include "dialer.h"
 
 #include <errno.h>

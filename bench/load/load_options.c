@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * For bench/run, which knows what it asks for: numbers are taken as they come,
+ * and only what would measure something else than it says is refused.
+ */
 #include "load_options.h"
 
 #include <getopt.h>

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A latency falls into a bucket by its highest bit and the five behind it: 3 %
+ * is precise enough, adding costs a few instructions however many there were,
+ * and the histograms of several threads are merged by adding them up.
+ *
+ * Processor time is read from schedstat, in nanoseconds: the ticks of stat are
+ * too coarse for half a second.
+ */
 #include "measure.h"
 
 #include <dirent.h>

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What is counted is what has arrived and was read at the far end. A write that
+ * has succeeded says only that some buffer on the way had room.
+ *
+ * Which of a guest's connections a host program has accepted is not said by a
+ * Unix socket. So the guest dials another port for each, as long as there are
+ * seeds, and the contents that belong to the connection follow from the port.
+ * Connections beyond that share a port in the order in which they come.
+ */
 #include "scene.h"
 
 #include <stdio.h>
