@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * All that takes time is done before START: the threads run and wait, the
+ * connections are made, and the server says that it has them all. What is
+ * measured then begins with bytes, but for crr, whose connecting is what it
+ * measures.
+ */
 #include "perf/perf_client.h"
 
 #include <stdio.h>

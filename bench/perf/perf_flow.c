@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A direction ends by shutdown(2) after the last byte, which the receiver takes
+ * for the end: so it need not know how much will come, be it a time or an
+ * amount. When the time is up a sender finishes the write that it is at. Then
+ * both ends' counts are whole, and must be equal.
+ */
 #include "perf/perf_flow.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Output goes out line by line also where it is no terminal: who reads it from
+ * a pipe sees each second when it is over.
+ */
 #include <signal.h>
 #include <stdio.h>
 

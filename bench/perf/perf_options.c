@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * All of a test is said at the client, which tells the server: the two cannot
+ * disagree, and a server runs any number of different tests. An option of the
+ * client's beside --listen is a mistake that is named, not ignored.
+ */
 #include "perf/perf_options.h"
 
 #include <getopt.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The period stands in memory once, and behind it as much of it again as is
+ * ever sent or compared at once: so a piece from any place is one run of bytes.
+ */
 #include "perf/perf_pattern.h"
 
 #include <stdlib.h>

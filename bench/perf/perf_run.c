@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Threads are not joined. A run counts who is inside instead
+ * (perf_run_enter()), and is freed by whoever made it, once nobody can find it
+ * any more and the count is 0. The one that counted down to it may still hold
+ * the lock by then: freeing takes it once more.
+ *
+ * A thread that blocks in a socket's call cannot be told anything, so failing
+ * shuts all connections down, and every call returns. One that is only made
+ * after that is shut down when it is handed in (set_fd()).
+ */
 #include "perf/perf_run.h"
 
 #include <errno.h>

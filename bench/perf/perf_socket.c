@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What fails here is what a user meets first: no daemon, no guest, nobody who
+ * listens. So the messages say what to do next, where the error tells enough.
+ */
 #include "perf/perf_socket.h"
 
 #include <errno.h>

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Each request and each response is the next piece of the pattern, so that the
+ * answer to another request is found out, too. The server of crr cannot know
+ * how far its client is, and is told with each connection (sequence).
+ *
+ * In crr the message that names the connection and the request behind it leave
+ * in one call: a program that connects in earnest would not wait between the
+ * two.
+ */
 #include "perf/perf_trips.h"
 
 #include <errno.h>

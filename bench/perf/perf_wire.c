@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Each kind of message has one length, which is known before the body is read:
+ * what the other end says of it is only compared. Text of the other end's goes
+ * to a terminal and is made printable here. Numbers are looked at when they are
+ * read, and a plan is checked as if it had been typed in.
+ */
 #include "perf/perf_wire.h"
 
 #include <assert.h>
