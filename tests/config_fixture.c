@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A configuration is judged by what it prints. Rows of the tests are thereby
+ * two texts, what is written and what it comes to, and a setting that is read
+ * but lost on the way to its VM shows as a line that is missing. Mistakes are
+ * compared as they are printed, too, with file and line.
+ *
+ * Each test has a directory of its own to be in, because paths of settings are
+ * relative to it, and a daemon that refuses its settings must leave nothing
+ * there.
+ */
 #include "config_fixture.h"
 
 #include <check.h>

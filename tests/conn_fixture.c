@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Both peers of a connection, as functions that are called in turn: src/vsock's
+ * state machine does no I/O, so that a table of rows is a whole conversation.
+ *
+ * The guest's packets are as unhelpful as they may be: fields that mean nothing
+ * for an operation are filled all the same, so that whoever looks at them
+ * fails. Every packet that comes back, whatever the row is about, is checked:
+ * its addresses, and that it tells the buffer and the count of bytes passed on
+ * that the connection has now.
+ */
 #include "conn_fixture.h"
 
 #include <check.h>
@@ -101,6 +111,8 @@ void conn_start(struct conn *conn, enum start start)
 		say_all(conn);
 }
 
+/* All that is no packet of the guest's: the host program, the clock, the
+ * service. */
 static uint32_t tell_fact(struct conn *conn, const struct row *row)
 {
 	struct packet p;
@@ -138,6 +150,7 @@ static uint32_t tell_fact(struct conn *conn, const struct row *row)
 	}
 }
 
+/* The flags start as nonsense: an operation that has none must say 0. */
 static uint32_t next_packet(struct conn *conn, enum packet_op op)
 {
 	struct packet p = { .flags = 99 };

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What no guest's kernel sends: messages that never end, or that are longer
+ * than all of the credit. Such packets are made one by one, past the socket
+ * layer of frontend/, which only records what comes back.
+ */
 #include "hand.h"
 
+/* A full ring is waited for: packets go out in this order or not at all. */
 void hand_send(struct hand *h, uint16_t op, uint32_t flags, const void *bytes,
 	       uint32_t length)
 {

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The library is linked into the test, so that the test's own connect(), bind()
+ * and close() are the interposed ones. What it must meet outside is played by a
+ * thread of the same process: it listens where a daemon would, and answers each
+ * CONNECT in the way that the port number asks for.
+ *
+ * All paths are relative to a directory of the test's own. What a call leaves
+ * behind there is counted: a port is a file, and one that is closed must be
+ * gone.
+ */
 #include "preload_fixture.h"
 
 #include <check.h>
@@ -88,6 +98,11 @@ static void reply(int fd, unsigned int port, bool stream)
 	}
 }
 
+/*
+ * A stream's line ends with a newline, and a message is a line without one.
+ * What was accepted stays open until the end of the test, so that no client
+ * sees an end of the stream that its port did not ask for.
+ */
 static void serve(int listener, bool stream)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -129,6 +144,8 @@ static void *stand(void *unused)
 	}
 }
 
+/* In a process where Check does not fork, the library's one-time set-up has
+ * happened in an earlier test, and only the variable is read anew. */
 static void begin(const char *variable)
 {
 	static bool initialized;

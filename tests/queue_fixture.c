@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A queue whose descriptor I is always one buffer of 64 bytes at BUF + I: heads
+ * can be told apart by their addresses, and a test need only say in which order
+ * they come.
+ */
 #include "queue_fixture.h"
 
 #include "base/check.h"

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Both engines must behave alike; so a test is written once and looks at what
+ * is reported, hardly ever at how an engine came by it. A wait has no upper
+ * bound worth measuring: PATIENCE_MS is where waiting becomes a failure, and a
+ * machine under load passes as an idle one does.
+ *
+ * io_uring may be forbidden (seccomp in containers, kernel.io_uring_disabled).
+ * The kernel is asked for that by itself, as a ring that does not open for a
+ * reason of ours must not count as one that is not to be had.
+ */
 #include "ring_fixture.h"
 
 #include <check.h>
@@ -92,6 +102,8 @@ void eye_open(struct eye *eye, int fd)
 	ck_assert_int_eq(eye->watch.fd, fd);
 }
 
+/* As users do: the memory belongs to the ring for as long as the watch is busy,
+ * and a completion that never comes is a leak which shows here. */
 void eye_close(struct eye *eye)
 {
 	uint64_t until = clock_ms() + PATIENCE_MS;
@@ -135,6 +147,8 @@ void wait_bits(struct eye *eye, int bits)
 		wait_on(latest);
 }
 
+/* An end only of what this side has caused before, which AF_UNIX and eventfd
+ * report at once. */
 void settle(void)
 {
 	while (ring_wait(ring, 0))

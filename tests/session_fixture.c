@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The protocol code with everything around it but the daemon: front ends on
+ * socket pairs, a real ring and real memory. lifecycle.c is left out of these
+ * programs. The two functions of it that a session calls are here and count:
+ * what a session decides is tested, not what the service does about it.
+ *
+ * Nothing runs by itself. A test says something and pumps, and so it decides
+ * what the daemon's side finds in one turn: a new front end beside the end of
+ * the old one, half a message, or two hundred of them.
+ *
+ * Descriptors are the thing to leak here, since every message can bring eight:
+ * those of the process are counted before and after each test.
+ */
 #include "session_fixture.h"
 
 #include <dirent.h>
@@ -95,6 +108,8 @@ void session_open(int engine)
 		kicks[i] = calls[i] = -1;
 }
 
+/* The ring goes before the memory of its watches: until then the kernel may
+ * still report to them. */
 void session_close(void)
 {
 	frontends_stop(facts.frontends);
@@ -120,6 +135,8 @@ int session_connect(void)
 	return ends[0];
 }
 
+/* Quiet three times over: what one round starts, such as a watch, an engine may
+ * report in the next one only. */
 void session_pump(void)
 {
 	bool more = false;
@@ -318,6 +335,8 @@ void start_queues(int fd, uint16_t base)
 	expect_silence(fd);
 }
 
+/* The number that is sent along means nothing; it is one that no test
+ * expects. */
 uint16_t stop_queue(int fd, uint32_t index)
 {
 	struct vhost_vring_state state = { index, 0xdddd };

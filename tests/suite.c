@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Check forks for each test, so that a crash or a hang is one test's failure
+ * and a static variable never carries anything over. CK_FORK=no, for a
+ * debugger, runs them all in one process.
+ */
 #include "suite.h"
 
 #include <stdlib.h>

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * System tests run the daemon that is shipped, as a child with its command
+ * line, between a driver and host programs that are played in the test's one
+ * thread. Hardly anything is timed: the world turns until a condition holds,
+ * and one that has not come true after twenty seconds never will. So the tests
+ * find the same on an idle machine and on one that is busy with a hundred
+ * others.
+ *
+ * Every flow is generated from a seed and compared byte by byte on arrival:
+ * lost, doubled, swapped or foreign bytes all show, at the first that is wrong.
+ * A pair keeps its two seeds for life, so that what is sent in parts is one
+ * stream.
+ */
 #include "system.h"
 
 #include <signal.h>
@@ -28,6 +41,7 @@ _Noreturn void die(const char *fmt, ...)
 	abort();
 }
 
+/* One engine where the build has no io_uring or the environment names one. */
 int engines(void)
 {
 #ifdef HAVE_LIBURING
@@ -37,6 +51,7 @@ int engines(void)
 	return 1;
 }
 
+/* The table ends with the engine that every build has. */
 const char *engine_name(int engine)
 {
 	const char *only = getenv("URING_VSOCK_ENGINE");
@@ -64,6 +79,8 @@ void scene_daemon(struct scene *s, int engine,
 	daemon_start(&s->daemon, &c, &s->world);
 }
 
+/* Some drivers of the tests have the largest rings of virtio, 32,768
+ * entries. */
 void scene_open_with(struct scene *s, int engine,
 		     const struct guest_config *config)
 {
@@ -150,6 +167,8 @@ void pair_seqpacket_from_host(struct scene *s, struct pair *p)
 	gsock_close(listener);
 }
 
+/* As Linux does, the guest keeps a closed socket until the daemon's RST comes,
+ * or for eight seconds: its count says that both sides are through. */
 void pair_close(struct pair *p)
 {
 	struct sockets *sockets = p->guest->owner;

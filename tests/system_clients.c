@@ -34,6 +34,8 @@ START_TEST(host_ports_are_not_used_again_soon)
 }
 END_TEST
 
+/* At 50 ms each on average, far below the two seconds of a guest that is
+ * mute. */
 START_TEST(refusals_close_at_once_without_a_byte)
 {
 	struct host_conn c;
@@ -66,6 +68,7 @@ START_TEST(without_a_hypervisor_clients_are_closed)
 }
 END_TEST
 
+/* The guest is told as well, by RST: it may still be about to answer. */
 START_TEST(a_guest_that_does_not_answer_is_given_two_seconds)
 {
 	struct gsock *listener;

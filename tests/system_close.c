@@ -131,6 +131,8 @@ START_TEST(guest_closes_and_unread_bytes_reach_the_host)
 }
 END_TEST
 
+/* A guest that has not read yet is given what was sent before close(), as a
+ * network would: much, which fills its buffer, and little, which does not. */
 START_TEST(host_closes_and_unread_bytes_reach_the_guest)
 {
 	struct scene s;
@@ -182,6 +184,7 @@ START_TEST(a_reader_stalled_past_eight_seconds_loses_nothing)
 }
 END_TEST
 
+/* What is under way is lost on purpose: RST is the end of both directions. */
 START_TEST(rst_from_the_guest_ends_the_hosts_side_at_once)
 {
 	struct scene s;

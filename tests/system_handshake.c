@@ -40,6 +40,8 @@ END_TEST
 		text, sizeof(text) - 1 \
 	}
 
+/* The guest listens at port 0: a line that is read as a number all the same
+ * would reach it. */
 START_TEST(malformed_lines_end_that_client_only)
 {
 	static const struct {

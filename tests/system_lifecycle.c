@@ -32,6 +32,8 @@ static uint64_t moved(const struct pair *p, unsigned n)
 	return sum;
 }
 
+/* Each kill comes a little later into the flows than the last. Four MiB are for
+ * what the allocator keeps. */
 START_TEST(hypervisor_killed_a_hundred_times_under_load)
 {
 	struct daemon_usage before;
@@ -131,6 +133,7 @@ static void stop_under_load(int engine, int signal)
 	scene_close(&s);
 }
 
+/* Three times each: under full load a signal finds the workers anywhere. */
 START_TEST(signals_under_load_end_it_cleanly)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -228,6 +231,8 @@ START_TEST(a_quiet_daemon_logs_little)
 }
 END_TEST
 
+/* After 300 ms for what is still under way: not one wake-up, not one tick, in
+ * two seconds. */
 static void expect_asleep(struct scene *s)
 {
 	struct daemon_usage before, after;
@@ -296,6 +301,8 @@ static void come_back(struct guest *g, const char *path)
 	guest_start(g);
 }
 
+/* TRANSPORT_RESET is for a guest whose rings go on where its connections do not
+ * (virtio 1.3, 5.10.6.7); a pause loses none, and a boot knows by itself. */
 START_TEST(a_guest_that_goes_on_is_told_of_its_loss)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);

@@ -58,6 +58,7 @@ START_TEST(rings_stop_at_any_time)
 }
 END_TEST
 
+/* Were the light ones always first, 64 of them would leave it nothing. */
 START_TEST(many_light_ones_leave_the_greedy_their_share)
 {
 	struct pair light[64], greedy;

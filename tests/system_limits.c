@@ -43,6 +43,8 @@ static void open_from_guest(struct scene *s, struct pair *p, int listener)
 		drive_until(&s->world, p[i].guest->state == GSOCK_OPEN);
 }
 
+/* The daemon asks the guest in an order of its own; which socket is which is
+ * told by the port of the OK line. */
 static void open_from_host(struct scene *s, struct pair *p,
 			   struct gsock *listener)
 {
@@ -89,6 +91,7 @@ static void move_bytes(struct scene *s, struct pair *p, unsigned n)
 					       p[i].guest->in.got == BYTES);
 }
 
+/* From both ends in turn: an even one's host program goes first. */
 static void close_many(struct scene *s, struct pair *p, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -176,6 +179,8 @@ static void open_scarce(struct scene *s, int engine, unsigned nofile)
 	guest_boot(&s->guest, &c, &s->world, s->daemon.socket[0]);
 }
 
+/* 64 descriptors, some of them the daemon's own, for 100 connections. The log
+ * is bounded, too: guests cannot fill it with their wishes. */
 START_TEST(without_descriptors_guests_are_refused)
 {
 	struct gsock *g[100];

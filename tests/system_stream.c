@@ -49,6 +49,8 @@ START_TEST(linux_6_1_talks_both_ways)
 }
 END_TEST
 
+/* Large writes beside small ones, and the other way round in the other
+ * direction: no two connections have the same turn at the ring. */
 START_TEST(connections_do_not_mix)
 {
 	struct pair p[PAIRS];
@@ -78,6 +80,8 @@ START_TEST(connections_do_not_mix)
 }
 END_TEST
 
+/* Around a header (44), the room of the guest's buffers behind one (3,776 less
+ * 44), a page, 32 KiB and the largest packet. */
 START_TEST(writes_of_every_size_arrive)
 {
 	static const size_t sizes[] = { 1,     2,     43,    44,    45,	  127,

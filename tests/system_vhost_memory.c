@@ -216,6 +216,8 @@ START_TEST(bad_slots_are_refused_and_the_others_stay)
 }
 END_TEST
 
+/* Without slots a front end sends all of the table again when its memory
+ * changes, and the rings run on. */
 START_TEST(table_is_replaced_while_bytes_move)
 {
 	struct scene s;
@@ -241,6 +243,8 @@ START_TEST(table_is_replaced_while_bytes_move)
 }
 END_TEST
 
+/* The slot is far from the guest's memory and in use by nobody: what it
+ * disturbs would be the map as a whole. */
 START_TEST(slots_come_and_go_while_bytes_move)
 {
 	struct scene s;

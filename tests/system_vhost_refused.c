@@ -6,6 +6,8 @@
 
 #include "talk.h"
 
+/* Bits 0 and 2 are vsock's own, 26 is the log of dirty pages, 34 the packed
+ * ring. */
 START_TEST(features_not_offered_are_refused)
 {
 	static const uint64_t foreign[] = { 1, 4, 1ull << 26, 1ull << 34,
@@ -75,6 +77,7 @@ static bool is_known(uint32_t code)
 	return false;
 }
 
+/* Up to numbers that no version has yet, with and without a descriptor. */
 START_TEST(unknown_requests_are_refused_and_their_descriptors_closed)
 {
 	uint8_t payload[64] = { 0 };
@@ -193,6 +196,8 @@ static void provoke(struct talk *t, uint32_t code, uint32_t size)
 	ck_assert_uint_eq(reply.header.code, code);
 }
 
+/* Around the sizes that requests have, for each request: a handler that trusts
+ * its payload reads what is not there. */
 START_TEST(payloads_of_any_size_do_no_harm)
 {
 	static const uint32_t sizes[] = {

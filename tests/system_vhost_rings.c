@@ -126,6 +126,7 @@ START_TEST(rings_are_looked_at_when_they_start)
 }
 END_TEST
 
+/* What was sent meanwhile is not lost: it goes on with the ring. */
 START_TEST(disabled_rings_stand_still)
 {
 	struct scene s;
@@ -206,6 +207,7 @@ START_TEST(bases_can_be_asked_at_any_time)
 }
 END_TEST
 
+/* Aligned, so that nothing but where they lie is wrong with them. */
 START_TEST(addresses_outside_memory_do_not_start_a_ring)
 {
 	static const uint64_t wrong[] = { 0, 0x1000, UINT64_MAX - 7 };

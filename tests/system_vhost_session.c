@@ -9,6 +9,7 @@
 /* From an event to the EOF that host programs see; far below any deadline. */
 #define AT_ONCE_MS 1000
 
+/* As tools do that only look whether the socket is served. */
 static void probe(const struct scene *s, unsigned times)
 {
 	while (times--) {
@@ -19,6 +20,10 @@ static void probe(const struct scene *s, unsigned times)
 	}
 }
 
+/*
+ * Around the end of a header (12 bytes) and of one with a number behind it
+ * (20); descriptors come with the first piece of a message or with a later one.
+ */
 START_TEST(messages_may_come_in_any_pieces)
 {
 	static const size_t chunks[] = { 1, 2, 11, 12, 13, 20, 21, 4095 };

@@ -65,6 +65,7 @@ static const struct {
 	{ 4096, 4095, 2000 }, { 262144, 262144, 200 },
 };
 
+/* SKIP is a packet's header, which lies in the same segments as its payload. */
 START_TEST(random_walk)
 {
 	uint64_t in = 0, out = 0;

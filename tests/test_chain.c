@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What a guest may put into a descriptor chain, and what it may not. A row
+ * places descriptors in guest memory, names the head, and says either which
+ * segments come out, or which fault is named in the log.
+ *
+ * The guest is hostile and can write anything at any time. Therefore every row
+ * of the second table must fail without a segment outside the guest's memory,
+ * and rows run in random order as well: the walk keeps the last region that it
+ * found, and a wrong hit there would need a good row before the bad one.
+ *
+ * Borders are those of virtq_fixture.h: FIRST_END, where two regions adjoin in
+ * the guest but not in this process; SECOND_END, behind which there is nothing;
+ * and HUGE_AT, whose 2 GiB twice are more than a chain's length can count.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -371,6 +385,7 @@ START_TEST(indirect_longer_than_the_queue)
 }
 END_TEST
 
+/* A table of four has no chain of five: found long before the general limit. */
 START_TEST(loop_on_a_small_queue)
 {
 	source.size = 4;
@@ -382,6 +397,7 @@ START_TEST(loop_on_a_small_queue)
 }
 END_TEST
 
+/* Guest memory may end at 2^64, and may begin at 0: they do not adjoin. */
 START_TEST(table_around_2_64)
 {
 	const struct memory_region regions[2] = {
@@ -402,6 +418,7 @@ START_TEST(table_around_2_64)
 }
 END_TEST
 
+/* No fault of the guest's: the same chain is walked again with more room. */
 START_TEST(room)
 {
 	put_chain(DIRECT, 5, BUF);

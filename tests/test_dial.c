@@ -39,6 +39,8 @@ static struct sockaddr_un addr = { .sun_family = AF_UNIX };
 static int server;
 static int client; /* fills the server's backlog */
 
+/* A Unix listener of backlog 0 holds one connection, CLIENT's: every dial of
+ * the test waits, until listen() is called again with a larger number. */
 static void setup(void)
 {
 	const char *why = "";

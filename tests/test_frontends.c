@@ -292,6 +292,7 @@ static int start_listening(struct sockaddr_un *addr)
 	return listener;
 }
 
+/* No service runs its timers here: the pause ends as the loop would end it. */
 static void let_pause_pass(void)
 {
 	struct timer *timer = timer_take_due(&facts.guest->loop->resuming,
@@ -303,6 +304,8 @@ static void let_pause_pass(void)
 	pause->over(pause);
 }
 
+/* One process is both sides: its limit is lifted for what the client opens, and
+ * low whenever the daemon's side accepts. */
 START_TEST(test_accepting_goes_on_after_emfile)
 {
 	struct rlimit limit, low;

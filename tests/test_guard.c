@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * SIGBUS, which a guest can bring about by truncating the file of its memory.
+ * The handler must take over where memory is guarded, and nowhere else: any
+ * other fault is a bug and has to end the process as it would have without us,
+ * by the handler that was there before or by the signal.
+ *
+ * Handlers belong to processes and are installed once in each. So every row
+ * forks a child, which says what it was like before, faults, and is judged by
+ * how it ended: exit codes from 10 on name the step that went wrong.
+ */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -75,6 +85,7 @@ static void fault_guarded(void)
 	guard_remove(s);
 }
 
+/* Behind the end of one span, and far from the other. */
 static void fault_beside(void)
 {
 	uint8_t *p = map_short();
@@ -93,6 +104,8 @@ static void fault_unguarded_after(void)
 	store(p + 4096);
 }
 
+/* A signal that somebody sent has no address: what lies in its place is
+ * none. */
 static void send_to_self(void)
 {
 	guard_add(map_short(), LENGTH);

@@ -85,6 +85,8 @@ static int parse(size_t line, size_t n, uint32_t *port)
 	return ret;
 }
 
+/* At each length the line is unfinished, right or wrong, and which of them it
+ * is may never depend on bytes that have not come yet. */
 static void expect(size_t line, size_t n)
 {
 	uint32_t port = 4711;

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Guest addresses and a front end's addresses become pointers, across regions,
+ * or do not. Tables try each border of virtq_fixture.h's regions from both
+ * sides, and sums that wrap at 2^64.
+ *
+ * A map never changes; adding and removing make another one. What is therefore
+ * counted is mappings: of a table that is refused nothing is left mapped, and a
+ * region stays mapped as long as one map has it, and no longer.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -377,6 +386,8 @@ START_TEST(nothing)
 }
 END_TEST
 
+/* One lost region is the loss of each map that has it, and of no other: a guest
+ * has all of its memory or none. */
 START_TEST(shrunk_file)
 {
 	struct memory_region r = { 0, 8192, 0, 0 };

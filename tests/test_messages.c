@@ -6,6 +6,7 @@
 
 #define MANY 1000u
 
+/* Mostly at the edges of what one more byte can hold, at seven bits in each. */
 static uint32_t length_of(uint32_t i)
 {
 	static const uint32_t edges[] = {

@@ -89,6 +89,11 @@ static void join(unsigned i)
 	link_carry_out(links[i], conn_host_connected(&links[i]->conn));
 }
 
+/*
+ * One connection is made greedy, and the turn is one for light ones only and
+ * has as little room as a short one. None of them has a packet that was left in
+ * place: PASSED is an index before the ring's first.
+ */
 static void begin(void)
 {
 	session_open(0);

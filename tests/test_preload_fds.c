@@ -139,6 +139,7 @@ START_TEST(test_close_range)
 }
 END_TEST
 
+/* At the borders of the table's chunks of 1,024, and of the table. */
 START_TEST(test_descriptors_far_apart)
 {
 	static const int numbers[] = { 0, 1, 1023, 1024, 65535, 1048575 };

@@ -32,6 +32,7 @@ static void open_fds(int *fds, unsigned n)
 	}
 }
 
+/* A size that no message may have stands in the header only. */
 static size_t put(uint8_t *out, uint32_t request, uint32_t flags, uint32_t size,
 		  uint8_t fill)
 {

@@ -166,6 +166,8 @@ START_TEST(test_pause_keeps_the_connections)
 }
 END_TEST
 
+/* A base that is not where the ring stopped: the driver began anew
+ * meanwhile. */
 START_TEST(test_another_index_is_another_guest)
 {
 	begin(_i);

@@ -35,6 +35,7 @@ static void end(void)
 	session_close();
 }
 
+/* At the same index, in the new map, and no connection was ended for it. */
 static void expect_running(void)
 {
 	expect_silence(fd);

@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The device's half of a split queue: sizes, addresses, order, and a driver
+ * that breaks the rules. Indexes have 16 bits and wrap at 65,536, not at the
+ * ring's size: every size is driven across that place, and many a test begins
+ * just before it.
+ *
+ * A queue that breaks must stay broken and must not write one byte more to
+ * rings that may be somebody else's now: the whole area of the rings is
+ * compared. Where its memory vanishes, the reads of zeros that follow break
+ * other rules, and the first cause has to be the one that is told.
+ */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +33,8 @@ static const struct {
 	{ 65535, -EINVAL },
 };
 
+/* One whole ring: all made available, all taken, all given back, in an order
+ * that begins at FIRST. The used index must not move before it is published. */
 static void lap(uint16_t size, uint16_t first)
 {
 	uint32_t head;
@@ -149,6 +162,7 @@ static const struct {
 	{ 5, 3, false }, { 6, 3, true }, { 0, 8, false },    { 1, 8, true },
 };
 
+/* Entries that are in flight count: no more than SIZE are the device's. */
 START_TEST(available_beyond_the_size)
 {
 	start(8, 65533, false);
@@ -225,6 +239,8 @@ START_TEST(never_started)
 }
 END_TEST
 
+/* The caller's lack, not the driver's fault: the chain is still the next
+ * one. */
 START_TEST(too_little_room)
 {
 	start(8, 0, false);
@@ -329,6 +345,8 @@ START_TEST(stop_lets_go)
 }
 END_TEST
 
+/* Rings lie in region 2: a map without it is refused, and the queue keeps the
+ * map that it has. */
 START_TEST(remap)
 {
 	const struct memory_region *r = guest_regions();

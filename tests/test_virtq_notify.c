@@ -236,6 +236,8 @@ static void driver_sleep(void)
 		ring_set_avail_flags(&driver, VRING_AVAIL_F_NO_INTERRUPT);
 }
 
+/* At most three entries at a time and a ring of four: both sides run out of
+ * work all the while, which is when a wake-up can be lost. */
 static void *play_driver(void *unused)
 {
 	unsigned added = 0;

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Two guests of different kernels on one daemon, without a host program between
+ * them. They are as unlike as their drivers are, 6.12 and 6.1, since each
+ * side's credit and buffer shapes reach the other through the daemon only.
+ *
+ * Tests run with one worker, where the two hand over directly, and with two,
+ * where all that is said crosses lanes between threads.
+ */
 #include "twins.h"
 
 static const char *const worker_counts[TWINS_WORKERS] = { "1", "2" };
@@ -32,6 +40,8 @@ void twins_close(struct twins *t)
 	scene_close(&t->s);
 }
 
+/* A pair of ports that is used again may meet the end of its last connection,
+ * which the other guest has still to forget. */
 uint32_t twins_port(void)
 {
 	static uint32_t port = 40000;
@@ -39,6 +49,8 @@ uint32_t twins_port(void)
 	return port++;
 }
 
+/* gsock_connect() knows the host only: here the CID of the other guest is
+ * asked. */
 static struct gsock *ask_b(struct twins *t, uint16_t type)
 {
 	struct gsock *g = gsock_new(&t->s.guest.sockets, GSOCK_CONNECTING,

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The guest's memory is a sparse file of a little more than 2 GiB, of which a
+ * few pages are ever touched. The code under test maps it region by region, the
+ * test maps it as a whole: both see the same bytes at addresses that have
+ * nothing to do with each other, so that no pointer is right by chance.
+ *
+ * The driver's side of the rings is written here once more, independent of
+ * src/virtq, with the order that virtio asks of a driver: an entry first, then
+ * the index that shows it.
+ */
 #include "virtq_fixture.h"
 
 #include <stdio.h>

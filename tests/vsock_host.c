@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * An AF_VSOCK socket can be made wherever the module is, with or without a
+ * loopback. Whether VMADDR_CID_LOCAL can be bound is the question that only
+ * vsock_loopback says yes to, as Linux looks for a transport that has the CID.
+ *
+ * Without it, tests run over TCP, through a library that is preloaded into the
+ * daemon alone: this side opens TCP sockets itself. Each test is a process, and
+ * the two middle bytes of its addresses are its number's, so that tests that
+ * run side by side do not take each other's ports.
+ */
 #include "vsock_host.h"
 
 #include <arpa/inet.h>
@@ -62,6 +72,7 @@ void vsock_host_prepare(void)
 	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
 }
 
+/* Nothing else that the test starts is to be preloaded with it. */
 void vsock_host_done(void)
 {
 	unsetenv("LD_PRELOAD");
