@@ -43,6 +43,8 @@ START_TEST(test_closes_what_was_not_taken)
 }
 END_TEST
 
+/* More than any request has: those are closed at once, and the message
+ * remembers that there were some. */
 START_TEST(test_closes_more_than_eight)
 {
 	struct message m = { .nfds = 0 };

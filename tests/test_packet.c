@@ -123,6 +123,7 @@ START_TEST(refuses_but_tells_whom_to_answer)
 }
 END_TEST
 
+/* Nothing may answer it, however wrong it is. */
 START_TEST(a_bad_rst_is_still_one)
 {
 	uint8_t in[PACKET_HEADER_SIZE];

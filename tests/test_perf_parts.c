@@ -194,6 +194,7 @@ static int send_and_get(const struct perf_message *m, struct perf_message *out,
 	return perf_wire_body(bytes + PERF_HEAD, (unsigned)length, out, why);
 }
 
+/* Who sends it need not have looked at it, and need not be our client. */
 START_TEST(wrong_plan_is_refused_by_the_server_too)
 {
 	struct perf_message m = { .kind = PERF_TEST };
@@ -238,6 +239,7 @@ START_TEST(plan_arrives)
 }
 END_TEST
 
+/* The other end's words go to a terminal: what controls it is replaced. */
 START_TEST(report_arrives_printable)
 {
 	struct perf_message m = {
@@ -342,6 +344,7 @@ START_TEST(pattern_shows_every_changed_byte)
 }
 END_TEST
 
+/* Bytes of another connection, or of the other direction, never look right. */
 START_TEST(connections_begin_at_different_places)
 {
 	bool seen[PERF_PERIOD] = { false };

@@ -87,6 +87,7 @@ START_TEST(test_port_is_taken)
 }
 END_TEST
 
+/* As a program does that was killed: there is a file, and nobody behind it. */
 static void leave_socket(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -333,6 +334,8 @@ START_TEST(test_fork)
 }
 END_TEST
 
+/* Its descriptors are its own, but its memory is ours, and so is the table that
+ * its close() finds. */
 START_TEST(test_vfork_child_changes_nothing)
 {
 	int fd = vm_listen(SOCK_STREAM, PORT);

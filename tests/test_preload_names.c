@@ -12,6 +12,7 @@
 #include "preload/vms.h"
 #include "suite.h"
 
+/* The longest path: with '_', ten digits and a NUL it fills sun_path. */
 #define PATH_96                                            \
 	"0123456789abcdef0123456789abcdef0123456789abcdef" \
 	"0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -121,6 +122,8 @@ START_TEST(test_paths)
 }
 END_TEST
 
+/* The same addresses twice are two names: one that is bound cannot be bound
+ * again. */
 START_TEST(test_name_says_both_ends)
 {
 	const struct vm_address remote = { 4294967294u, 4294967295u };

@@ -48,6 +48,7 @@ static void tear_down(void)
 	munmap(ram, 0x10000);
 }
 
+/* Complete: a queue that is polled needs no kick. */
 static void configure(void)
 {
 	ck_assert_int_eq(queue_set_size(&q, 16, 1024, &why), 0);
@@ -130,6 +131,10 @@ START_TEST(test_waits_for_its_memory)
 }
 END_TEST
 
+/*
+ * The index that a driver gives against the one where the queue stopped. Only a
+ * difference tells that it is another driver's, or the same one's after a boot.
+ */
 START_TEST(test_moved)
 {
 	configure();
@@ -222,6 +227,8 @@ START_TEST(test_call_never_waits)
 }
 END_TEST
 
+/* They would take every call and wake nobody. The descriptor is closed, and the
+ * one before it stays. */
 START_TEST(test_files_are_no_notifiers)
 {
 	int fd = eventfd(0, EFD_CLOEXEC);
@@ -248,6 +255,8 @@ static void kicked(struct ring_watch *watch, int what)
 	kicked_times++;
 }
 
+/* Several rounds, as an engine may need more than one to tell of the next
+ * kick. */
 static unsigned count_kicks(struct ring *ring)
 {
 	kicked_times = 0;

@@ -86,6 +86,7 @@ START_TEST(test_parse)
 }
 END_TEST
 
+/* Its neighbour is not 0. */
 START_TEST(test_highest_number)
 {
 	struct ranges r = { .count = 0 };

@@ -100,6 +100,8 @@ START_TEST(test_any_chunking)
 }
 END_TEST
 
+/* What is read at once never reaches into the next message: descriptors come
+ * with bytes, and these must all be of the message that they are for. */
 START_TEST(test_wants_stop_at_the_boundaries)
 {
 	static struct reader r;

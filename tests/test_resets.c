@@ -11,6 +11,8 @@
 
 static struct resets resets;
 
+/* Like no other, so that its RST is known again; and with everything in it that
+ * an RST must not take over. */
 static struct packet packet_number(uint32_t i)
 {
 	return (struct packet){

@@ -110,6 +110,8 @@ START_TEST(what_was_there_before)
 }
 END_TEST
 
+/* A peer that sends no more is POLLRDHUP; POLLHUP is the end of both
+ * directions. */
 START_TEST(end_of_stream)
 {
 	if (!begin(_i))
@@ -231,6 +233,7 @@ START_TEST(eventfd_that_nobody_reads)
 }
 END_TEST
 
+/* The 1 is what two readings of a clock in milliseconds may differ by. */
 START_TEST(time_outs)
 {
 	uint64_t begun = clock_ms();
@@ -311,6 +314,8 @@ START_TEST(once_a_listener_then_not)
 }
 END_TEST
 
+/* One engine refuses it at once, the other reports what the kernel says
+ * later. */
 START_TEST(not_a_descriptor)
 {
 	if (!begin(_i))

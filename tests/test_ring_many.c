@@ -105,6 +105,8 @@ static void limit_descriptors(rlim_t n)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+/* Descriptors are given lowest first: below the number of the first client none
+ * is free. */
 START_TEST(out_of_descriptors)
 {
 	int waiting[3];
@@ -193,6 +195,7 @@ START_TEST(not_a_listener)
 }
 END_TEST
 
+/* Others wait already: none of them may be reported any more. */
 static void stops(struct ring_watch *watch, int what)
 {
 	eye_accepts(watch, what);

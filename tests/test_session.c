@@ -118,6 +118,8 @@ static void take_one(unsigned i)
 	virtq_publish(&queue(i)->vq);
 }
 
+/* The next entry to take: what was available and not taken yet is for whoever
+ * goes on with the queue. */
 START_TEST(test_stop_gives_the_exact_index)
 {
 	begin(_i);

@@ -74,6 +74,7 @@ START_TEST(test_table_replaced_while_the_ring_runs)
 }
 END_TEST
 
+/* A table that ends where the rings of queue 1 begin. */
 START_TEST(test_ring_waits_while_a_table_lacks_it)
 {
 	struct vhost_user_mem_table table = {
@@ -109,6 +110,7 @@ START_TEST(test_region_removed_and_added)
 }
 END_TEST
 
+/* The guest's own memory has one slot: the last of these is one too many. */
 START_TEST(test_as_many_regions_as_promised)
 {
 	uint64_t slots;

@@ -75,6 +75,7 @@ START_TEST(test_kicks_without_memory_are_warned_of)
 }
 END_TEST
 
+/* vhost-user: a front end without that bit has no way to enable a ring. */
 START_TEST(test_enabled_at_once_without_protocol_features)
 {
 	begin(_i);
@@ -86,6 +87,7 @@ START_TEST(test_enabled_at_once_without_protocol_features)
 }
 END_TEST
 
+/* NO_FD takes the kick away and starts a queue as a kick's descriptor does. */
 START_TEST(test_polling)
 {
 	begin(_i);
