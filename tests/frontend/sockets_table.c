@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The guest's sockets by their two ports. A listener lies in the bucket of a
+ * peer whose port is 0, and its state tells it from a connection to that port.
+ */
 #include "frontend/sockets_table.h"
 
 #include <stdlib.h>
@@ -96,6 +100,8 @@ struct packet gsock_packet(struct gsock *g, uint16_t op)
 	};
 }
 
+/* The most that the daemon may ever have sent by now: a buffer that shrinks
+ * takes back nothing of what an earlier packet granted. */
 void gsock_announce(struct gsock *g)
 {
 	uint64_t limit = g->rx_total - g->rx_bytes + g->buf_alloc;
