@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Text and JSON come from the same figures. What was asked for is named in
+ * powers of 1,024, as it was given; what was measured in powers of 1,000, as
+ * networks are.
+ */
 #include "perf/perf_print.h"
 
 #include <inttypes.h>
@@ -152,6 +157,8 @@ static void json_latency(const struct perf_latency *latency)
 	printf(", \"max\": %.3f}", (double)latency->max / 1e3);
 }
 
+/* Of the process: a client runs one test, and it is that test's; a server may
+ * run several, and prints none. */
 static double cpu_seconds(void)
 {
 	struct rusage usage;

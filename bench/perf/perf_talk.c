@@ -21,6 +21,7 @@ int perf_say_kind(int fd, enum perf_kind kind)
 	return perf_say(fd, &m);
 }
 
+/* EAGAIN is how a blocking socket says that its receive timeout has passed. */
 static int receive_failed(ssize_t error, struct perf_why *why)
 {
 	if (error == -EAGAIN)

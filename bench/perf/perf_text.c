@@ -93,6 +93,7 @@ const char *perf_size_text(char out[PERF_AMOUNT], uint64_t bytes)
 	return out;
 }
 
+/* Three digits: 999.5 would be printed as 1,000 and is 1 of the next unit. */
 static const char *scaled(char *out, double value, const char *const *units)
 {
 	for (; value >= 999.5 && units[1]; units++)
