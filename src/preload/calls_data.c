@@ -57,6 +57,8 @@ EXPORT ssize_t recvfrom(int fd, void *data, size_t size, int flags,
 	return n;
 }
 
+/* AF_VSOCK tells no address with data. The kernel would write a Unix one into
+ * the program's buffer, so it is not given that. */
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	void *name;

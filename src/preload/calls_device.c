@@ -95,6 +95,7 @@ static int answer_cid(int fd, void *out)
 	return 0;
 }
 
+/* FIOCLEX and FIONCLEX change what a fan's members must follow. */
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {
 	const int saved = errno;

@@ -51,6 +51,8 @@ static int may_connect(const struct endpoint *endpoint)
 	return -EINVAL;
 }
 
+/* The state changes under the lock: of two threads that call connect() one gets
+ * EALREADY. All the rest is done without it. */
 static int begin(struct call *call, const struct sockaddr *address,
 		 socklen_t length)
 {
@@ -151,6 +153,7 @@ static void put_name(const struct call *call)
 	real()->bind(call->fd, (const struct sockaddr *)&name, length);
 }
 
+/* A daemon that has no socket for messages has no guest that takes them. */
 static int dial_guest(struct call *call)
 {
 	const struct vm *vm = vms_find(call->to.cid);

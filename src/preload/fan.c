@@ -143,6 +143,8 @@ static int fill(struct fan *fan, int epoll, int fd, const struct endpoint *like,
 	return err ? err : install(fan, epoll, fd);
 }
 
+/* If it fails the first VM's file stays, which is that of the program's
+ * bind(). */
 int fan_open(int fd, const struct endpoint *like, int backlog)
 {
 	struct fan *fan = fan_new();

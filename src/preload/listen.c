@@ -120,6 +120,7 @@ bool listen_addresses(int client, const struct sockaddr_un *peer,
 	return true;
 }
 
+/* As in the kernel, what is accepted has the settings of its listener. */
 static int adopt(int client, const struct endpoint *listener,
 		 const struct sockaddr_un *peer, socklen_t length,
 		 struct vm_address *remote)
