@@ -36,6 +36,8 @@ static unsigned find(const struct ranges *r, uint32_t n)
 	return low;
 }
 
+/* All that meet or touch the new range, FROM up to TO, become one with it.
+ * Touching is reckoned downwards, as the highest number has no next one. */
 int ranges_add(struct ranges *r, uint32_t first, uint32_t last)
 {
 	unsigned from = find(r, first ? first - 1 : 0);

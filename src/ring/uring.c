@@ -282,6 +282,8 @@ static bool accept_again(struct uring *u, const struct ring_watch *watch,
 	return res >= 0 || res == -ECONNABORTED || res == -EINTR;
 }
 
+/* Who was accepted while the watch was being stopped belongs to nobody, and is
+ * closed. */
 static void on_accept(struct uring *u, struct ring_watch *watch, int res,
 		      bool more)
 {
@@ -388,6 +390,8 @@ static bool uring_has_events(struct ring *ring)
 	       (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
 }
 
+/* Without a time to wait the kernel is entered only for completions that wait
+ * in there, or for requests that wait here. */
 static unsigned uring_wait(struct ring *ring, int timeout_ms)
 {
 	struct uring *u = uring_of(ring);

@@ -140,6 +140,8 @@ static struct block *block_after(struct block *b)
 	return next;
 }
 
+/* START comes last: a handler that finds an address by it finds the rest as
+ * well. */
 struct guard_span *guard_add(void *start, size_t length)
 {
 	struct block *b = &first_block;

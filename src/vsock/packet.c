@@ -47,6 +47,8 @@ static_assert(VIRTIO_VSOCK_OP_REQUEST == PACKET_REQUEST + 1 &&
 			      PACKET_CREDIT_REQUEST + 1,
 	      "packet_parse() subtracts one");
 
+/* All fields are filled even if the header is wrong, so that RST can answer it.
+ * An operation that is none becomes one that RST does answer. */
 int packet_parse(const void *bytes, struct packet *out)
 {
 	struct virtio_vsock_hdr hdr;
