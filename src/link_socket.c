@@ -46,6 +46,8 @@ static struct list *list_for(const struct link *link, int events)
 	return NULL;
 }
 
+/* Facts only, as ring.h asks: this may come in the middle of a batch, and is not
+ * said again. */
 static void on_event(struct ring_watch *watch, int events)
 {
 	struct link *link = container_of(watch, struct link, watch);

@@ -180,6 +180,8 @@ static const char *nearest_option(const struct option_table *table,
 	return nearest;
 }
 
+/* getopt_long(3) returns ':' where a value is missing; where there is one too
+ * many it returns '?', as for an unknown option, but sets optopt. */
 static void refuse_option(struct command_line *line,
 			  const struct option_table *table, const char *word,
 			  int code)

@@ -77,6 +77,8 @@ static uint32_t gather_begun(struct turn *turn, const struct link *link)
 	return 1;
 }
 
+/* Ends at a message in too many segments, with all that is behind it: it is
+ * copied into the backlog, where it is one segment, and sent from there. */
 static void add_pieces(struct turn *turn, struct turn_send *send)
 {
 	uint32_t n = gather_begun(turn, send->link);

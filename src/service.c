@@ -371,6 +371,8 @@ static bool busy(struct service *s)
 	return !list_empty(&s->loop.active) || bell_rung(&s->bell) || spin(s);
 }
 
+/* bell_sleep() is the last look: who rings later wakes the ring, and who rang
+ * before is the reason not to sleep. */
 void service_wait(struct service *s)
 {
 	int timeout = 0;
