@@ -11,12 +11,12 @@ struct daemon;
 
 /*
  * Makes the sockets and the workers of CONFIG, which must outlive the daemon.
- * SIGTERM and SIGINT must be blocked. NULL after an error that has been
- * logged; nothing is left behind.
+ * SIGTERM, SIGINT, SIGHUP and SIGUSR1 must be blocked. NULL after an error that
+ * has been logged; nothing is left behind.
  */
 struct daemon *daemon_new(const struct config *config);
 
-/* Serves until SIGTERM or SIGINT. */
+/* Serves until SIGTERM, SIGINT or SIGHUP. */
 void daemon_run(struct daemon *d);
 
 /* Closes everything; host programs see EOF. Accepts NULL. */

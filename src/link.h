@@ -69,7 +69,7 @@ struct link {
 	uint8_t burst;	       /* receive buffers to offer next time */
 	uint8_t line;	       /* bytes of the CONNECT line, still to be read */
 	uint8_t logged_state;  /* enum conn_state that was logged last */
-	bool waiting;	       /* for room in the host program\'s backlog */
+	bool waiting;	       /* for room in the host program's backlog */
 	bool forwarded;	       /* fd is of AF_VSOCK: no line is spoken */
 	bool connecting;       /* its connect(2) is under way */
 	bool readable;	       /* a read may find bytes or the end */

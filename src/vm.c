@@ -67,15 +67,14 @@ static int listen_on(struct usock *s, const char *path, int type, int backlog,
 	return err ? complain(config, path, err, why) : 0;
 }
 
-/* What a port's number adds to a name, with its '_'. */
-#define PORT_MAX_LEN 6
+/* '_' and the five digits of ports that programs choose by themselves. */
+#define USUAL_SUFFIX_LEN 6
 
-/* Ports of five digits are what programs choose by themselves. */
 static void warn_of_ports(const struct vm_config *config)
 {
 	size_t len = config->uds_path ? strlen(config->uds_path) : 0;
 
-	if (len + PORT_MAX_LEN > CONFIG_PATH_MAX)
+	if (len + USUAL_SUFFIX_LEN > CONFIG_PATH_MAX)
 		log_line(LOG_LEVEL_WARN, config->name,
 			 "%s: too long for a name with _PORT behind it: the "
 			 "guest reaches no port of %zu digits or more",

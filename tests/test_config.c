@@ -89,7 +89,6 @@ static const struct value_row {
 	{ "socket-mode", "rw", NULL, MODE },
 	{ "socket-mode", "", NULL, MODE },
 	{ "socket-owner", "root:root", "0:0", NULL },
-	{ "socket-owner", "12345:54321", "12345:54321", NULL },
 	{ "socket-owner", "root", NULL, OWNER },
 	{ "socket-owner", "root:", NULL, OWNER },
 	{ "socket-owner", ":", NULL, OWNER },

@@ -55,7 +55,7 @@ struct ring {
 	uint16_t last_used;
 };
 
-/* Parts at fixed places of region 0, zeroed, both indexes at BASE. */
+/* Parts at fixed places of the far region, zeroed, both indexes at BASE. */
 void ring_init(struct ring *r, struct guest *g, uint16_t size, uint16_t base,
 	       bool event_idx);
 /* Writes a descriptor: its index is where it stands, not its head. */

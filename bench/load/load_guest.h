@@ -51,7 +51,7 @@ struct gconn {
 	uint64_t peer_cid;
 	uint32_t port;
 	uint32_t peer_port;
-	uint8_t owed; /* control packets, guest.c's bits */
+	uint8_t owed; /* control packets, load_guest.c's bits */
 	bool open;
 	bool stalled;	  /* the program never reads */
 	bool greedy;	  /* it always has something to send */

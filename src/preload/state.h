@@ -2,8 +2,8 @@
 /*
  * The one lock over everything that changes.  While it is held the thread's
  * signals wait, so that a handler may call the interposed functions, and so
- * does its cancellation; nobody holds it across anything that blocks.  After fork() it is free, and the
- * child's copy of the state is the child's.
+ * does its cancellation; nobody holds it across anything that blocks.  After
+ * fork() it is free, and the child's copy of the state is the child's.
  */
 #ifndef URING_VSOCK_PRELOAD_STATE_H
 #define URING_VSOCK_PRELOAD_STATE_H

@@ -62,7 +62,7 @@ struct virtq {
  * reference on MEMORY until virtq_stop(). 0, or negative errno with *WHY:
  * -EINVAL (size; alignment: 16, 2, 4), -EFAULT (a part is not in one region),
  * and Q is as it was. Asks the guest to kick, and calls it at the first
- * publish with EVENT_IDX: what was signalled before is not known.
+ * publish: what was signalled before is not known.
  */
 int virtq_start(struct virtq *q, const struct virtq_setup *setup,
 		struct memory *memory, const char **why);

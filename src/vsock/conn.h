@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * One vsock connection as a state machine without I/O: packets and facts in,
- * packets and orders out. DESIGN: docs/architecture.md, "Connection states".
+ * packets and orders out. DESIGN: docs/architecture.md, "Connections".
  *
  * Facts are told by functions named for what happened. Each may change what
  * the connection owes the guest and may carry (conn_output.h), and what it

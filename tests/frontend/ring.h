@@ -48,7 +48,7 @@ struct ring {
 
 /*
  * Memory for SIZE entries, eventfds, indirect tables of TABLE_LEN entries if
- * that is not 0; both indexes start at BASE.
+ * that is not 0; both indexes start at 0.
  */
 void ring_init(struct ring *r, struct ram *ram, uint16_t size, bool event_idx,
 	       unsigned table_len);

@@ -72,7 +72,7 @@ static void tick_all(struct world *w)
 	}
 }
 
-/* Callbacks may remove only their own watch: one event at a time. */
+/* Callbacks may remove only their own watch: other events may be at hand. */
 static bool turn(struct world *w, int timeout_ms)
 {
 	struct epoll_event events[EVENTS_MAX];
