@@ -22,6 +22,11 @@
 #define TX_RETURN_SHARE 8
 #define TX_RETURN_TURNS 8
 
+/* A busy loop looks at so many others after each turn, and lets those fall
+ * asleep that had no part in so many. */
+#define LOOKS_A_TURN 16
+#define ASLEEP_TURNS 64
+
 /* Short turns that received packets of greedy connections wait. */
 #define RX_WAIT_TURNS 8
 
@@ -79,21 +84,6 @@ void awake_notify(struct guest *guest)
 	return_sent(guest);
 }
 
-/* Guests whose sent packets wait, and who had no part in this turn: their turns
- * count as well. */
-void awake_notify_others(struct awake *awake)
-{
-	struct list *at;
-
-	for (at = awake->guests.next; at != &awake->guests; at = at->next) {
-		struct guest *guest = container_of(at, struct guest, awake);
-
-		if (guest->tx_turns && guest->last_turn != awake->turns &&
-		    guest->tx_turns++ >= TX_RETURN_TURNS)
-			return_sent(guest);
-	}
-}
-
 /* Packets of the guest's would be taken if there were any. */
 static bool awaits_packets(const struct guest *guest)
 {
@@ -147,6 +137,41 @@ static void fall_asleep(struct guest *guest)
 		guest_wake(guest);
 	if (awaits_buffers(guest) && virtq_kicks_on(&rx->vq))
 		guest_wake(guest);
+}
+
+/* GUEST may have had no part in the last turns, while the loop was busy. */
+static void look_after(const struct awake *awake, struct guest *guest)
+{
+	uint32_t idle = awake->turns - guest->last_turn;
+
+	if (!idle || !list_empty(&guest->active))
+		return;
+	if (idle >= ASLEEP_TURNS) {
+		fall_asleep(guest);
+		return;
+	}
+	if (idle >= TX_RETURN_TURNS)
+		return_sent(guest);
+	if (has_news(guest))
+		guest_wake(guest);
+}
+
+void awake_go_round(struct awake *awake)
+{
+	const struct guest *first = NULL;
+	unsigned left = LOOKS_A_TURN;
+	struct guest *guest;
+
+	while (left-- && !list_empty(&awake->guests)) {
+		guest = list_first(&awake->guests, struct guest, awake);
+		if (guest == first)
+			return;
+		if (!first)
+			first = guest;
+		list_remove(&guest->awake);
+		list_append(&awake->guests, &guest->awake);
+		look_after(awake, guest);
+	}
 }
 
 void awake_end(struct awake *awake)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Guests that are being served. From its first turn until the loop rests a
- * guest is awake: its kicks are suppressed, as its rings are looked at anyway,
- * and the calls to it are made in bulk.
+ * Guests that are being served. From its first turn until the loop rests, or
+ * nothing has happened to it for a while, a guest is awake: its kicks are
+ * suppressed, as its rings are looked at anyway, and the calls to it are made
+ * in bulk.
  */
 #ifndef URING_VSOCK_AWAKE_H
 #define URING_VSOCK_AWAKE_H
@@ -23,17 +24,22 @@ struct awake {
 void awake_begin(struct awake *awake, struct guest *guest);
 
 /*
- * After its part: received packets are for the guest to see at once. Sent ones
- * it only wants back, and each call for that costs it an interrupt: they wait
- * for more of them, but not for many turns, be they without the guest
- * (awake_notify_others()), nor beyond the loop's rest (awake_end()).
+ * After its part: received packets are for the guest to see at once, but for
+ * those of greedy connections in short turns. Sent ones it only wants back, and
+ * each call for that costs it an interrupt: they wait for more of them, but not
+ * for many turns, nor beyond the loop's rest.
  */
 void awake_notify(struct guest *guest);
-void awake_notify_others(struct awake *awake);
 
-/* Wakes who has something for us that no kick spoke of, as those that are awake
- * do not kick: from time to time however busy the loop is. True: there was
- * one. */
+/*
+ * After each turn, for guests that had no part in it. They do not kick, and the
+ * loop may not rest for long: some of them are looked at, and wake if they have
+ * something for us; sent packets go back to them; and those to whom nothing has
+ * happened for a while are asked to kick again.
+ */
+void awake_go_round(struct awake *awake);
+
+/* Looks at all of them. True: one has something, and was woken. */
 bool awake_look(struct awake *awake);
 
 /*
