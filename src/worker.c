@@ -310,13 +310,18 @@ void worker_stop(struct worker *w)
 	call(w);
 }
 
-static void obey(struct worker *w, int signal)
+static void obey(struct worker *w, uint32_t signal)
 {
-	if (signal == SIGUSR1) {
+	switch (signal) {
+	case SIGTERM:
+	case SIGINT:
+	case SIGHUP:
+		worker_stop(w);
+		break;
+	case SIGUSR1:
 		atomic_store(&w->report, true);
 		call(w);
-	} else {
-		worker_stop(w);
+		break;
 	}
 }
 
@@ -334,7 +339,7 @@ static void on_signal(struct ring_watch *watch, int events)
 	(void)events;
 	while (read(w->signal_fd, &info, sizeof(info)) == sizeof(info))
 		for (i = 0; i < w->team->nworkers; i++)
-			obey(w->team->workers[i], (int)info.ssi_signo);
+			obey(w->team->workers[i], info.ssi_signo);
 }
 
 int worker_watch_signals(struct worker *w)
@@ -342,11 +347,7 @@ int worker_watch_signals(struct worker *w)
 	sigset_t set;
 	int err;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
 	w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	err = w->signal_fd < 0
 		      ? -errno

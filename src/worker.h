@@ -57,8 +57,8 @@ void worker_stop(struct worker *w);
 const char *worker_engine(const struct worker *w);
 
 /* All of the team stop when SIGTERM, SIGINT or SIGHUP come, and report on their
- * VMs on SIGUSR1; the caller has blocked these in all threads. 0, or -errno
- * after a logged error. */
+ * VMs on SIGUSR1: those of them that the caller has blocked, in all threads. 0,
+ * or -errno after a logged error. */
 int worker_watch_signals(struct worker *w);
 
 #endif
