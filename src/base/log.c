@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,7 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 {
 	char line[LINE_MAX_BYTES];
 	size_t room = sizeof(line) - 1;
+	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
 	size_t n = 0;
 	va_list args;
 	ssize_t written;
@@ -82,7 +84,9 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 	if (n > room - 1)
 		n = room - 1;
 	line[n++] = '\n';
-	/* Nor after EINTR: by that the watchdog ends what takes too long. */
+	/* A pipe that is full and not read may not keep anybody. */
+	if (poll(&err, 1, 0) == 0)
+		return;
 	written = write(STDERR_FILENO, line, n);
 	(void)written;
 }
