@@ -40,7 +40,8 @@ void draft_free(struct draft *draft);
 
 void section_free(struct section *section);
 
-/* An empty VM, the last of draft->vms, valid until the next. NULL: no memory. */
+/* An empty VM, the last of draft->vms, valid until the next. NULL:
+ * no memory. */
 struct section *draft_add_vm(struct draft *draft, const struct origin *origin,
 			     struct mistakes *mistakes);
 

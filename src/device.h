@@ -46,7 +46,8 @@ void device_pause_queue(struct guest *guest, unsigned i);
 /* Starts every queue that has all that it needs and does not run. */
 void device_start_queues(struct guest *guest);
 
-/* GET_VRING_BASE: stops until the next kick descriptor comes; the next index. */
+/* GET_VRING_BASE: stops until the next kick descriptor comes; the
+ * next index. */
 uint16_t device_stop_queue(struct guest *guest, unsigned i);
 
 void device_enable_queue(struct guest *guest, unsigned i, bool enable);

@@ -13,7 +13,8 @@
  *
  * In turns for light connections the ring is looked through from the front.
  * Order matters within a connection only: of one that has left a packet in
- * place (link->passed) the later ones stay as well.
+ * place (link->passed) the later ones stay as well, but for a malformed one,
+ * which ends the connection whenever it is taken.
  */
 #include "from_guest.h"
 
@@ -77,8 +78,8 @@ static void turn_away(struct guest *guest, const struct packet *request)
 {
 	guest_log_limited(guest, limit_guest, LOG_LEVEL_INFO,
 			  "guest's connection to CID %u, port %u refused: no "
-			  "guest of that CID runs here, or none that shares a "
-			  "group",
+			  "such guest is here, it shares no group, or too many "
+			  "connections wait for others",
 			  request->dst_cid, request->dst_port);
 	resets_add(&guest->resets, request);
 }
@@ -306,8 +307,8 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
 
 /*
  * A packet of a light connection is used before its turn, unless an earlier one
- * of the same connection waits; an old index may say so once in 2^16. False: the
- * turn should not take more.
+ * of the same connection waits; an old index may say so once in 2^16. False:
+ * the turn should not take more.
  */
 static bool overtake(struct guest *guest, struct turn *turn,
 		     struct chain *chain)

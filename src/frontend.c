@@ -19,7 +19,8 @@
 #include "loop.h"
 #include "ring/ring.h"
 
-/* The kernel passes no more descriptors at once; all are taken, to be closed. */
+/* The kernel passes no more descriptors at once; all are taken, to
+ * be closed. */
 #define SCM_FDS_MAX 253
 
 static void something_came(struct ring_watch *watch, int what)

@@ -48,7 +48,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 		queue_init(&guest->queue[i]);
 	table_init(&guest->conns, random_secret(guest));
 	list_init(&guest->ready);
-	list_init(&guest->light);
+	list_init(&guest->small);
 	list_init(&guest->flushing);
 	list_init(&guest->greeting);
 	list_init(&guest->knocking);
@@ -126,10 +126,10 @@ void guest_report(const struct guest *guest)
 	const struct guest_counts *counts = &guest->counts;
 
 	guest_log(guest, LOG_LEVEL_INFO,
-		  "hypervisor %s, connections: %u, %u of them with guests, "
-		  "%llu so far; bytes: %llu from the guest, %llu to it",
+		  "hypervisor %s; connections: %u, %llu so far; bytes: %llu "
+		  "from the guest, %llu to it",
 		  guest->frontend ? "connected" : "absent", guest->conns.count,
-		  guest->halves, (unsigned long long)counts->connections,
+		  (unsigned long long)counts->connections,
 		  (unsigned long long)counts->bytes_out,
 		  (unsigned long long)counts->bytes_in);
 }

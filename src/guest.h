@@ -36,7 +36,7 @@ enum guest_queue_index {
 /* Taken receive buffers that other buffers overtook, at the most. */
 #define GUEST_SPARE_MAX 1024
 
-/* Since the daemon's start. */
+/* Since the daemon's start: vm.c keeps them from one guest to the next. */
 struct guest_counts {
 	uint64_t connections;
 	uint64_t bytes_out; /* that came from the guest */
@@ -62,7 +62,7 @@ struct guest {
 	/* Connections: written by link.c, from_guest.c and to_guest.c. */
 	struct table conns;
 	struct list ready;    /* links with something for the guest */
-	struct list light;    /* those of them that asked for little so far */
+	struct list small;    /* links as well, that read little at a time */
 	struct list flushing; /* links whose host socket takes bytes again */
 	struct list greeting; /* links without a CONNECT line, oldest first */
 	struct list knocking; /* those of them from whom something came */
@@ -81,7 +81,7 @@ struct guest {
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
 	bool rx_short;	  /* something waits for the guest's RX buffers */
-	bool ready_first; /* the light ones left nothing in the last turn */
+	bool ready_first; /* those of small left nothing in the last turn */
 	bool broken;	  /* a broken queue was seen and dealt with */
 	bool owes_reset;  /* TRANSPORT_RESET, see events.h */
 
@@ -125,7 +125,7 @@ bool guest_has_seqpacket(const struct guest *guest);
 /* Something waits to be put into its RX ring. */
 static inline bool guest_has_output(const struct guest *guest)
 {
-	return !list_empty(&guest->light) || !list_empty(&guest->ready) ||
+	return !list_empty(&guest->small) || !list_empty(&guest->ready) ||
 	       guest->resets.count;
 }
 

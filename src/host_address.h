@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Where a port of the host is: the address that a guest's connection goes to. */
+/* Where a port of the host is: the address that a guest's connection
+ * goes to. */
 #ifndef URING_VSOCK_HOST_ADDRESS_H
 #define URING_VSOCK_HOST_ADDRESS_H
 

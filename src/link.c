@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  *	greeting	no connection yet; on the guest's list of that name
- *	joined		in the guest's table; on ready or light if it has
+ *	joined		in the guest's table; on ready or small if it has
  *			something for the guest, else on no list
  *	parted		out of the table; the socket has bytes to send still, or
  *			the half something to tell
@@ -304,7 +304,7 @@ static void refresh_joined(struct link *link)
 	if (!wants_guest(link)) {
 		list_remove(&link->node);
 	} else if (list_empty(&link->node)) {
-		list_append(link_reads_little(link) ? &guest->light
+		list_append(link_reads_little(link) ? &guest->small
 						    : &guest->ready,
 			    &link->node);
 		guest_wake(guest);

@@ -52,7 +52,7 @@ struct link {
 	struct conn conn; /* its type is known from the start */
 	struct guest *guest;
 	struct ring_watch watch; /* of fd, once it is connected */
-	struct list node;	 /* ready, light, greeting, parted or dead */
+	struct list node;	 /* ready, small, greeting, parted or dead */
 	struct list host_node;	 /* flushing, knocking or dialed list */
 	struct timer timer;	 /* greeting or dialing */
 	struct backlog backlog;

@@ -46,8 +46,8 @@ static struct list *list_for(const struct link *link, int events)
 	return NULL;
 }
 
-/* Facts only, as ring.h asks: this may come in the middle of a batch, and is not
- * said again. */
+/* Facts only, as ring.h asks: this may come in the middle of a batch, and is
+ * not said again. */
 static void on_event(struct ring_watch *watch, int events)
 {
 	struct link *link = container_of(watch, struct link, watch);
@@ -193,10 +193,10 @@ static unsigned answer_ok(struct link *link)
 	size_t len = handshake_answer(line, link->conn.local_port);
 	ssize_t n = send(link->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+	bool good = n == (ssize_t)len || (n < 0 && errno == EPIPE);
+
 	take_line(link);
-	if (n == (ssize_t)len || (n < 0 && errno == EPIPE))
-		return 0;
-	return conn_abort(&link->conn);
+	return good && !link->line ? 0 : conn_abort(&link->conn);
 }
 
 void link_order_socket(struct link *link, unsigned orders)

@@ -5,8 +5,8 @@
  * order in which they came, whichever listener took them, so that the first is
  * the one that has been silent for longest: it goes when they are too many.
  *
- * A line is taken when the guest has agreed (link_socket.c). Until then its bytes
- * stay in the socket, where the connection will find what follows them.
+ * A line is taken when the guest has agreed (link_socket.c). Until then its
+ * bytes stay in the socket, where the connection will find what follows them.
  */
 #include "listener.h"
 

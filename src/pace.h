@@ -9,7 +9,9 @@
  * it, or 3 MB a second. That is counted in periods, of this many bytes or so
  * long, and who was greedy in the last one still is.
  *
- * Of a service: one guest's light connection waits for another's turn too.
+ * Of a service: one guest's light connection waits for another's turn too. Both
+ * light and bounded are streams with host programs; messages, and what guests
+ * send each other, go on as in long turns, bounded by their own credit.
  */
 #ifndef URING_VSOCK_PACE_H
 #define URING_VSOCK_PACE_H
@@ -19,8 +21,8 @@
 
 #include "base/bytes.h"
 
-/* Bytes that greedy connections move in a short turn, each way. A turn that
- * moves more than that crowds the light ones. */
+/* Bytes that greedy connections move in a short turn, each way. If they move
+ * more than that in a turn they crowd the light ones. */
 #define PACE_SHORT (64u << 10)
 
 /* Turns stay short for so long after the last light packet. */
@@ -40,9 +42,10 @@ struct pace {
 	uint32_t left_out; /* bytes that may still be taken from guests */
 	uint32_t left_in;  /* and offered to guests */
 	uint32_t moved;	   /* bytes, in this turn */
+	uint32_t greedy;   /* of them, those of greedy connections */
 	uint64_t now_ms;
 	uint64_t light_ms;   /* when a light connection was active */
-	uint64_t crowded_ms; /* when a turn moved much */
+	uint64_t crowded_ms; /* when greedy ones moved much in a turn */
 	uint64_t period_ms;  /* when the period began */
 	uint64_t in_period;  /* bytes, in the turns of it before this one */
 	uint16_t period;     /* its number, modulo 2^16 */
@@ -58,11 +61,12 @@ struct pace_use {
 /* A turn begins at NOW. */
 static inline void pace_begin(struct pace *p, uint64_t now_ms)
 {
-	if (p->moved >= PACE_SHORT)
+	if (p->greedy >= PACE_SHORT)
 		p->crowded_ms = p->now_ms;
 	p->in_period += p->moved;
 	p->now_ms = now_ms;
 	p->moved = 0;
+	p->greedy = 0;
 	if (p->in_period >= PACE_PERIOD ||
 	    now_ms - p->period_ms >= PACE_PERIOD_MS) {
 		p->period++;
@@ -86,8 +90,8 @@ static inline bool pace_is_light(const struct pace *p,
 	return age > 1 || (use->units < limit && (age || use->before < limit));
 }
 
-static inline void pace_count(const struct pace *p, struct pace_use *use,
-			      uint32_t bytes)
+static inline void pace_note(const struct pace *p, struct pace_use *use,
+			     uint32_t bytes)
 {
 	uint16_t age = (uint16_t)(p->period - use->period);
 
@@ -106,12 +110,20 @@ static inline void pace_light(struct pace *p)
 	p->light_ms = p->now_ms;
 }
 
+static inline void pace_count(struct pace *p, struct pace_use *use,
+			      uint32_t bytes)
+{
+	pace_note(p, use, bytes);
+	p->moved += bytes;
+	if (!pace_is_light(p, use))
+		p->greedy += bytes;
+}
+
 /* BYTES of USE's connection came from a guest, */
 static inline void pace_out(struct pace *p, struct pace_use *use,
 			    uint32_t bytes)
 {
 	pace_count(p, use, bytes);
-	p->moved += bytes;
 	p->left_out -= min_u32(p->left_out, bytes);
 }
 
@@ -119,7 +131,6 @@ static inline void pace_out(struct pace *p, struct pace_use *use,
 static inline void pace_in(struct pace *p, struct pace_use *use, uint32_t bytes)
 {
 	pace_count(p, use, bytes);
-	p->moved += bytes;
 }
 
 /* or were offered room in one. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * RSTs owed to packets that belong to no connection: a bounded queue. While
- * it is full nothing is taken from the guest's TX ring, which cannot deadlock:
- * an RST needs an RX buffer but causes no answer.
+ * it is full nothing is taken from the guest's TX ring, but for what must be
+ * before the ring stops. That cannot deadlock: an RST needs an RX buffer but
+ * causes no answer.
  */
 #ifndef URING_VSOCK_RESETS_H
 #define URING_VSOCK_RESETS_H

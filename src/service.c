@@ -2,7 +2,7 @@
 /*
  * The turn:
  *
- *	collect		each active guest's TX packets and ready connections
+ *	collect		active guests' TX packets and ready connections
  *	run		all their sends and receives, in one system call
  *	finish		what was moved, what must wait, what is owed
  *	rest		tell the guests, and see who has more to do
@@ -45,9 +45,6 @@
 
 /* How often a driver that never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
-
-/* A busy loop looks after so many turns who else has something for it. */
-#define LOOK_TURNS 8
 
 /* Links freed, and a sleep ahead, for which memory is given back. */
 #define KEPT_LINKS 512
@@ -215,6 +212,13 @@ static uint64_t next_deadline(const struct loop *loop)
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
 
+/* Something is left for GUEST, which has receive buffers. */
+static bool has_more_for(const struct guest *guest)
+{
+	return guest_running(guest) && !guest->rx_short &&
+	       guest_has_output(guest);
+}
+
 /* Its waiting packets and connections, as far as the turn has room. */
 static void collect(struct service *s, struct guest *guest)
 {
@@ -229,14 +233,15 @@ static void collect(struct service *s, struct guest *guest)
 	events_send(guest);
 	more |= from_guest_collect(guest, &s->turn, drain);
 	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);
-	if (more)
+	/* In the order in which they were served: conclude() is too late. */
+	if (more || has_more_for(guest))
 		guest_wake(guest);
 }
 
 /* After its part of the turn. */
 static void conclude(struct guest *guest)
 {
-	if (guest_running(guest) && !guest->rx_short && guest_has_output(guest))
+	if (has_more_for(guest))
 		guest_wake(guest);
 	awake_notify(guest);
 	lifecycle_check_queues(guest);
@@ -312,7 +317,7 @@ static void run_turn(struct service *s)
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);
 	notify_receivers(s);
-	awake_notify_others(&s->awake);
+	awake_go_round(&s->awake);
 	link_sweep(&s->loop);
 	resume_all(&s->loop);
 }
@@ -401,8 +406,6 @@ void service_turn(struct service *s)
 		pass_deadlines(&s->loop, now);
 	s->passed_ms = now;
 	pace_begin(&s->loop.pace, now);
-	if (s->loop.pace.light_only || s->awake.turns % LOOK_TURNS == 0)
-		awake_look(&s->awake);
 	run_turn(s);
 	watchdog_end(&s->watchdog);
 }

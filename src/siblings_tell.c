@@ -204,7 +204,8 @@ static bool reachable(const struct link *link)
 						     to->index, true));
 }
 
-/* The other VM has gone altogether, and its guest with it; or memory is short. */
+/* The other VM has gone altogether, and its guest with it; or memory
+ * is short. */
 static void nobody_there(struct link *link)
 {
 	half_forget(link);

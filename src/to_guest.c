@@ -87,9 +87,10 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 		min_u32(credit_packets(&link->conn.credit), link->burst);
 	struct turn_buffer *buffer;
 	uint32_t first = turn->npayload;
+	bool bounded = !link_reads_little(link);
 	uint32_t size;
 
-	if (!link_reads_little(link))
+	if (bounded)
 		left = min_u32(left, pace->left_in);
 	recv->link = link;
 	recv->first = turn->nbuffers;
@@ -99,7 +100,8 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 		if (!buffer)
 			break;
 		size = rx_offer(turn, buffer, left);
-		pace_offer(pace, size);
+		if (bounded)
+			pace_offer(pace, size);
 		left -= size;
 		recv->count++;
 	}
@@ -172,7 +174,7 @@ static bool serve_list(struct list *list, struct turn *turn, struct ring *ring)
 	return true;
 }
 
-/* The light ones go first, but they may not starve the others. */
+/* Those of small go first, but they may not starve the others. */
 static void serve_lists(struct guest *guest, struct turn *turn,
 			struct ring *ring)
 {
@@ -181,8 +183,8 @@ static void serve_lists(struct guest *guest, struct turn *turn,
 	if (guest->ready_first && !light_only) {
 		guest->ready_first = false;
 		if (serve_list(&guest->ready, turn, ring))
-			serve_list(&guest->light, turn, ring);
-	} else if (!serve_list(&guest->light, turn, ring)) {
+			serve_list(&guest->small, turn, ring);
+	} else if (!serve_list(&guest->small, turn, ring)) {
 		guest->ready_first = true;
 	} else if (!light_only) {
 		serve_list(&guest->ready, turn, ring);
@@ -300,7 +302,7 @@ void to_guest_finish(struct turn *turn)
 			finish_recv(turn, &turn->recvs[part->first_recv + j]);
 		rx_return(turn, part);
 		if (guest_running(part->guest)) {
-			send_late_control(&part->guest->light, turn);
+			send_late_control(&part->guest->small, turn);
 			send_late_control(&part->guest->ready, turn);
 		}
 	}

@@ -25,9 +25,9 @@ struct usock {
 /*
  * Listens on PATH, which must outlive S, by a socket of TYPE (SOCK_STREAM or
  * SOCK_SEQPACKET) with the socket-mode and socket-owner of VM. A stale socket
- * file (connect(2) says ECONNREFUSED) is replaced; one on which somebody listens
- * and what is not a socket are left alone: -EADDRINUSE and -ENOTSOCK. 0, or
- * -errno with *WHY, a sentence for "PATH: WHY"; S is then USOCK_NONE.
+ * file (connect(2) says ECONNREFUSED) is replaced; one on which somebody
+ * listens and what is not a socket are left alone: -EADDRINUSE and -ENOTSOCK.
+ * 0, or -errno with *WHY, a sentence for "PATH: WHY"; S is then USOCK_NONE.
  */
 int usock_listen(struct usock *s, const char *path, int type, int backlog,
 		 const struct vm_config *vm, const char **why);

@@ -176,8 +176,10 @@ int vm_start(struct vm *vm, struct loop *loop)
 	int err = -ENOMEM;
 
 	vm->guest = guest_new(vm->config, loop);
-	if (vm->guest)
+	if (vm->guest) {
+		vm->guest->counts = vm->counts;
 		vm->guest->frontends = frontends_new(vm->guest);
+	}
 	if (vm->guest && vm->guest->frontends)
 		err = start_host(vm);
 	if (!err)
@@ -229,6 +231,8 @@ void vm_free(struct vm *vm)
 	forwards_free(&vm->forwards);
 	if (vm->guest)
 		frontends_free(vm->guest->frontends);
+	if (vm->guest)
+		vm->counts = vm->guest->counts;
 	guest_free(vm->guest);
 	vm->guest = NULL;
 }

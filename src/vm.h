@@ -11,9 +11,9 @@
 
 #include "base/list.h"
 #include "forwards.h"
+#include "guest.h"
 #include "usock.h"
 
-struct guest;
 struct listener;
 struct loop;
 struct vm_config;
@@ -28,6 +28,7 @@ struct vm {
 	int arrived;	     /* a front end on its way to a worker, or -1 */
 	struct list node;    /* of a worker */
 	struct guest *guest; /* NULL: nobody serves it */
+	struct guest_counts counts; /* of the guests before this one */
 	struct listener *listener;
 	struct listener *messages; /* the listener on seqpacket */
 };

@@ -33,6 +33,14 @@ bool client_say(struct scene *s, struct host_conn *c, const char *bytes,
 	return true;
 }
 
+void client_expect_end(struct scene *s, struct host_conn *c)
+{
+	drive_until(&s->world, host_over(c));
+	ck_assert(c->eof);
+	ck_assert_int_eq(c->error, 0);
+	client_expect_refusal(s, c);
+}
+
 void client_expect_refusal(struct scene *s, struct host_conn *c)
 {
 	drive_until(&s->world, host_over(c));

@@ -12,5 +12,7 @@ bool client_say(struct scene *s, struct host_conn *c, const char *bytes,
 		size_t n, size_t chunk);
 /* The daemon closes C without a byte, and so do we. */
 void client_expect_refusal(struct scene *s, struct host_conn *c);
+/* The same of one whose line was right: it sees an end of file, no error. */
+void client_expect_end(struct scene *s, struct host_conn *c);
 
 #endif

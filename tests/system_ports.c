@@ -114,6 +114,21 @@ static void ask(struct scene *s, struct host_conn *c, uint32_t port)
 	client_say(s, c, line, (size_t)n, (size_t)n);
 }
 
+START_TEST(a_guest_that_asks_for_nobody_is_logged)
+{
+	struct scene s;
+	struct gsock *g;
+
+	scene_open(&s, _i);
+	g = gsock_connect_from(&s.guest.sockets, 3000, 99, 5000);
+	drive_until(&s.world, g->refused);
+	gsock_close(g);
+	ck_assert_uint_eq(
+		daemon_log_count(&s.daemon, "CID 99, port 5000 refused"), 1);
+	scene_close(&s);
+}
+END_TEST
+
 START_TEST(host_programs_reach_the_ports_that_they_may)
 {
 	static const uint32_t forbidden[] = { 0, 79, 81, 4294967294u };
@@ -216,6 +231,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_guest_reaches_the_ports_that_it_may,
 		refusals_are_logged_a_few_times,
+		a_guest_that_asks_for_nobody_is_logged,
 		host_programs_reach_the_ports_that_they_may,
 		a_mapped_port_is_elsewhere,
 		a_mapped_ports_full_backlog_is_waited_for,

@@ -94,6 +94,7 @@ static const struct value_row {
 	{ "socket-owner", ":", NULL, OWNER },
 	{ "socket-owner", ":root", ":0", NULL },
 	{ "socket_owner", ":54321", ":54321", NULL },
+	{ "socket-owner", "12345:54321", "12345:54321", NULL },
 	{ "socket-owner", "4294967295:0", NULL,
 	  "expected a user that exists before the ':'" },
 	{ "socket-owner", "no such:root", NULL,

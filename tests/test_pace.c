@@ -41,11 +41,17 @@ START_TEST(greedy_ones_alone_have_long_turns)
 }
 END_TEST
 
+/* However much a crowd of them moves. */
 START_TEST(light_ones_alone_have_long_turns)
 {
+	struct pace_use uses[2 * PACE_SHORT / 1024] = { 0 };
+
 	begin();
-	for (unsigned i = 0; i < 10; i++)
-		turn(START + i, PACE_SHORT - 1, true);
+	for (unsigned i = 0; i < 10; i++) {
+		turn(START + i, 0, true);
+		for (unsigned j = 0; j < ARRAY_SIZE(uses); j++)
+			pace_in(&pace, &uses[j], 1024);
+	}
 	expect_long(START + 10);
 }
 END_TEST
@@ -69,7 +75,7 @@ START_TEST(each_way_has_its_share)
 {
 	begin();
 	turn(START, 0, true);
-	pace_in(&pace, &some, PACE_SHORT);
+	pace_in(&pace, &some, 2 * PACE_SHORT);
 	pace_begin(&pace, START);
 	ck_assert(pace.hasten);
 	pace_out(&pace, &some, PACE_SHORT / 4);

@@ -14,8 +14,8 @@
 
 /*
  * PLAN's rounds against the daemon PID, whose VM has the CID and the two
- * PATHS; of siblings there are two. Prints what was moved as a line of JSON; ends
- * the process if the daemon does not do its part.
+ * PATHS; of siblings there are two. Prints what was moved as a line of JSON;
+ * ends the process if the daemon does not do its part.
  */
 void lockstep_run(const struct plan *plan, char **paths, unsigned cid,
 		  pid_t pid);

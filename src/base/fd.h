@@ -29,7 +29,8 @@ int fd_raise_limit(void);
 /*
  * Adds 1 to an eventfd, or writes as much to a pipe in its place. 0 or -errno;
  * a full one has its reader's attention already, so that most errors change
- * nothing. -EINTR says that the call slept, which a non-blocking one never does.
+ * nothing. -EINTR says that the call slept, which a non-blocking one never
+ * does.
  */
 int eventfd_signal(int fd);
 

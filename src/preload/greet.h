@@ -8,9 +8,9 @@
 /*
  * Asks for PORT over FD, a Unix socket of this TYPE that is connected to the
  * hybrid socket, and waits for the answer until DEADLINE of clock_ns(), whether
- * or not FD blocks.  Nothing behind the answer is read.  0 and *HOST_PORT, the port that
- * the guest sees; -ECONNRESET if the guest refuses, -ETIMEDOUT, or -EPROTO if
- * the answer is none.
+ * or not FD blocks.  Nothing behind the answer is read.  0 and *HOST_PORT, the
+ * port that the guest sees; -ECONNRESET if the guest refuses, -ETIMEDOUT, or
+ * -EPROTO if the answer is none.
  */
 int greet(int fd, int type, uint32_t port, uint64_t deadline,
 	  uint32_t *host_port);

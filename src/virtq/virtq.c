@@ -216,6 +216,9 @@ static void prefetch_next(const struct virtq *q)
 				   DESC_BYTES * (head_at(q, next) & q->mask));
 }
 
+static_assert(VIRTQ_PEEK_MAX % 64 == 0 && 65536 % VIRTQ_PEEK_MAX == 0,
+	      "bits that are found by an index that wraps");
+
 static uint64_t *early_word(struct virtq *q, uint16_t index)
 {
 	return &q->early[index % VIRTQ_PEEK_MAX / 64];
@@ -298,7 +301,7 @@ void virtq_untake(struct virtq *q, uint16_t n)
 {
 	if (unlikely(!q->live))
 		return;
-	debug_assert(n <= q->in_flight);
+	debug_assert(n <= q->in_flight && !q->npeeked);
 	q->next_avail = (uint16_t)(q->next_avail - n);
 	q->in_flight = (uint16_t)(q->in_flight - n);
 }

@@ -24,6 +24,8 @@
 #define VIRTQ_CHAIN_MAX CHAIN_SEGMENTS_MAX
 #define VIRTQ_SIZE_MAX LAYOUT_SIZE_MAX
 
+/* Entries that wait and were peeked at, at most; their bits are found by
+ * index. */
 #define VIRTQ_PEEK_MAX 256
 
 struct virtq_setup {
@@ -122,7 +124,8 @@ static inline uint16_t virtq_last_peeked(const struct virtq *q)
 	return (uint16_t)(q->next_avail + q->npeeked - 1);
 }
 
-/* The last N chains taken wait again; not one of them was given meanwhile. */
+/* The last N chains taken wait again; not one of them was given meanwhile, and
+ * nothing was peeked at. */
 void virtq_untake(struct virtq *q, uint16_t n);
 
 /* Stages a taken chain's return with LEN bytes written to it. Any order. */

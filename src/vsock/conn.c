@@ -391,7 +391,8 @@ void conn_share_buffer(struct conn *conn, uint32_t window)
 }
 
 /* The other guest may wait for this one to say what it consumed. Kernels of
- * 2026 also keep to a window as large as their own buffer, which is our offer. */
+ * 2026 also keep to a window as large as their own buffer, which is our
+ * offer. */
 static bool waits_for_news(const struct conn *conn)
 {
 	uint32_t unacked, window;

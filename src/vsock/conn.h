@@ -112,8 +112,8 @@ void conn_init_from_host(struct conn *conn, uint16_t type, uint32_t local_port,
  * conn_order bits. */
 unsigned conn_input(struct conn *conn, const struct packet *packet);
 
-/* The host program accepted: in HOST_PENDING only. One that cannot be reached is
- * told by conn_abort(). */
+/* The host program accepted: in HOST_PENDING only. One that cannot be reached
+ * is told by conn_abort(). */
 unsigned conn_host_connected(struct conn *conn);
 
 /* The host program sends no more; all it sent has been passed on. With

@@ -84,7 +84,8 @@ void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
 	credit_sent(&conn->credit, len);
 }
 
-/* Replies that may come first, in the order in which the guest must see them. */
+/* Replies that may come first, in the order in which the guest must
+ * see them. */
 static const struct {
 	uint8_t bit;
 	enum packet_op op;

@@ -26,7 +26,8 @@ struct sink {
 	uint8_t head[FLOW_HEAD]; /* the first bytes, kept for short talks */
 };
 
-/* LENGTH more bytes to be sent. A seed other than the present one starts anew. */
+/* LENGTH more bytes to be sent. A seed other than the present one
+ * starts anew. */
 void source_more(struct source *source, uint32_t seed, uint64_t length);
 /* Sends TEXT; everything before must have been sent. */
 void source_literal(struct source *source, const void *text, size_t length);
