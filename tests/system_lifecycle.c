@@ -143,6 +143,22 @@ START_TEST(signals_under_load_end_it_cleanly)
 }
 END_TEST
 
+/* nohup(1) has it ignored. */
+START_TEST(sighup_is_left_alone_if_it_was_ignored)
+{
+	struct daemon_config d = { .nohup = true };
+	struct guest_config c = guest_defaults(DAEMON_CID);
+	struct scene s;
+
+	scene_daemon(&s, _i, &d);
+	guest_boot(&s.guest, &c, &s.world, s.daemon.socket[0]);
+	kill(s.daemon.pid, SIGHUP);
+	world_rest(&s.world, 50);
+	scene_check_works(&s);
+	scene_close(&s);
+}
+END_TEST
+
 /* One line for each VM. */
 START_TEST(sigusr1_asks_for_a_report)
 {
@@ -363,6 +379,7 @@ int main(void)
 		the_next_hypervisor_is_served_at_once,
 		guest_reboots_a_hundred_times_under_load,
 		signals_under_load_end_it_cleanly,
+		sighup_is_left_alone_if_it_was_ignored,
 		sigusr1_asks_for_a_report,
 		sigterm_without_a_guest_exits_cleanly,
 		machines_do_not_mix,

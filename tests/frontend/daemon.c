@@ -164,6 +164,8 @@ static void become(const struct daemon *d, const struct daemon_config *config,
 	int log;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Whatever the tests were started by, as nohup(1). */
+	signal(SIGHUP, config->nohup ? SIG_IGN : SIG_DFL);
 	log_path(d, path);
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(log, STDERR_FILENO);

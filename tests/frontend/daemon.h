@@ -24,6 +24,7 @@ struct daemon_config {
 	unsigned vms;	     /* 0: one */
 	bool classic;	     /* --guest-cid, --socket, --uds-path; one VM */
 	bool no_uds;	     /* no uds-path */
+	bool nohup;	     /* SIGHUP is ignored from the start */
 	const char *vm_keys; /* appended to each --vm, begins with a comma */
 	const char *vm_keys_of[2];	   /* the same, of the first two only */
 	const char *args[DAEMON_ARGS_MAX]; /* more of them */
