@@ -37,10 +37,9 @@ static struct pace *pace(void)
 	return &facts.guest->loop->pace;
 }
 
-/* From connection I, and of that length. */
-static void send_packet(unsigned i, enum packet_op op, uint32_t len)
+static struct packet packet_of(unsigned i, enum packet_op op, uint32_t len)
 {
-	struct packet p = {
+	return (struct packet){
 		.op = op,
 		.type = PACKET_STREAM,
 		.src_cid = facts.guest->config->guest_cid,
@@ -50,6 +49,12 @@ static void send_packet(unsigned i, enum packet_op op, uint32_t len)
 		.len = len,
 		.buf_alloc = 65536,
 	};
+}
+
+/* From connection I, and of that length. */
+static void send_packet(unsigned i, enum packet_op op, uint32_t len)
+{
+	struct packet p = packet_of(i, op, len);
 	uint32_t slot = next % SIZE;
 	uint8_t *at = ram + PACKETS_AT + slot * PACKET_SPACE;
 
@@ -66,15 +71,7 @@ static void send_packet(unsigned i, enum packet_op op, uint32_t len)
 
 static void join(unsigned i)
 {
-	const struct packet request = {
-		.op = PACKET_REQUEST,
-		.type = PACKET_STREAM,
-		.src_cid = facts.guest->config->guest_cid,
-		.dst_cid = PACKET_HOST_CID,
-		.src_port = FIRST_PORT + i,
-		.dst_port = HOST_PORT,
-		.buf_alloc = 65536,
-	};
+	const struct packet request = packet_of(i, PACKET_REQUEST, 0);
 	int ends[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX,
@@ -91,8 +88,7 @@ static void join(unsigned i)
 
 /*
  * One connection is made greedy, and the turn is one for light ones only and
- * has as little room as a short one. None of them has a packet that was left in
- * place: PASSED is an index before the ring's first.
+ * has as little room as a short one.
  */
 static void begin(void)
 {
