@@ -5,6 +5,7 @@
 #include "system.h"
 
 #define GREEDY 12
+#define MANY 8
 #define PLENTY (1024ull * MIB)
 #define VMS 4
 #define STOPS 200
@@ -50,6 +51,32 @@ static void expect_share(struct pair *greedy, unsigned n, struct pair *light)
 		pair_both_ways(light, 64);
 	}
 }
+
+/* Greedy ones on all sides, and one that wants only an answer. */
+START_TEST(a_light_connection_is_served_beside_greedy_ones)
+{
+	struct pair greedy[MANY], light;
+	struct scene s;
+
+	scene_open(&s, _i);
+	pair_from_guest(&s, &light);
+	for (unsigned i = 0; i < MANY; i++) {
+		pair_from_guest(&s, &greedy[i]);
+		begin_greedy(&greedy[i]);
+	}
+	for (unsigned i = 0; i < 200; i++)
+		pair_both_ways(&light, 64);
+	for (unsigned i = 0; i < MANY; i++) {
+		/* and none of the greedy ones has been left out */
+		drive_until(&s.world, greedy[i].host.in.got > MIB &&
+					      greedy[i].guest->in.got > MIB);
+		host_close(&greedy[i].host);
+		gsock_close(greedy[i].guest);
+	}
+	pair_close(&light);
+	scene_close(&s);
+}
+END_TEST
 
 /* The ring stops where the light one's packets are ahead of others: nothing
  * is lost, and nothing is sent again. */
@@ -189,6 +216,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
+		a_light_connection_is_served_beside_greedy_ones,
 		rings_stop_at_any_time,
 		many_light_ones_leave_the_greedy_their_share,
 		a_light_guest_leaves_greedy_guests_their_share,

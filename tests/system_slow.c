@@ -9,8 +9,6 @@
 
 #include "system.h"
 
-#define MANY 8
-
 /* CPU seconds are counted in ticks of 10 ms; waiting costs none, or one. */
 static void expect_no_cpu(struct scene *s, unsigned ms)
 {
@@ -77,34 +75,6 @@ START_TEST(a_host_that_reads_in_drops_gets_everything)
 	p.host.read_size = 1777;
 	pair_to_host(&p, 4 * MIB);
 	pair_close(&p);
-	scene_close(&s);
-}
-END_TEST
-
-/* Greedy ones on all sides, and one that wants only an answer. */
-START_TEST(a_light_connection_is_served_beside_greedy_ones)
-{
-	struct pair greedy[MANY], light;
-	struct scene s;
-
-	scene_open(&s, _i);
-	pair_from_guest(&s, &light);
-	for (unsigned i = 0; i < MANY; i++) {
-		pair_from_guest(&s, &greedy[i]);
-		pair_begin_to_host(&greedy[i], 1024ull * MIB);
-		pair_begin_to_guest(&greedy[i], 1024ull * MIB);
-		gsock_read_all(greedy[i].guest);
-	}
-	for (unsigned i = 0; i < 200; i++)
-		pair_both_ways(&light, 64);
-	for (unsigned i = 0; i < MANY; i++) {
-		/* and none of the greedy ones has been left out */
-		drive_until(&s.world, greedy[i].host.in.got > MIB &&
-					      greedy[i].guest->in.got > MIB);
-		host_close(&greedy[i].host);
-		gsock_close(greedy[i].guest);
-	}
-	pair_close(&light);
 	scene_close(&s);
 }
 END_TEST
@@ -281,7 +251,6 @@ int main(void)
 		a_host_that_does_not_read_stops_nobody_else,
 		a_guest_that_does_not_read_stops_nobody_else,
 		a_host_that_reads_in_drops_gets_everything,
-		a_light_connection_is_served_beside_greedy_ones,
 		a_full_backlog_is_refused_after_two_seconds_and_stops_nobody,
 		a_backlog_that_gets_room_in_time_is_used,
 		a_server_that_never_accepts_stops_nobody,
