@@ -227,6 +227,30 @@ static const struct flow ends[] = {
 		T(STATE, CONN_OPEN, 0),
 		T(OUT, PACKET_SHUTDOWN, PACKET_NO_RECEIVE),
 		T(SEND, 5, 0) } },
+	{ "guest was sending when the host hung up", OPENED, {
+		T(ENDED, true, HANG_UP),
+		T(OUT, PACKET_SHUTDOWN, PACKET_NO_MORE),
+		T(IN_RW, 100, NONE),
+		T(IN_SHUTDOWN, PACKET_NO_SEND, NONE),
+		T(SILENT, 0, 0),
+		T(DUE, CONN_CLOSE_DEADLINE, 0),
+		T(IN_RST, 0, HANG_UP),
+		T(SILENT, 0, 0),
+		T(FINISHED, 0, true) } },
+	{ "both close at once", OPENED, {
+		T(ENDED, true, HANG_UP),
+		T(OUT, PACKET_SHUTDOWN, PACKET_NO_MORE),
+		T(IN_SHUTDOWN, PACKET_NO_MORE, NONE),
+		T(SILENT, 0, 0), /* its RST is on its way */
+		T(DUE, CONN_CROSSED_DEADLINE, 0),
+		T(TIMED_OUT, CONN_CROSSED_DEADLINE, HANG_UP),
+		T(OUT, PACKET_RST, 0),
+		T(FINISHED, 0, true) } },
+	{ "guest closes before it is told of the host's end", OPENED, {
+		T(ENDED, true, HANG_UP),
+		T(IN_SHUTDOWN, PACKET_NO_MORE, HANG_UP),
+		T(OUT, PACKET_RST, 0),
+		T(FINISHED, 0, true) } },
 	{ "guest still reads what it has", CLOSING, {
 		T(GUEST_CONSUMED, 0, 0),
 		T(IN_CREDIT_UPDATE, 0, NONE),

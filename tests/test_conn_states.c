@@ -89,11 +89,13 @@ static const struct outcome after_input[STARTS][INPUTS] = {
 		STAYS(CONN_OPEN),
 		{ CONN_OPEN, NONE, PACKET_CREDIT_UPDATE },
 	},
-	[CLOSING] = {
-		DIES, DIES, ENDS_QUIETLY, DIES, DIES, DIES, DIES, DIES,
-		DIES, DIES, DIES,
-		STAYS(CONN_CLOSING), /* its reader may go on */
-		STAYS(CONN_CLOSING),
+	[CLOSING] = { /* it answers by RST when it has heard */
+		DIES, DIES, ENDS_QUIETLY,
+		STAYS(CONN_CLOSING), STAYS(CONN_CLOSING),
+		STAYS(CONN_CLOSING), STAYS(CONN_CLOSING),
+		STAYS(CONN_CLOSING), STAYS(CONN_CLOSING),
+		STAYS(CONN_CLOSING), STAYS(CONN_CLOSING),
+		STAYS(CONN_CLOSING), STAYS(CONN_CLOSING),
 	},
 #define SAYS_SO { CONN_CLOSED, NONE, RST }
 	[CLOSED_RST] = {
@@ -215,6 +217,13 @@ static const enum conn_deadline deadlines[CONN_STATES] = {
 	[CONN_CLOSED] = CONN_NO_DEADLINE,
 };
 
+static enum conn_deadline deadline_of(const struct conn *conn)
+{
+	if (conn->state == CONN_CLOSING && conn->guest_shut == PACKET_NO_MORE)
+		return CONN_CROSSED_DEADLINE;
+	return deadlines[conn->state];
+}
+
 static void expect_owed(struct conn *conn, enum packet_op op)
 {
 	struct packet p = { .op = QUIET };
@@ -234,7 +243,7 @@ static void expect(struct conn *conn, unsigned orders,
 	ck_assert_str_eq(conn_state_name((enum conn_state)conn->state),
 			 conn_state_name(expected->state));
 	ck_assert_uint_eq(orders, expected->orders);
-	ck_assert_int_eq(conn_due(conn), deadlines[conn->state]);
+	ck_assert_int_eq(conn_due(conn), deadline_of(conn));
 	ck_assert(conn_finished(conn) ==
 		  (conn->state == CONN_CLOSED && expected->owed == QUIET));
 	if (conn->state != CONN_OPEN)

@@ -27,13 +27,15 @@ static void set_deadline(unsigned i, enum conn_state state, bool starving,
 {
 	conns[i].state = (uint8_t)state;
 	conns[i].starving = starving;
+	if (state == CONN_CLOSING)
+		conns[i].guest_shut = starving ? PACKET_NO_MORE : 0;
 	deadlines_follow(&deadlines, &conns[i], now);
 }
 
 /* Who is due when: state, armed at, due at. */
 static const struct {
 	enum conn_state state;
-	bool starving;
+	bool starving; /* CLOSING: the guest closes as well */
 	uint64_t at, due;
 	enum conn_deadline deadline;
 } timed[] = {
@@ -45,6 +47,7 @@ static const struct {
 	{ CONN_OPEN, true, NOW + 1984, NOW + 2004, CONN_PROBE_DEADLINE },
 	{ CONN_CLOSED, false, NOW + 5, TIMER_NEVER, CONN_NO_DEADLINE },
 	{ CONN_CLOSING, false, NOW + 7000, NOW + 15000, CONN_CLOSE_DEADLINE },
+	{ CONN_CLOSING, true, NOW + 14950, NOW + 15050, CONN_CROSSED_DEADLINE },
 };
 
 static void arm_all(void)
@@ -59,7 +62,7 @@ static void arm_all(void)
 
 START_TEST(deadlines_pass_in_order)
 {
-	static const unsigned order[] = { 0, 3, 4, 1, 6 };
+	static const unsigned order[] = { 0, 3, 4, 1, 6, 7 };
 	struct conn *conn;
 
 	arm_all();
@@ -84,7 +87,7 @@ START_TEST(each_passes_once_however_late)
 	arm_all();
 	while (deadlines_take_due(&deadlines, NOW + 1000000))
 		n++;
-	ck_assert_uint_eq(n, 5);
+	ck_assert_uint_eq(n, ARRAY_SIZE(timed) - 2);
 }
 END_TEST
 

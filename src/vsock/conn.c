@@ -290,14 +290,41 @@ static unsigned input_open(struct conn *conn, const struct packet *p)
 	return close_with_rst(conn);
 }
 
-/* The guest's reader may still drain what it has, and says so: that is no
- * reason to cut it off. Anything else than its RST is. */
+/* The guest has been sent the SHUTDOWN that ends both directions. */
+static bool told_all(const struct conn *conn)
+{
+	return conn->told_shut == PACKET_NO_MORE;
+}
+
+/* An RST says all that the SHUTDOWN would. */
+static unsigned shuts_in_closing(struct conn *conn, uint32_t flags)
+{
+	conn->guest_shut |= (uint8_t)(flags & PACKET_NO_MORE);
+	if (conn->guest_shut == PACKET_NO_MORE && !told_all(conn))
+		return close_with_rst(conn);
+	return 0;
+}
+
+/*
+ * What the guest sent before it heard of the end is no reason for an RST: to
+ * the SHUTDOWN it answers by its own, and then may connect from the same port.
+ */
 static unsigned input_closing(struct conn *conn, const struct packet *p)
 {
-	if (p->op == PACKET_RST)
+	switch (p->op) {
+	case PACKET_RST:
 		return close_silently(conn);
-	if (p->op == PACKET_CREDIT_UPDATE || p->op == PACKET_CREDIT_REQUEST)
+	case PACKET_SHUTDOWN:
+		return shuts_in_closing(conn, p->flags);
+	case PACKET_RW:
+	case PACKET_CREDIT_UPDATE:
+	case PACKET_CREDIT_REQUEST:
 		return 0;
+	case PACKET_REQUEST:
+	case PACKET_RESPONSE:
+	case PACKET_OPS:
+		break;
+	}
 	return close_with_rst(conn);
 }
 
@@ -445,12 +472,20 @@ enum conn_deadline conn_due(const struct conn *conn)
 	case CONN_OPEN:
 		return must_ask(conn) ? CONN_PROBE_DEADLINE : CONN_NO_DEADLINE;
 	case CONN_CLOSING:
-		return CONN_CLOSE_DEADLINE;
+		return conn->guest_shut == PACKET_NO_MORE
+			       ? CONN_CROSSED_DEADLINE
+			       : CONN_CLOSE_DEADLINE;
 	case CONN_CLOSED:
 	case CONN_STATES:
 		break;
 	}
 	return CONN_NO_DEADLINE;
+}
+
+bool conn_gives_way(const struct conn *conn)
+{
+	return conn->state == CONN_CLOSED ||
+	       (conn->state == CONN_CLOSING && told_all(conn));
 }
 
 bool conn_finished(const struct conn *conn)

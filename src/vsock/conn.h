@@ -28,8 +28,9 @@ enum conn_state {
 	CONN_GUEST_PENDING,
 	/* Both agreed. All facts are legal. */
 	CONN_OPEN,
-	/* The guest was told that all is over; its RST is awaited.
-	 * Caveat: data that it sends now is answered with RST. */
+	/* The guest is told that all is over, by SHUTDOWN; its RST is awaited.
+	 * Caveat: what it sends before it has heard is dropped. An RST in
+	 * answer could meet its next connection from the same port. */
 	CONN_CLOSING,
 	/* Nothing more comes; an RST may still be owed. Freed by the sweep
 	 * once nothing is owed. */
@@ -52,6 +53,10 @@ enum conn_order {
 #define CONN_RESPONSE_MS 2000
 #define CONN_CLOSE_MS 8000
 
+/* Both sides have told each other that all is over: Linux answers that by RST
+ * at once, but there are drivers that wait for the other side's. */
+#define CONN_CROSSED_MS 100
+
 /* A starving guest is asked for credit after CONN_PROBE_MS, and each time
  * after four times as long, up to CONN_PROBE_MAX_MS. */
 #define CONN_PROBE_MS 20
@@ -64,6 +69,7 @@ enum conn_deadline {
 	CONN_CONNECT_DEADLINE,
 	CONN_RESPONSE_DEADLINE,
 	CONN_CLOSE_DEADLINE,
+	CONN_CROSSED_DEADLINE,
 	CONN_PROBE_DEADLINE,
 	CONN_DEADLINES
 };
@@ -151,6 +157,12 @@ unsigned conn_abort(struct conn *conn);
 
 /* The guest is gone: as conn_abort(), but nothing is owed to it. */
 unsigned conn_guest_gone(struct conn *conn);
+
+/*
+ * The guest knows that this one is over, or as much as says so with a REQUEST
+ * from the same addresses: it may be ended by conn_guest_gone() for that.
+ */
+bool conn_gives_way(const struct conn *conn);
 
 /* The deadline that the connection is under now. */
 enum conn_deadline conn_due(const struct conn *conn);

@@ -22,6 +22,7 @@ void deadlines_init(struct deadlines *d)
 
 	timer_queue_init(&d->connecting, CONN_CONNECT_MS);
 	timer_queue_init(&d->closing, CONN_CLOSE_MS);
+	timer_queue_init(&d->crossed, CONN_CROSSED_MS);
 	for (i = 0; i < CONN_PROBE_STEPS; i++)
 		timer_queue_init(&d->probing[i],
 				 min_u32((uint32_t)CONN_PROBE_MS << 2 * i,
@@ -37,6 +38,8 @@ static struct timer_queue *queue_for(struct deadlines *d,
 		return &d->connecting;
 	case CONN_CLOSE_DEADLINE:
 		return &d->closing;
+	case CONN_CROSSED_DEADLINE:
+		return &d->crossed;
 	case CONN_PROBE_DEADLINE:
 		return &d->probing[conn->probes];
 	case CONN_NO_DEADLINE:
@@ -68,6 +71,8 @@ struct conn *deadlines_take_due(struct deadlines *d, uint64_t now_ms)
 
 	if (!timer)
 		timer = timer_take_due(&d->closing, now_ms);
+	if (!timer)
+		timer = timer_take_due(&d->crossed, now_ms);
 	for (i = 0; i < CONN_PROBE_STEPS && !timer; i++)
 		timer = timer_take_due(&d->probing[i], now_ms);
 	return timer ? container_of(timer, struct conn, timer) : NULL;
@@ -79,6 +84,7 @@ uint64_t deadlines_next(const struct deadlines *d)
 		min_u64(timer_next(&d->connecting), timer_next(&d->closing));
 	unsigned i;
 
+	next = min_u64(next, timer_next(&d->crossed));
 	for (i = 0; i < CONN_PROBE_STEPS; i++)
 		next = min_u64(next, timer_next(&d->probing[i]));
 	return next;

@@ -15,6 +15,7 @@
 struct deadlines {
 	struct timer_queue connecting; /* CONN_CONNECT_MS, _RESPONSE_MS */
 	struct timer_queue closing;    /* CONN_CLOSE_MS */
+	struct timer_queue crossed;    /* CONN_CROSSED_MS */
 	struct timer_queue probing[CONN_PROBE_STEPS];
 };
 
