@@ -95,12 +95,27 @@ static void handle_request(struct guest *guest, const struct packet *p)
 		turn_away(guest, p);
 }
 
+/* A late packet of a connection that has ended is nobody's. */
+static void refuse_stranger(struct guest *guest, const struct packet *p)
+{
+	if (!ended_has(&guest->ended, p, clock_ms()))
+		resets_add(&guest->resets, p);
+}
+
 static void handle_stranger(struct guest *guest, const struct packet *p)
 {
-	if (p->op == PACKET_REQUEST)
-		handle_request(guest, p);
-	else
-		resets_add(&guest->resets, p);
+	if (p->op != PACKET_REQUEST) {
+		refuse_stranger(guest, p);
+		return;
+	}
+	resets_drop(&guest->resets, p);
+	handle_request(guest, p);
+}
+
+/* True: LINK's connection is over, and P begins the next one. */
+static bool is_replaced(const struct link *link, const struct packet *p)
+{
+	return unlikely(p->op == PACKET_REQUEST) && conn_gives_way(&link->conn);
 }
 
 static uint32_t end_flags(const struct packet *p)
@@ -179,6 +194,10 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 {
 	struct link *link = find_link(guest, p);
 
+	if (link && is_replaced(link, p)) {
+		link_guest_gone(link);
+		link = NULL;
+	}
 	if (!link) {
 		handle_stranger(guest, p);
 		return true;
@@ -194,10 +213,13 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 /* An operation that does not exist ends the connection that it names. */
 static void handle_malformed(struct guest *guest, const struct packet *p)
 {
-	struct link *link = is_ours(guest, p) ? find_link(guest, p) : NULL;
+	bool ours = is_ours(guest, p);
+	struct link *link = ours ? find_link(guest, p) : NULL;
 
 	if (link && link->conn.type == p->type)
 		link_carry_out(link, conn_abort(&link->conn));
+	else if (ours && !link)
+		refuse_stranger(guest, p);
 	else
 		resets_add(&guest->resets, p);
 }

@@ -57,6 +57,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	list_init(&guest->active);
 	list_init(&guest->awake);
 	resets_init(&guest->resets);
+	ended_init(&guest->ended);
 	return guest;
 }
 
@@ -74,6 +75,7 @@ void guest_free(struct guest *guest)
 	memory_put(guest->memory);
 	table_free(&guest->conns);
 	resets_free(&guest->resets);
+	ended_free(&guest->ended);
 	free(guest);
 }
 

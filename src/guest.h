@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "queues.h"
 #include "resets.h"
+#include "vsock/ended.h"
 #include "vsock/table.h"
 #include "vsock/windows.h"
 
@@ -78,6 +79,7 @@ struct guest {
 	struct guest_counts counts;
 	struct windows windows; /* of its connections with host programs */
 	struct resets resets;	/* RSTs owed to packets without a connection */
+	struct ended ended;	/* whose packets are not answered any more */
 	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
 	uint16_t spares;
 	bool rx_short;	  /* something waits for the guest's RX buffers */

@@ -46,6 +46,7 @@ static void end_all(struct guest *guest, void (*end)(struct link *link))
 			end(link_of(conn));
 	}
 	resets_free(&guest->resets);
+	ended_free(&guest->ended);
 }
 
 void lifecycle_end_connections(struct guest *guest)

@@ -169,6 +169,7 @@ int link_join(struct link *link)
 
 	if (err)
 		return err;
+	ended_forget(&link->guest->ended, &link->conn);
 	link->phase = LINK_JOINED;
 	link->passed = virtq_last_peeked(&link->guest->queue[GUEST_TX].vq);
 	link->guest->counts.connections++;
@@ -229,6 +230,7 @@ void link_carry_out(struct link *link, unsigned orders)
 static void part(struct link *link)
 {
 	table_remove(&link->guest->conns, &link->conn);
+	ended_add(&link->guest->ended, &link->conn, clock_ms());
 	list_remove(&link->node);
 	link->phase = LINK_PARTED;
 	if (link->half)
@@ -328,6 +330,7 @@ void link_refresh(struct link *link)
 void link_guest_gone(struct link *link)
 {
 	link_carry_out(link, conn_guest_gone(&link->conn));
+	ended_forget(&link->guest->ended, &link->conn);
 }
 
 void link_kill(struct link *link)

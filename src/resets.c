@@ -21,6 +21,11 @@ void resets_free(struct resets *resets)
 	resets_init(resets);
 }
 
+static struct reset *slot(const struct resets *resets, uint32_t i)
+{
+	return &resets->ring[(resets->first + i) % RESETS_MAX];
+}
+
 void resets_add(struct resets *resets, const struct packet *packet)
 {
 	if (packet->op == PACKET_RST || resets_full(resets))
@@ -29,13 +34,37 @@ void resets_add(struct resets *resets, const struct packet *packet)
 		resets->ring = calloc(RESETS_MAX, sizeof(*resets->ring));
 	if (!resets->ring)
 		return;
-	resets->ring[(resets->first + resets->count++) % RESETS_MAX] =
-		(struct reset){
-			.local_cid = packet->dst_cid,
-			.local_port = packet->dst_port,
-			.peer_port = packet->src_port,
-			.type = packet->type,
-		};
+	*slot(resets, resets->count++) = (struct reset){
+		.local_cid = packet->dst_cid,
+		.local_port = packet->dst_port,
+		.peer_port = packet->src_port,
+		.type = packet->type,
+	};
+}
+
+static bool same_addresses(const struct reset *reset, const struct packet *p)
+{
+	return reset->peer_port == p->src_port &&
+	       reset->local_port == p->dst_port &&
+	       reset->local_cid == p->dst_cid;
+}
+
+void resets_drop(struct resets *resets, const struct packet *request)
+{
+	uint32_t i, kept = 0;
+
+	for (i = 0; i < resets->count; i++) {
+		const struct reset *reset = slot(resets, i);
+
+		if (same_addresses(reset, request))
+			continue;
+		if (kept != i)
+			*slot(resets, kept) = *reset;
+		kept++;
+	}
+	resets->count = kept;
+	if (!kept)
+		resets_free(resets);
 }
 
 bool resets_take(struct resets *resets, uint32_t guest_cid, struct packet *out)
@@ -44,7 +73,7 @@ bool resets_take(struct resets *resets, uint32_t guest_cid, struct packet *out)
 
 	if (!resets->count)
 		return false;
-	reset = &resets->ring[resets->first];
+	reset = slot(resets, 0);
 	*out = (struct packet){
 		.op = PACKET_RST,
 		.type = reset->type,

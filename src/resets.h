@@ -40,6 +40,12 @@ static inline bool resets_full(const struct resets *resets)
  * never answered (virtio 1.3, 5.10.6.1). */
 void resets_add(struct resets *resets, const struct packet *packet);
 
+/*
+ * REQUEST begins a connection: what is owed to an earlier one of the same
+ * addresses is owed to nobody, and would end this one.
+ */
+void resets_drop(struct resets *resets, const struct packet *request);
+
 /* The oldest, as a packet to GUEST_CID. False: none is owed. */
 bool resets_take(struct resets *resets, uint32_t guest_cid, struct packet *out);
 

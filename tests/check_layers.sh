@@ -29,7 +29,7 @@ layers() {
 	vsock/parcels
 	vsock/windows
 	vsock/messages vsock/conn
-	vsock/conn_output vsock/deadlines vsock/table
+	vsock/conn_output vsock/deadlines vsock/ended vsock/table
 
 	ring/watch
 	ring/ring

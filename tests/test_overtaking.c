@@ -218,7 +218,7 @@ START_TEST(nothing_else_overtakes)
 	desc_of(GUEST_TX)[(uint16_t)(next - 1) % SIZE].len =
 		htole32(PACKET_HEADER_SIZE);
 	send_packet(GREEDY, PACKET_CREDIT_UPDATE, 0);
-	send_packet(CONNECTIONS, PACKET_REQUEST, 0);
+	send_packet(CONNECTIONS + 1, PACKET_REQUEST, 0);
 	send_packet(LIGHT, PACKET_RW, LEN);
 	from_guest_collect(facts.guest, &turn, false);
 	expect_staged(LIGHT, light, 1);

@@ -147,6 +147,67 @@ START_TEST(freed_while_some_are_owed)
 }
 END_TEST
 
+/* The queue's beginning is anywhere in its ring. */
+START_TEST(a_request_drops_what_is_owed_to_its_addresses)
+{
+	struct packet request = packet_number(11);
+
+	request.op = PACKET_REQUEST;
+	request.type = 7; /* of any type */
+	owe(0);
+	for (uint32_t i = 0; i < RESETS_MAX + 5; i++) {
+		owe(10);
+		expect(i ? 14 : 0);
+		owe(11);
+		owe(12);
+		owe(11);
+		owe(13);
+		owe(11);
+		resets_drop(&resets, &request);
+		expect(10);
+		expect(12);
+		owe(14);
+		expect(13);
+	}
+	expect(14);
+	expect_none();
+}
+END_TEST
+
+START_TEST(all_three_addresses_must_be_the_requests)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct packet request = packet_number(20);
+
+		owe(20);
+		request.dst_cid += i == 1;
+		request.dst_port += i == 2;
+		request.src_port += i == 3;
+		resets_drop(&resets, &request);
+		if (i)
+			expect(20);
+		expect_none();
+	}
+}
+END_TEST
+
+START_TEST(a_full_queue_has_room_again)
+{
+	struct packet request = packet_number(5);
+
+	for (uint32_t i = 0; i < RESETS_MAX; i++)
+		owe(i);
+	resets_drop(&resets, &request);
+	ck_assert(!resets_full(&resets));
+	owe(RESETS_MAX);
+	for (uint32_t i = 0; i <= RESETS_MAX; i++) {
+		if (i != 5)
+			expect(i);
+	}
+	expect_none();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("resets");
@@ -158,6 +219,9 @@ int main(void)
 	tcase_add_test(c, first_come_first_served);
 	tcase_add_test(c, more_than_the_bound_is_dropped);
 	tcase_add_test(c, freed_while_some_are_owed);
+	tcase_add_test(c, a_request_drops_what_is_owed_to_its_addresses);
+	tcase_add_test(c, all_three_addresses_must_be_the_requests);
+	tcase_add_test(c, a_full_queue_has_room_again);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

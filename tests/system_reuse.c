@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Ports that a guest uses again at once, as a notifier does that binds to a
+ * port of its own: what still comes of the last connection, or is still owed to
+ * it, does not end the next one. The guest's side is played by hand, on raw
+ * sockets.
+ */
+#include "twins.h"
+
+#define NOTIFY_PORT 1023u /* the guest's */
+#define SMALL_RING 8u
+
+/* What a guest may still send when its kernel has sent RST. */
+static const struct {
+	uint16_t op;
+	uint8_t flags;
+} late[] = {
+	{ VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_SEND },
+	{ VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND },
+	{ VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0 },
+	{ VIRTIO_VSOCK_OP_CREDIT_REQUEST, 0 },
+	{ VIRTIO_VSOCK_OP_RW, 0 },
+	{ VIRTIO_VSOCK_OP_RESPONSE, 0 },
+	{ VIRTIO_VSOCK_OP_INVALID, 0 },
+};
+
+static void say(struct gsock *g, uint16_t op, uint8_t flags)
+{
+	struct packet p = gsock_packet(g, op);
+
+	p.flags = flags;
+	p.len = op == VIRTIO_VSOCK_OP_RW ? 5 : 0;
+	drive_until(g->owner->driver.world,
+		    driver_send_raw(&g->owner->driver, &p, "hello", p.len));
+}
+
+static void say_late(struct gsock *g, unsigned i)
+{
+	say(g, late[i].op, late[i].flags);
+}
+
+/* When this returns all that G's guest sent before has been answered. */
+static void flush(struct gsock *g)
+{
+	struct sockets *sockets = g->owner;
+	struct gsock *other = gsock_connect(sockets, 9);
+
+	drive_until(sockets->driver.world, other->refused);
+	gsock_close(other);
+}
+
+/* The last packet but BEFORE is OP, and it is the only one. */
+static void expect_alone(struct gsock *g, uint64_t before, uint16_t op)
+{
+	drive_until(g->owner->driver.world, g->packets > before);
+	flush(g);
+	ck_assert_uint_eq(g->last.op, op);
+	ck_assert_uint_eq(g->packets, before + 1);
+}
+
+struct notifier {
+	struct scene s;
+	struct gsock *g;
+	struct host_conn hosts[2]; /* this connection's, and the last one's */
+	unsigned connections;
+	int listener;
+};
+
+static struct host_conn *host_of(struct notifier *n, unsigned connection)
+{
+	return &n->hosts[connection % 2];
+}
+
+static void notifier_open(struct notifier *n, int engine,
+			  const struct guest_config *config)
+{
+	scene_open_with(&n->s, engine, config);
+	n->listener = host_listen(n->s.daemon.uds[0], PORT, 8);
+	n->g = gsock_raw(&n->s.guest.sockets, NOTIFY_PORT, PORT);
+	n->connections = 0;
+}
+
+static void notifier_close(struct notifier *n)
+{
+	host_unlisten(n->s.daemon.uds[0], PORT, n->listener);
+	gsock_close(n->g);
+	scene_check_works(&n->s);
+	scene_close(&n->s);
+}
+
+/* REQUEST was sent after BEFORE packets had come. */
+static void expect_connection(struct notifier *n, uint64_t before)
+{
+	expect_alone(n->g, before, VIRTIO_VSOCK_OP_RESPONSE);
+	drive_until(&n->s.world, host_accept(host_of(n, ++n->connections),
+					     &n->s.world, n->listener));
+}
+
+static void notifier_connect(struct notifier *n)
+{
+	uint64_t before = n->g->packets;
+
+	say(n->g, VIRTIO_VSOCK_OP_REQUEST, 0);
+	expect_connection(n, before);
+}
+
+/* The host program closes, and the guest is told. */
+static void host_ends(struct notifier *n)
+{
+	host_close(host_of(n, n->connections));
+	drive_until(&n->s.world, n->g->last.op == VIRTIO_VSOCK_OP_SHUTDOWN);
+	ck_assert_uint_eq(n->g->last.flags, SHUT_RCV | SHUT_SEND);
+}
+
+/* The host program sees the end of a connection. */
+static void host_hears(struct notifier *n, unsigned connection)
+{
+	struct host_conn *host = host_of(n, connection);
+
+	drive_until(&n->s.world, host_over(host));
+	host_close(host);
+}
+
+/* The guest gives the connection up. */
+static void guest_ends(struct notifier *n)
+{
+	say(n->g, VIRTIO_VSOCK_OP_RST, 0);
+	host_hears(n, n->connections);
+}
+
+START_TEST(late_packets_do_not_end_the_next_connection)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+	uint64_t before;
+
+	notifier_open(&n, _i, &config);
+	for (unsigned i = 0; i < ARRAY_SIZE(late); i++) {
+		notifier_connect(&n);
+		host_ends(&n);
+		before = n.g->packets;
+		say(n.g, VIRTIO_VSOCK_OP_RST, 0);
+		say_late(n.g, i);
+		say(n.g, VIRTIO_VSOCK_OP_REQUEST, 0);
+		expect_connection(&n, before);
+		guest_ends(&n);
+	}
+	notifier_close(&n);
+}
+END_TEST
+
+/* Its program goes on with the socket for a while, then connects. */
+START_TEST(late_packets_are_not_answered)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+	uint64_t before;
+
+	notifier_open(&n, _i, &config);
+	notifier_connect(&n);
+	guest_ends(&n);
+	before = n.g->packets;
+	for (unsigned i = 0; i < ARRAY_SIZE(late); i++)
+		say_late(n.g, i);
+	flush(n.g);
+	ck_assert_uint_eq(n.g->packets, before);
+	notifier_connect(&n);
+	guest_ends(&n);
+	notifier_close(&n);
+}
+END_TEST
+
+/* By our RST, which crosses what the guest sends. */
+START_TEST(what_crosses_our_rst_is_not_answered)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+	uint64_t before;
+
+	notifier_open(&n, _i, &config);
+	notifier_connect(&n);
+	before = n.g->packets;
+	say(n.g, VIRTIO_VSOCK_OP_RESPONSE, 0);
+	expect_alone(n.g, before, VIRTIO_VSOCK_OP_RST);
+	host_hears(&n, n.connections);
+	for (unsigned i = 0; i < ARRAY_SIZE(late); i++)
+		say_late(n.g, i);
+	flush(n.g);
+	ck_assert_uint_eq(n.g->packets, before + 1);
+	notifier_connect(&n);
+	guest_ends(&n);
+	notifier_close(&n);
+}
+END_TEST
+
+/* SHUT_WR and more data, sent before the guest saw that the host closed. */
+START_TEST(what_crosses_our_shutdown_is_not_answered)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+	uint64_t before;
+
+	notifier_open(&n, _i, &config);
+	notifier_connect(&n);
+	host_ends(&n);
+	before = n.g->packets;
+	say(n.g, VIRTIO_VSOCK_OP_RW, 0);
+	say(n.g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_SEND);
+	say(n.g, VIRTIO_VSOCK_OP_RST, 0);
+	say(n.g, VIRTIO_VSOCK_OP_REQUEST, 0);
+	expect_connection(&n, before);
+	guest_ends(&n);
+	notifier_close(&n);
+}
+END_TEST
+
+/* Linux forgets a connection that the host closed even if it has data that its
+ * program did not read: no RST comes before that program closes. */
+START_TEST(a_guest_told_of_the_end_may_connect_again)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+	uint64_t before;
+
+	notifier_open(&n, _i, &config);
+	notifier_connect(&n);
+	host_ends(&n);
+	before = n.g->packets;
+	say(n.g, VIRTIO_VSOCK_OP_REQUEST, 0);
+	expect_connection(&n, before);
+	guest_ends(&n);
+	notifier_close(&n);
+}
+END_TEST
+
+/* Drivers that wait for an answer to their own SHUTDOWN get one. */
+START_TEST(both_closing_at_once_ends_by_rst)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+	uint64_t before;
+
+	notifier_open(&n, _i, &config);
+	notifier_connect(&n);
+	host_ends(&n);
+	before = n.g->packets;
+	say(n.g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
+	expect_alone(n.g, before, VIRTIO_VSOCK_OP_RST);
+	notifier_close(&n);
+}
+END_TEST
+
+START_TEST(a_shutdown_of_what_was_never_there_is_answered)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+
+	notifier_open(&n, _i, &config);
+	say(n.g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
+	expect_alone(n.g, 0, VIRTIO_VSOCK_OP_RST);
+	notifier_close(&n);
+}
+END_TEST
+
+/* Another kernel in the same VM knows nothing of what its predecessor had. */
+START_TEST(the_next_driver_is_answered)
+{
+	const struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+
+	notifier_open(&n, _i, &config);
+	notifier_connect(&n);
+	guest_ends(&n);
+	guest_reboot(&n.s.guest);
+	n.g = gsock_raw(&n.s.guest.sockets, NOTIFY_PORT, PORT);
+	say(n.g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
+	expect_alone(n.g, 0, VIRTIO_VSOCK_OP_RST);
+	notifier_close(&n);
+}
+END_TEST
+
+/* RSTs for others fill the RX ring, of which the guest takes nothing. */
+static void use_up_buffers(struct notifier *n)
+{
+	struct sockets *sockets = &n->s.guest.sockets;
+
+	driver_pause_rx(&sockets->driver, true);
+	for (uint32_t i = 0; i < 2 * SMALL_RING; i++)
+		say(gsock_raw(sockets, 2000 + i, PORT), VIRTIO_VSOCK_OP_RW, 0);
+	drive_until(&n->s.world, driver_tx_idle(&sockets->driver));
+}
+
+static void take_again(struct notifier *n)
+{
+	struct driver *driver = &n->s.guest.sockets.driver;
+
+	drive_until(&n->s.world, driver_tx_idle(driver));
+	driver_pause_rx(driver, false);
+}
+
+START_TEST(what_is_owed_to_nobody_is_not_sent_to_the_next)
+{
+	struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+
+	config.driver.rx_size = SMALL_RING;
+	notifier_open(&n, _i, &config);
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t before = n.g->packets;
+
+		use_up_buffers(&n);
+		/* never seen, or remembered for its RST alone */
+		say(n.g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
+		say(n.g, VIRTIO_VSOCK_OP_REQUEST, 0);
+		take_again(&n);
+		expect_connection(&n, before);
+		guest_ends(&n);
+	}
+	notifier_close(&n);
+}
+END_TEST
+
+START_TEST(what_is_owed_to_the_last_is_not_sent_to_the_next)
+{
+	struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+
+	config.driver.rx_size = SMALL_RING;
+	notifier_open(&n, _i, &config);
+	notifier_connect(&n);
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t before = n.g->packets;
+
+		use_up_buffers(&n);
+		say(n.g, VIRTIO_VSOCK_OP_RESPONSE, 0);
+		say(n.g, VIRTIO_VSOCK_OP_REQUEST, 0);
+		take_again(&n);
+		expect_connection(&n, before);
+		host_hears(&n, n.connections - 1);
+	}
+	guest_ends(&n);
+	notifier_close(&n);
+}
+END_TEST
+
+START_TEST(between_guests_as_well)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct gsock *listener, *a, *b;
+		struct twins t;
+		uint64_t before;
+
+		twins_open(&t, _i, w);
+		listener = gsock_listen(&t.b.sockets, SIBLING_PORT);
+		a = gsock_raw(&t.s.guest.sockets, NOTIFY_PORT, SIBLING_PORT);
+		a->peer_cid = DAEMON_CID + 1;
+		say(a, VIRTIO_VSOCK_OP_REQUEST, 0);
+		expect_alone(a, 0, VIRTIO_VSOCK_OP_RESPONSE);
+		for (unsigned i = 0; i < ARRAY_SIZE(late); i++) {
+			b = gsock_accept(listener);
+			ck_assert_ptr_nonnull(b);
+			gsock_close(b);
+			drive_until(&t.s.world,
+				    a->last.op == VIRTIO_VSOCK_OP_SHUTDOWN);
+			before = a->packets;
+			say(a, VIRTIO_VSOCK_OP_RST, 0);
+			say_late(a, i);
+			say(a, VIRTIO_VSOCK_OP_REQUEST, 0);
+			expect_alone(a, before, VIRTIO_VSOCK_OP_RESPONSE);
+		}
+		twins_close(&t);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		late_packets_do_not_end_the_next_connection,
+		late_packets_are_not_answered,
+		what_crosses_our_rst_is_not_answered,
+		what_crosses_our_shutdown_is_not_answered,
+		a_guest_told_of_the_end_may_connect_again,
+		both_closing_at_once_ends_by_rst,
+		a_shutdown_of_what_was_never_there_is_answered,
+		the_next_driver_is_answered,
+		what_is_owed_to_nobody_is_not_sent_to_the_next,
+		what_is_owed_to_the_last_is_not_sent_to_the_next,
+		between_guests_as_well,
+	};
+
+	return run_tests("system_reuse", tests, ARRAY_SIZE(tests));
+}
