@@ -37,9 +37,10 @@ struct accept_pause {
 struct loop {
 	struct ring *ring;
 	struct pace pace;
-	struct list active;  /* guests with work in the coming turn */
-	struct list dead;    /* links to free when the ring lets go of them */
-	struct list telling; /* halves whose other half is yet to be told */
+	struct list active;   /* guests with work in the coming turn */
+	struct list dead;     /* links to free when the ring lets go of them */
+	struct list telling;  /* halves whose other half is yet to be told */
+	struct list refusals; /* of connections between guests, to be told */
 	struct deadlines deadlines;  /* of connections */
 	struct timer_queue greeting; /* of links */
 	struct timer_queue dialing;  /* of links */
@@ -67,6 +68,7 @@ static inline void loop_init(struct loop *loop, struct ring *ring)
 	list_init(&loop->active);
 	list_init(&loop->dead);
 	list_init(&loop->telling);
+	list_init(&loop->refusals);
 	deadlines_init(&loop->deadlines);
 	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
 	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);

@@ -37,6 +37,7 @@
 #include "loop.h"
 #include "ring/ring.h"
 #include "siblings.h"
+#include "siblings_refuse.h"
 #include "sends.h"
 #include "spin.h"
 #include "to_guest.h"
@@ -128,6 +129,7 @@ void service_end(struct service *s)
 	ring_close(s->loop.ring);
 	s->loop.ring = NULL;
 	link_free_dead(&s->loop);
+	siblings_drop_refusals(&s->loop);
 }
 
 void service_free(struct service *s)

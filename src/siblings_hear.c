@@ -19,6 +19,7 @@
 #include "half_message.h"
 #include "link.h"
 #include "rx_buffers.h"
+#include "siblings_refuse.h"
 #include "switchboard.h"
 #include "turn.h"
 
@@ -169,23 +170,11 @@ static void hear_end(struct link *link, unsigned facts)
 	siblings_end_if_heard(link);
 }
 
-/* Told by a half that was never joined: the guest does not get to know. */
-static void refuse(struct guest *guest, const struct half_message *m)
-{
-	struct link *link = link_new_half(guest, m->from, m->id);
-
-	/* Without memory the other's deadline refuses. */
-	if (!link)
-		return;
-	conn_init_from_host(&link->conn, m->type, m->from_port, m->to_port, 0);
-	conn_guest_gone(&link->conn);
-	link->half->over = true;
-	link_tell(link, HALF_RESETS);
-}
-
 /*
- * Who talks to a half that is gone will hear that it is over, which was told
- * before it went.
+ * The guest may have gone to another worker while the message was in the lane.
+ * It had no connection then, so that all but a request for one is meant for a
+ * half that is gone, and the half that told it will hear that this one is over,
+ * which was told before it went.
  */
 void siblings_hear(struct loop *loop, struct turn *turn,
 		   const struct half_message *m, struct iov_cursor *from)
@@ -193,13 +182,11 @@ void siblings_hear(struct loop *loop, struct turn *turn,
 	struct guest *guest = switchboard_guest(m->to, loop);
 	struct link *link;
 
-	if (!guest)
-		return;
-	if (m->facts & HALF_ASKS && !hear_ask(guest, m)) {
-		refuse(guest, m);
+	if (m->facts & HALF_ASKS && (!guest || !hear_ask(guest, m))) {
+		siblings_refuse(loop, m);
 		return;
 	}
-	link = addressed(guest, m);
+	link = guest ? addressed(guest, m) : NULL;
 	if (!link)
 		return;
 	conn_granted(&link->conn, m->buf_alloc, m->fwd_cnt,

@@ -5,6 +5,7 @@
  */
 #include "siblings_tell.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -18,6 +19,7 @@
 #include "link.h"
 #include "loop.h"
 #include "siblings_hear.h"
+#include "siblings_refuse.h"
 #include "switchboard.h"
 #include "turn.h"
 #include "vsock/packet.h"
@@ -84,8 +86,12 @@ static bool deliver(struct loop *loop, struct turn *turn,
 	struct loop *to = atomic_load(&m->to->loop);
 	struct lane *lane;
 
-	if (!to)
+	if (!to) {
+		/* It went since the caller looked. */
+		if (m->facts & HALF_ASKS)
+			siblings_refuse(loop, m);
 		return true;
+	}
 	if (to == loop) {
 		siblings_hear(loop, turn, m, from);
 		return true;
@@ -243,6 +249,21 @@ static bool tell(struct link *link, struct turn *turn)
 	return true;
 }
 
+/* Until one finds no room: the next ones are for later, too. */
+static void tell_refusals(struct loop *loop, struct turn *turn)
+{
+	struct siblings_refusal *refusal;
+
+	while (!list_empty(&loop->refusals)) {
+		refusal = list_first(&loop->refusals, struct siblings_refusal,
+				     node);
+		if (!deliver(loop, turn, &refusal->m, NULL))
+			return;
+		list_remove(&refusal->node);
+		free(refusal);
+	}
+}
+
 void siblings_tell_all(struct loop *loop, struct turn *turn)
 {
 	struct list again;
@@ -250,6 +271,7 @@ void siblings_tell_all(struct loop *loop, struct turn *turn)
 	struct link *link;
 
 	list_init(&again);
+	tell_refusals(loop, turn); /* what the lanes had no room for */
 	while (!list_empty(&loop->telling)) {
 		half = list_first(&loop->telling, struct half, telling);
 		link = half->link;
@@ -258,4 +280,5 @@ void siblings_tell_all(struct loop *loop, struct turn *turn)
 			list_append(&again, &half->telling);
 	}
 	list_move_all(&loop->telling, &again);
+	tell_refusals(loop, turn);
 }

@@ -10,7 +10,8 @@
 struct loop;
 struct turn;
 
-/* For all halves on the loop's list; what finds no room stays on it. */
+/* For all halves on the loop's list, and then its refusals; what finds no room
+ * stays there. */
 void siblings_tell_all(struct loop *loop, struct turn *turn);
 
 #endif
