@@ -33,6 +33,7 @@ static inline int bell_open(struct bell *bell)
 	return bell->fd < 0 ? -errno : 0;
 }
 
+/* When nobody is left who could ring, whether it is answered or not. */
 static inline void bell_close(struct bell *bell)
 {
 	fd_close(&bell->fd);

@@ -125,7 +125,6 @@ void service_end(struct service *s)
 {
 	watchdog_stop(&s->watchdog);
 	ring_unwatch(s->loop.ring, &s->bell_watch);
-	bell_close(&s->bell);
 	ring_close(s->loop.ring);
 	s->loop.ring = NULL;
 	link_free_dead(&s->loop);
@@ -136,6 +135,7 @@ void service_free(struct service *s)
 {
 	if (!s)
 		return;
+	bell_close(&s->bell);
 	free(s->served);
 	free(s);
 }

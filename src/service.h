@@ -18,15 +18,17 @@ struct service;
  */
 struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us);
 
-/* Its guests have been stopped: lets the ring go, and the dead links. */
+/* Its guests have been stopped: lets the ring go, and the dead links. Its bell
+ * may still be rung, as other workers may be about to. */
 void service_end(struct service *s);
 
-/* After service_end(), when nothing refers to the loop. Accepts NULL. */
+/* After service_end(), when nothing refers to the loop and no thread is left
+ * that could ring the bell. Accepts NULL. */
 void service_free(struct service *s);
 
 struct loop *service_loop(struct service *s);
 
-/* Ringing it ends service_wait(). */
+/* Ringing it ends service_wait(). Open until service_free(). */
 struct bell *service_bell(struct service *s);
 
 /* Sees what happened, sleeping or spinning until there is something to do. */

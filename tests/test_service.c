@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* A service ends before its worker's thread does, and others may ring still. */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "bell.h"
+#include "ring/ring.h"
+#include "service.h"
+#include "suite.h"
+
+/* -1: it was not signalled. */
+static int signalled(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) < 0 ? -1 : (int)count;
+}
+
+/* A worker that has found the other one asleep is stopped in front of its
+ * write(2), and goes on when the other has ended. */
+START_TEST(late_ring_reaches_no_other_descriptor)
+{
+	const char *why = "";
+	struct ring *ring = ring_open("epoll", &why);
+	struct service *s;
+	struct bell *bell;
+	int ringing, next;
+
+	ck_assert_msg(ring, "%s", why);
+	s = service_new(ring, 1, 0);
+	ck_assert_ptr_nonnull(s);
+	bell = service_bell(s);
+	ringing = bell->fd;
+	service_end(s);
+	next = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	eventfd_signal(ringing);
+	ck_assert_int_eq(signalled(next), -1);
+	ck_assert_int_eq(signalled(ringing), 1);
+	fd_close(&next);
+	service_free(s);
+	ck_assert_int_eq(signalled(ringing), -1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("service");
+	TCase *tcase = tcase_create("end");
+
+	log_set_level(LOG_LEVEL_ERROR);
+	tcase_add_test(tcase, late_ring_reaches_no_other_descriptor);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
