@@ -64,6 +64,16 @@ static bool means_host(const struct guest *guest, const struct packet *p)
 	       !switchboard_find(guest->loop->board, p->dst_cid);
 }
 
+static void refuse_false(struct guest *guest, const struct packet *request)
+{
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+			  "guest's connection to CID %u, port %u refused: its "
+			  "request acknowledges %u bytes, and none were sent",
+			  request->dst_cid, request->dst_port,
+			  request->fwd_cnt);
+	resets_add(&guest->resets, request);
+}
+
 /* What the guest may not have it is not told from what is not there. */
 static void forbid(struct guest *guest, const struct packet *request)
 {
@@ -87,7 +97,9 @@ static void turn_away(struct guest *guest, const struct packet *request)
 /* The host is asked for, or another guest. */
 static void handle_request(struct guest *guest, const struct packet *p)
 {
-	if (!config_allows_guest(guest->config, p->dst_port))
+	if (!conn_request_is_true(p))
+		refuse_false(guest, p);
+	else if (!config_allows_guest(guest->config, p->dst_port))
 		forbid(guest, p);
 	else if (means_host(guest, p))
 		dial(guest, p);

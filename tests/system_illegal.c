@@ -122,6 +122,34 @@ START_TEST(requests_that_nobody_takes_get_rst_from_their_address)
 }
 END_TEST
 
+/* Of a connection that begins nothing can have been received. */
+START_TEST(requests_that_acknowledge_bytes_get_rst)
+{
+	static const uint32_t cases[] = { 1, 65536, INT32_MAX };
+	struct host_conn c;
+	struct scene s;
+	int listener;
+
+	scene_open(&s, _i);
+	listener = host_listen(s.daemon.uds[0], PORT, 8);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct gsock *g = raw(&s, RAW_PORT + i);
+		struct packet p = gsock_packet(g, VIRTIO_VSOCK_OP_REQUEST);
+
+		p.fwd_cnt = cases[i];
+		driver_send_raw(&s.guest.sockets.driver, &p, NULL, 0);
+		drive_until(&s.world, g->packets);
+		ck_assert_uint_eq(g->last.op, VIRTIO_VSOCK_OP_RST);
+		flush(&s);
+		ck_assert_uint_eq(g->packets, 1);
+	}
+	ck_assert(!host_accept(&c, &s.world, listener));
+	host_unlisten(s.daemon.uds[0], PORT, listener);
+	scene_check_works(&s);
+	scene_close(&s);
+}
+END_TEST
+
 /* A guest may speak for itself only. */
 START_TEST(packets_from_another_cid_open_nothing)
 {
@@ -347,6 +375,7 @@ int main(void)
 		packets_for_no_connection_get_rst,
 		rst_is_never_answered,
 		requests_that_nobody_takes_get_rst_from_their_address,
+		requests_that_acknowledge_bytes_get_rst,
 		packets_from_another_cid_open_nothing,
 		what_is_illegal_on_an_open_connection_gets_rst,
 		what_is_illegal_while_the_host_is_asked_gets_rst,

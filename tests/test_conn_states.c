@@ -320,6 +320,27 @@ START_TEST(answers_come_from_the_cid_that_was_asked)
 }
 END_TEST
 
+START_TEST(requests_acknowledge_nothing)
+{
+	static const struct {
+		uint32_t fwd_cnt;
+		bool good;
+	} rows[] = {
+		{ 0, true },
+		{ 1, false },
+		{ INT32_MAX, false },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct packet p = { .op = PACKET_REQUEST,
+					  .buf_alloc = i % 2 ? 65536 : 0,
+					  .fwd_cnt = rows[i].fwd_cnt };
+
+		ck_assert(conn_request_is_true(&p) == rows[i].good);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("conn_states");
@@ -330,6 +351,7 @@ int main(void)
 	tcase_add_loop_test(c, other_facts, 0, STARTS);
 	tcase_add_loop_test(c, fresh_ones, 0, STARTS);
 	tcase_add_test(c, answers_come_from_the_cid_that_was_asked);
+	tcase_add_test(c, requests_acknowledge_nothing);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

@@ -23,6 +23,9 @@
 #define likely(cond) __builtin_expect(!!(cond), 1)
 #define unlikely(cond) __builtin_expect(!!(cond), 0)
 
+/* Of a function: its result may not be ignored. */
+#define must_check __attribute__((warn_unused_result))
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The object of TYPE whose MEMBER is at PTR. */

@@ -51,6 +51,16 @@ static void set_state(struct conn *conn, enum conn_state to)
 		conn->pending = 0;
 }
 
+bool conn_request_is_true(const struct packet *request)
+{
+	struct credit nothing_sent;
+
+	credit_init(&nothing_sent, 0);
+	return credit_from_peer(&nothing_sent, request->buf_alloc,
+				request->fwd_cnt);
+}
+
+/* Of the credit that the REQUEST speaks of the buffer is all there is. */
 void conn_init_from_guest(struct conn *conn, const struct packet *request,
 			  uint32_t buf_alloc)
 {
@@ -63,7 +73,7 @@ void conn_init_from_guest(struct conn *conn, const struct packet *request,
 	};
 	timer_init(&conn->timer);
 	credit_init(&conn->credit, buf_alloc);
-	credit_from_peer(&conn->credit, request->buf_alloc, request->fwd_cnt);
+	conn->credit.peer_buf_alloc = request->buf_alloc;
 }
 
 void conn_init_from_host(struct conn *conn, uint16_t type, uint32_t local_port,

@@ -106,6 +106,10 @@ struct conn {
 	struct timer timer; /* on one of the table's queues */
 };
 
+/* False: a REQUEST that acknowledges bytes, of which none were sent yet. RST is
+ * due, whoever is asked for. */
+bool conn_request_is_true(const struct packet *request);
+
 /* A connection that the guest asks for, of the request's type: HOST_PENDING. */
 void conn_init_from_guest(struct conn *conn, const struct packet *request,
 			  uint32_t buf_alloc);

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
+
 /* The peer's overhead for a queued packet, with room to spare. */
 #define CREDIT_BYTES_PER_PACKET 640
 
@@ -53,8 +55,8 @@ void credit_init(struct credit *credit, uint32_t buf_alloc);
  * one already seen changes nothing (two of the peer's threads may pass each
  * other). Returns false if it acknowledges bytes that were never sent.
  */
-bool credit_from_peer(struct credit *credit, uint32_t buf_alloc,
-		      uint32_t fwd_cnt);
+must_check bool credit_from_peer(struct credit *credit, uint32_t buf_alloc,
+				 uint32_t fwd_cnt);
 
 /* Bytes, and packets, that may be sent now. 0 when either is used up. */
 uint32_t credit_room(const struct credit *credit);
