@@ -171,6 +171,16 @@ static int start_host(struct vm *vm)
 	return vm->messages ? 0 : -errno;
 }
 
+/* Once, however often it is tried. */
+static void tell(struct vm *vm, int err)
+{
+	if (err && !vm->failed)
+		complain(vm->config, "cannot start", err, NULL);
+	else if (!err && vm->failed)
+		log_line(LOG_LEVEL_INFO, vm->config->name, "started at last");
+	vm->failed = err;
+}
+
 int vm_start(struct vm *vm, struct loop *loop)
 {
 	int err = -ENOMEM;
@@ -188,7 +198,8 @@ int vm_start(struct vm *vm, struct loop *loop)
 		err = start_front(vm);
 	if (!err)
 		switchboard_enter(loop->board, vm->guest);
-	return err ? complain(vm->config, "cannot start", err, NULL) : 0;
+	tell(vm, err);
+	return err;
 }
 
 void vm_report(struct vm *vm)

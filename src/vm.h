@@ -29,6 +29,7 @@ struct vm {
 	struct list node;    /* of a worker */
 	struct guest *guest; /* NULL: nobody serves it */
 	struct guest_counts counts; /* of the guests before this one */
+	bool failed;		    /* the last vm_start() did */
 	struct listener *listener;
 	struct listener *messages; /* the listener on seqpacket */
 };
@@ -43,7 +44,8 @@ void vm_close(struct vm *vm);
 /*
  * Makes the guest, and accepts on the sockets: whoever arrived, first. By the
  * loop's thread. 0, or -errno after an error that has been logged, and
- * vm_stop() is due all the same.
+ * vm_stop() is due all the same; after vm_free() it may be tried again, of
+ * which no more is logged before it succeeds.
  */
 int vm_start(struct vm *vm, struct loop *loop);
 

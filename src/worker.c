@@ -9,6 +9,10 @@
  *	mail		the other worker makes the guest anew, and finds the
  *			connection in the socket's backlog: read_mail()
  *
+ * Where the guest cannot be made for want of memory, the VM is stranded: it is
+ * taken apart again, and tried anew in a while. Meanwhile its callers wait in
+ * the backlogs.
+ *
  * Mail is rare, so a lock guards it; packets never come this way.
  */
 #include "worker.h"
@@ -24,6 +28,7 @@
 #include <sys/signalfd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "bell.h"
@@ -39,8 +44,11 @@ struct worker {
 	const struct worker_team *team;
 	unsigned index;
 	struct service *service;
-	struct list vms;     /* that it serves, or will when it opens */
-	struct list leaving; /* stopped, for others to serve */
+	struct list vms;	   /* that it serves, or will when it opens */
+	struct list leaving;	   /* stopped, for others to serve */
+	struct list stranded;	   /* that could not be started */
+	struct accept_pause pause; /* until they are tried again */
+	bool retry;		   /* it is over */
 	struct ring_watch signals;
 	int signal_fd;
 	atomic_bool stop;
@@ -50,6 +58,11 @@ struct worker {
 	bool open;	      /* mail is read */
 	struct list mail;     /* VMs that come */
 };
+
+static void pause_over(struct accept_pause *p)
+{
+	container_of(p, struct worker, pause)->retry = true;
+}
 
 struct worker *worker_new(const struct worker_team *team, unsigned index)
 {
@@ -62,6 +75,9 @@ struct worker *worker_new(const struct worker_team *team, unsigned index)
 	w->signal_fd = -1;
 	list_init(&w->vms);
 	list_init(&w->leaving);
+	list_init(&w->stranded);
+	timer_init(&w->pause.timer);
+	w->pause.over = pause_over;
 	list_init(&w->mail);
 	ring_watch_init(&w->signals);
 	atomic_init(&w->stop, false);
@@ -229,6 +245,44 @@ static void leave_all(struct worker *w)
 	}
 }
 
+static void strand(struct worker *w, struct vm *vm)
+{
+	struct timer_queue *resuming = &service_loop(w->service)->resuming;
+
+	list_append(&w->stranded, &vm->node);
+	if (!timer_armed(&w->pause.timer))
+		timer_arm(resuming, &w->pause.timer, clock_ms());
+}
+
+/* What fails here has been logged; the others go on. */
+static void begin(struct worker *w, struct vm *vm)
+{
+	if (vm_start(vm, service_loop(w->service)) == 0) {
+		list_append(&w->vms, &vm->node);
+		return;
+	}
+	vm_stop(vm);
+	strand(w, vm);
+}
+
+static void begin_again(struct worker *w)
+{
+	struct list todo;
+	struct vm *vm;
+
+	w->retry = false;
+	list_init(&todo);
+	list_move_all(&todo, &w->stranded);
+	while (!list_empty(&todo)) {
+		vm = list_first(&todo, struct vm, node);
+		list_remove(&vm->node);
+		if (leave(vm))
+			begin(w, vm);
+		else
+			strand(w, vm);
+	}
+}
+
 static void take_mail(struct worker *w, struct list *mail)
 {
 	pthread_mutex_lock(&w->lock);
@@ -236,7 +290,6 @@ static void take_mail(struct worker *w, struct list *mail)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* Whatever fails here has been logged; the others go on. */
 static void read_mail(struct worker *w)
 {
 	struct list mail;
@@ -247,8 +300,7 @@ static void read_mail(struct worker *w)
 	while (!list_empty(&mail)) {
 		vm = list_first(&mail, struct vm, node);
 		list_remove(&vm->node);
-		list_append(&w->vms, &vm->node);
-		vm_start(vm, service_loop(w->service));
+		begin(w, vm);
 	}
 }
 
@@ -277,6 +329,8 @@ void worker_run(struct worker *w)
 		service_turn(w->service);
 		if (!list_empty(&w->leaving))
 			leave_all(w);
+		if (w->retry)
+			begin_again(w);
 	}
 }
 
@@ -284,6 +338,7 @@ void worker_close(struct worker *w)
 {
 	for_each(&w->vms, vm_stop);
 	for_each(&w->leaving, vm_stop);
+	for_each(&w->stranded, vm_stop);
 	pthread_mutex_lock(&w->lock);
 	w->open = false;
 	pthread_mutex_unlock(&w->lock);
@@ -294,6 +349,7 @@ void worker_close(struct worker *w)
 	fd_close(&w->signal_fd);
 	for_each(&w->vms, vm_free);
 	for_each(&w->leaving, vm_free);
+	for_each(&w->stranded, vm_free);
 }
 
 static void call(struct worker *w)
