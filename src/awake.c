@@ -87,8 +87,7 @@ void awake_notify(struct guest *guest)
 /* Packets of the guest's would be taken if there were any. */
 static bool awaits_packets(const struct guest *guest)
 {
-	return queue_active(&guest->queue[GUEST_TX]) &&
-	       !resets_full(&guest->resets);
+	return guest_is_heard(guest) && !resets_full(&guest->resets);
 }
 
 /* Something for the guest waits for its receive buffers. */

@@ -28,8 +28,9 @@
 #define BIT(n) (1ull << (n))
 
 /* Those that change how a ring works. */
-#define RING_FEATURES \
-	(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_NOTIFY_ON_EMPTY))
+#define RING_FEATURES                                                   \
+	(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_NOTIFY_ON_EMPTY) | \
+	 BIT(VIRTIO_F_IN_ORDER))
 
 #define FEATURES                                                      \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
@@ -65,7 +66,6 @@ static void start_queue(struct guest *guest, unsigned i)
 	}
 	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u runs from index %u", i,
 		  q->setup.base);
-	guest->broken = false;
 	/* A guest that we know nothing of is in the middle of something. */
 	guest->owes_reset |= goes_on && i != GUEST_EVENT;
 	if (moved)

@@ -14,21 +14,15 @@
 /* Whoever needs four bytes needs no more segments. */
 #define SEGMENTS_MAX 4
 
-/* 0, or -1: what the guest gave is not fit for it, and the queue broke. */
-static int write_event(struct virtq *vq, struct chain *chain)
+static void write_event(struct virtq *vq, const struct chain *chain)
 {
 	char event[sizeof(struct virtio_vsock_event)];
 	struct iov_cursor at;
 
-	if (chain->nread || chain->write_bytes < sizeof(event)) {
-		virtq_break(vq, "an event buffer that cannot be written");
-		return -1;
-	}
 	put_le32(event, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
 	iov_begin(&at, chain->iov, chain->nwrite);
 	iov_write(&at, event, sizeof(event));
-	virtq_give(vq, chain->head, sizeof(event));
-	return 0;
+	virtq_give(vq, chain, sizeof(event));
 }
 
 void events_send(struct guest *guest)
@@ -43,8 +37,9 @@ void events_send(struct guest *guest)
 	taken = virtq_take(&q->vq, iov, SEGMENTS_MAX, &chain);
 	if (taken < 0 && !virtq_broken(&q->vq))
 		virtq_break(&q->vq, "an event buffer in too many pieces");
-	if (taken <= 0 || write_event(&q->vq, &chain) < 0)
+	if (taken <= 0)
 		return;
+	write_event(&q->vq, &chain);
 	guest->owes_reset = false;
 	guest_log(guest, LOG_LEVEL_DEBUG, "transport reset sent");
 	if (virtq_publish(&q->vq))

@@ -297,13 +297,6 @@ static struct virtq *tx_queue(struct guest *guest)
 	return &guest->queue[GUEST_TX].vq;
 }
 
-static bool writable(struct virtq *vq, const struct chain *chain)
-{
-	if (chain->nwrite)
-		virtq_break(vq, "a writable buffer in the TX ring");
-	return chain->nwrite;
-}
-
 /* As many packets as the turn has room for; those that were used EARLY, and
  * what is before them, whatever the turn should move. False: no more wait. */
 static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
@@ -329,12 +322,10 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
 			       VIRTQ_CHAIN_MAX, &chain) <= 0)
 			return false;
 		descriptors += chain.descriptors;
-		if (writable(vq, &chain))
-			return false;
 		if (!chain.early)
 			go_on = handle_chain(guest, turn, &chain);
 		guest->tx_held += chain.nread;
-		virtq_give(vq, chain.head, 0);
+		virtq_give(vq, &chain, 0);
 	}
 	return true;
 }
@@ -351,8 +342,7 @@ static bool overtake(struct guest *guest, struct turn *turn,
 	struct link *link;
 	struct packet p;
 
-	if (writable(vq, chain) || read_header(chain, &p) != FORM_GOOD ||
-	    !is_ours(guest, &p))
+	if (read_header(chain, &p) != FORM_GOOD || !is_ours(guest, &p))
 		return true;
 	link = find_link(guest, &p);
 	if (!link || link->conn.type != p.type)
@@ -402,7 +392,8 @@ bool from_guest_collect(struct guest *guest, struct turn *turn, bool early)
 	if (!light_only)
 		collect_backlogs(guest, turn);
 	more = !list_empty(&guest->flushing);
-	if (!queue_active(&guest->queue[GUEST_TX]))
+	if (early ? !queue_active(&guest->queue[GUEST_TX])
+		  : !guest_is_heard(guest))
 		return more;
 	if (!light_only)
 		return collect_packets(guest, turn, early) || more;

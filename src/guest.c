@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "config.h"
 #include "loop.h"
+#include "vsock/packet.h"
 
 /* The credit of one guest's connections together, which bounds what slow host
  * programs make us keep. A new one is granted no more than a share of what is
@@ -22,6 +23,17 @@
 #define CREDIT_TOTAL (512ull * 1024 * 1024)
 #define CREDIT_SHARE 16
 #define CREDIT_LEAST 4096u /* however many there are */
+
+/*
+ * A receive buffer has room for a header and a byte of data at least. A sent
+ * packet that is shorter than a header is no fault of the ring's.
+ */
+static const struct chain_rule queue_rules[] = {
+	[GUEST_RX] = { CHAIN_TO_WRITE, PACKET_HEADER_SIZE + 1 },
+	[GUEST_TX] = { CHAIN_TO_READ, 0 },
+	[GUEST_EVENT] = { CHAIN_TO_WRITE, sizeof(struct virtio_vsock_event) },
+};
+static_assert(ARRAY_SIZE(queue_rules) == GUEST_QUEUES, "a rule for each");
 
 /* Seeds the connection table's hash; weaker is no danger to memory. */
 static uint64_t random_secret(const struct guest *guest)
@@ -45,7 +57,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	snprintf(guest->label, sizeof(guest->label), "%.31s[%u]", config->name,
 		 config->guest_cid);
 	for (i = 0; i < GUEST_QUEUES; i++)
-		queue_init(&guest->queue[i]);
+		queue_init(&guest->queue[i], queue_rules[i]);
 	table_init(&guest->conns, random_secret(guest));
 	list_init(&guest->ready);
 	list_init(&guest->small);
@@ -88,6 +100,12 @@ bool guest_running(const struct guest *guest)
 {
 	return queue_active(&guest->queue[GUEST_RX]) &&
 	       queue_active(&guest->queue[GUEST_TX]);
+}
+
+bool guest_is_heard(const struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_TX]) &&
+	       !virtq_broken(&guest->queue[GUEST_RX].vq);
 }
 
 uint32_t guest_grant_more(struct guest *guest, uint32_t wanted)

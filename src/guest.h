@@ -34,9 +34,6 @@ enum guest_queue_index {
 	GUEST_QUEUES
 };
 
-/* Taken receive buffers that other buffers overtook, at the most. */
-#define GUEST_SPARE_MAX 1024
-
 /* Since the daemon's start: vm.c keeps them from one guest to the next. */
 struct guest_counts {
 	uint64_t connections;
@@ -80,11 +77,8 @@ struct guest {
 	struct windows windows; /* of its connections with host programs */
 	struct resets resets;	/* RSTs owed to packets without a connection */
 	struct ended ended;	/* whose packets are not answered any more */
-	uint16_t spare[GUEST_SPARE_MAX]; /* RX heads taken, not yet used */
-	uint16_t spares;
-	bool rx_short;	  /* something waits for the guest's RX buffers */
+	bool rx_short;		/* something waits for the guest's RX buffers */
 	bool ready_first; /* those of small left nothing in the last turn */
-	bool broken;	  /* a broken queue was seen and dealt with */
 	bool owes_reset;  /* TRANSPORT_RESET, see events.h */
 
 	struct list active; /* on the loop's list while it has work */
@@ -109,6 +103,10 @@ uint32_t guest_cid(const struct guest *guest);
 
 /* Both data rings run and are healthy: packets can be exchanged. */
 bool guest_running(const struct guest *guest);
+
+/* Packets of the guest are taken: its TX ring runs, and no broken RX ring keeps
+ * the answers from it. */
+bool guest_is_heard(const struct guest *guest);
 
 /*
  * The credit of a new connection: WANTED bytes, or less where the guest's

@@ -4,15 +4,16 @@
  * get: bytes that the guest was told have arrived still go to them in the first
  * case (link_guest_gone()), and are dropped in the second (link_kill()).
  *
- * Whichever queue broke, the connections end: without one of the data rings
- * they cannot go on, and memory that vanished takes them all.
+ * That a queue is broken, and that the front end was told, is the queue's own
+ * state from one start to the next. The guest has none of it: each queue that
+ * breaks ends the connections that there are then. Without one of the data
+ * rings they cannot go on, and memory that vanished takes them all.
  */
 #include "lifecycle.h"
 
 #include "base/check.h"
 #include "guest.h"
 #include "link.h"
-#include "rx_buffers.h"
 
 static const char *const queue_names[] = {
 	[GUEST_RX] = "RX",
@@ -25,10 +26,10 @@ void lifecycle_settle(struct guest *guest)
 {
 	unsigned i;
 
-	rx_settle(guest);
 	for (i = 0; i < GUEST_QUEUES; i++) {
 		struct guest_queue *q = &guest->queue[i];
 
+		debug_assert(!q->vq.live || !q->vq.in_flight);
 		if (queue_active(q) && virtq_publish(&q->vq))
 			queue_call(q);
 	}
@@ -80,23 +81,18 @@ static void report_fault(struct guest *guest, unsigned i)
 
 void lifecycle_check_queues(struct guest *guest)
 {
-	unsigned i, broken = 0;
+	bool broke = false;
+	unsigned i;
 
 	for (i = 0; i < GUEST_QUEUES; i++) {
 		struct guest_queue *q = &guest->queue[i];
 
 		virtq_check_memory(&q->vq);
-		if (likely(!virtq_broken(&q->vq)))
+		if (likely(!virtq_broken(&q->vq)) || q->error_told)
 			continue;
-		broken++;
-		if (!q->error_told)
-			report_fault(guest, i);
+		report_fault(guest, i);
+		broke = true;
 	}
-	if (likely(!broken)) {
-		guest->broken = false;
-	} else if (!guest->broken) {
-		guest->broken = true;
-		guest->spares = 0;
+	if (unlikely(broke))
 		lifecycle_end_connections(guest);
-	}
 }

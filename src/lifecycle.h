@@ -9,9 +9,8 @@
 struct guest;
 
 /*
- * Before a queue stops or its memory map changes: hands back receive buffers
- * that were taken and not used, and publishes, so that nothing of ours refers
- * to the rings. Between turns.
+ * Before a queue stops or its memory map changes: publishes what was given
+ * back, so that nothing of ours refers to the rings. Between turns.
  */
 void lifecycle_settle(struct guest *guest);
 
@@ -26,8 +25,8 @@ void lifecycle_kill_connections(struct guest *guest);
 
 /*
  * A queue broke, by the guest's fault: the front end is told by its error
- * eventfd, one line is logged, the connections end. Once for each fault;
- * the queues stay broken until they are set up anew.
+ * eventfd, one line is logged, the connections end. Once for each queue that
+ * breaks; it stays broken until it is set up anew.
  */
 void lifecycle_check_queues(struct guest *guest);
 

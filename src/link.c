@@ -38,7 +38,7 @@
 #define SNDBUF_OVERHEAD 32
 
 /* The first read of a connection offers this many receive buffers. */
-#define BURST_MIN 2
+#define BURST_MIN 1
 
 /* One that is offered fewer goes ahead of those that fill what they get: a
  * round trip beside streams is fifteen times faster for it. */

@@ -115,6 +115,14 @@ struct link *link_new_greeting(struct guest *guest, int fd,
  * can use it. The guest has it back when the link ends. */
 uint32_t link_grant(struct link *link);
 
+/*
+ * Bytes that are in the host socket to be read, 1 for the end alone;
+ * LINK_HOLDS_UNKNOWN where the kernel does not say. 0: a report will come when
+ * there is more.
+ */
+#define LINK_HOLDS_UNKNOWN UINT32_MAX
+uint32_t link_holds(const struct link *link);
+
 /* Sets the socket up and watches it. 0 or -errno. */
 int link_watch(struct link *link);
 

@@ -7,8 +7,10 @@
 #include "link.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
@@ -65,6 +67,21 @@ static void on_event(struct ring_watch *watch, int events)
 	}
 	guest_wake(link->guest);
 	link_refresh(link);
+}
+
+/* AF_VSOCK answers since Linux 6.17. An end that was reported is there behind
+ * the bytes. */
+uint32_t link_holds(const struct link *link)
+{
+	int bytes;
+
+	if (link->fd < 0)
+		return 0;
+	if (ioctl(link->fd, SIOCINQ, &bytes) < 0)
+		return LINK_HOLDS_UNKNOWN;
+	if (bytes > 0)
+		return (uint32_t)bytes;
+	return link->half_closed || link->hung_up;
 }
 
 int link_watch(struct link *link)

@@ -33,9 +33,13 @@ struct kick {
 	int fd;
 };
 
-void queue_init(struct guest_queue *q)
+void queue_init(struct guest_queue *q, struct chain_rule rule)
 {
-	*q = (struct guest_queue){ .call_fd = -1, .err_fd = -1 };
+	*q = (struct guest_queue){
+		.rule = rule,
+		.call_fd = -1,
+		.err_fd = -1,
+	};
 }
 
 int queue_set_size(struct guest_queue *q, uint32_t size, uint32_t max,
@@ -262,6 +266,8 @@ int queue_start(struct guest_queue *q, struct memory *memory, uint64_t features,
 	q->setup.event_idx = features & (1ull << VIRTIO_RING_F_EVENT_IDX);
 	q->setup.notify_on_empty = features &
 				   (1ull << VIRTIO_F_NOTIFY_ON_EMPTY);
+	q->setup.in_order = features & (1ull << VIRTIO_F_IN_ORDER);
+	q->setup.rule = q->rule;
 	ret = virtq_start(&q->vq, &q->setup, memory, why);
 	if (ret < 0)
 		return ret;
@@ -305,7 +311,7 @@ void queue_clear(struct guest_queue *q)
 	virtq_stop(&q->vq);
 	fd_close(&q->call_fd);
 	fd_close(&q->err_fd);
-	queue_init(q);
+	queue_init(q, q->rule);
 	q->kicks_past = past;
 	q->blocked = blocked;
 }

@@ -26,6 +26,7 @@ struct ring;
 
 struct guest_queue {
 	struct virtq vq;
+	struct chain_rule rule;	  /* of its chains: for good */
 	struct virtq_setup setup; /* base: where it starts next */
 	struct kick *kick;	  /* NULL: none */
 	struct kick *kicks_past;  /* the ring may still refer to them */
@@ -44,7 +45,7 @@ struct guest_queue {
 	uint16_t returned_base;
 };
 
-void queue_init(struct guest_queue *q);
+void queue_init(struct guest_queue *q, struct chain_rule rule);
 
 /*
  * Stops, closes the eventfds and forgets everything; the kick was dropped

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A ring gives buffers back in any order, but takes them in its own: what was
- * taken last and not used is untaken, what was overtaken by used ones stays
- * with us as a spare and is the first to be taken again.
+ * What is given is the oldest of what is taken, always. While nothing before it
+ * is undecided a buffer is given as soon as it has its packet; else the packet's
+ * header is kept, and rx_return() writes it once it is known where the packet
+ * goes. Its payload is copied only where a read fell short of what the socket
+ * was thought to hold, which to_guest.c makes rare.
+ *
+ * Buffers may differ in size. A packet that is too large for the place where it
+ * must go is split: a stream has no borders, and of a message only the last
+ * packet says that it ends.
  */
 #include "rx_buffers.h"
 
@@ -17,59 +23,26 @@
 #include "vsock/conn.h"
 #include "vsock/conn_output.h"
 
-/* Segments of a spare buffer that are looked at for a header's place. */
-#define SETTLE_SEGMENTS 64
-
-static_assert(GUEST_SPARE_MAX >= TURN_BUFFERS,
-	      "all buffers of a turn may become spares");
-
 static struct virtq *rx_queue(struct guest *guest)
 {
 	return &guest->queue[GUEST_RX].vq;
 }
 
-/* A spare is walked again: its descriptors may have moved with the memory. */
-static int take_chain(struct guest *guest, struct iovec *iov,
-		      struct turn_buffer *buffer)
-{
-	struct virtq *vq = rx_queue(guest);
-
-	buffer->spare = guest->spares;
-	if (!buffer->spare)
-		return virtq_take(vq, iov, VIRTQ_CHAIN_MAX, &buffer->chain);
-	if (chain_walk(&vq->source, guest->spare[0], iov, VIRTQ_CHAIN_MAX,
-		       &buffer->chain) < 0) {
-		virtq_break(vq, "a receive buffer changed while it was ours");
-		return -EPROTO;
-	}
-	guest->spares--;
-	memmove(guest->spare, guest->spare + 1,
-		guest->spares * sizeof(*guest->spare));
-	return 1;
-}
-
 struct turn_buffer *rx_take(struct guest *guest, struct turn *turn)
 {
 	struct turn_buffer *buffer = &turn->buffers[turn->nbuffers];
-	struct chain *chain = &buffer->chain;
+	struct iovec *iov = turn->rx_segments + turn->nrx_segments;
 
 	if (turn->nbuffers == TURN_BUFFERS ||
 	    turn->nrx_segments >= TURN_BUFFER_SEGMENTS)
 		return NULL;
-	if (take_chain(guest, turn->rx_segments + turn->nrx_segments, buffer) <=
+	if (virtq_take(rx_queue(guest), iov, VIRTQ_CHAIN_MAX, &buffer->chain) <=
 	    0) {
 		guest->rx_short = true;
 		return NULL;
 	}
-	if (chain->nread || chain->write_bytes <= PACKET_HEADER_SIZE) {
-		virtq_break(rx_queue(guest),
-			    chain->nread ? "a readable buffer in the RX ring"
-					 : "a receive buffer without room for "
-					   "data");
-		return NULL;
-	}
-	buffer->used = false;
-	turn->nrx_segments += chain->nwrite;
+	buffer->len = 0;
+	turn->nrx_segments += buffer->chain.nwrite;
 	turn->nbuffers++;
 	return buffer;
 }
@@ -136,68 +109,79 @@ static void write_header(const struct chain *chain, const struct packet *packet)
 	iov_write(&at, header, sizeof(header));
 }
 
+static void give(struct guest *guest, const struct turn_buffer *buffer,
+		 const struct packet *packet)
+{
+	write_header(&buffer->chain, packet);
+	virtq_give(rx_queue(guest), &buffer->chain,
+		   PACKET_HEADER_SIZE + packet->len);
+}
+
 void rx_give(struct guest *guest, struct turn_buffer *buffer,
 	     const struct packet *packet)
 {
-	write_header(&buffer->chain, packet);
-	virtq_give(rx_queue(guest), buffer->chain.head,
-		   PACKET_HEADER_SIZE + packet->len);
+	buffer->len = PACKET_HEADER_SIZE + packet->len;
 	guest->counts.bytes_in += packet->len;
-	buffer->used = true;
+	if (likely(virtq_gives_next(rx_queue(guest), &buffer->chain)))
+		give(guest, buffer, packet);
+	else
+		buffer->packet = *packet;
+}
+
+/* The LEN bytes of payload behind the first SKIP of FROM. */
+static void copy_payload(const struct turn_buffer *from, size_t skip,
+			 const struct turn_buffer *to, uint32_t len)
+{
+	struct iov_cursor at;
+
+	iov_begin(&at, from->chain.iov, from->chain.nwrite);
+	iov_skip(&at, PACKET_HEADER_SIZE + skip);
+	rx_fill_from(to, &at, len);
+}
+
+/* The first bytes of FROM's packet go to the guest in TO, as many as fit. */
+static void give_part(struct guest *guest, struct turn_buffer *from,
+		      const struct turn_buffer *to)
+{
+	struct packet *rest = &from->packet;
+	struct packet first = *rest;
+	struct conn *conn = table_find(&guest->conns, rest->src_cid,
+				       rest->src_port, rest->dst_port);
+
+	first.len = rx_room(to);
+	first.flags = 0;
+	rest->len -= first.len;
+	copy_payload(from, 0, to, first.len);
+	copy_payload(from, first.len, from, rest->len);
+	give(guest, to, &first);
+	if (conn)
+		conn_split_data(conn);
+}
+
+/* FROM's packet goes to the guest, in TO and perhaps in those that follow it.
+ * Returns the next buffer to be given. */
+static struct turn_buffer *
+give_at(struct guest *guest, struct turn_buffer *from, struct turn_buffer *to)
+{
+	while (to < from && from->packet.len > rx_room(to))
+		give_part(guest, from, to++);
+	if (to < from)
+		copy_payload(from, 0, to, from->packet.len);
+	give(guest, to, &from->packet);
+	return to + 1;
 }
 
 void rx_return(struct turn *turn, const struct turn_guest *part)
 {
-	struct turn_buffer *buffers = turn->buffers + part->first_buffer;
-	struct guest *guest = part->guest;
-	uint32_t last = part->buffers;
-	uint32_t i;
+	struct turn_buffer *end =
+		turn->buffers + part->first_buffer + part->buffers;
+	struct virtq *vq = rx_queue(part->guest);
+	struct turn_buffer *from, *to = end - vq->in_flight;
 
-	while (last && !buffers[last - 1].used && !buffers[last - 1].spare)
-		last--;
-	virtq_untake(rx_queue(guest), (uint16_t)(part->buffers - last));
-	for (i = 0; i < last; i++)
-		if (!buffers[i].used)
-			guest->spare[guest->spares++] = buffers[i].chain.head;
-}
-
-/* An update that says nothing new; or, to nobody, what nobody answers. */
-static void build_filler(struct guest *guest, struct packet *packet)
-{
-	uint32_t pos = 0;
-	struct conn *conn;
-
-	while ((conn = table_next(&guest->conns, &pos)))
-		if (conn_build_update(conn, guest_cid(guest), packet))
-			return;
-	*packet = (struct packet){
-		.op = PACKET_RST,
-		.type = PACKET_STREAM,
-		.src_cid = PACKET_HOST_CID,
-		.dst_cid = guest_cid(guest),
-		.src_port = UINT32_MAX,
-		.dst_port = UINT32_MAX,
-	};
-}
-
-void rx_settle(struct guest *guest)
-{
-	struct virtq *vq = rx_queue(guest);
-	struct iovec iov[SETTLE_SEGMENTS];
-	struct turn_buffer buffer;
-	struct packet packet;
-
-	/* Building an update counts as having told the guest. */
-	if (!guest->spares)
+	if (unlikely(!vq->live))
 		return;
-	build_filler(guest, &packet);
-	while (guest->spares) {
-		uint16_t head = guest->spare[--guest->spares];
-
-		if (chain_walk(&vq->source, head, iov, SETTLE_SEGMENTS,
-			       &buffer.chain) == 0)
-			rx_give(guest, &buffer, &packet);
-		else
-			virtq_give(vq, head, 0);
-	}
+	for (from = to; from < end; from++)
+		if (from->len)
+			to = give_at(part->guest, from, to);
+	virtq_untake(vq, (uint16_t)(end - to));
 }

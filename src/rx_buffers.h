@@ -3,9 +3,11 @@
  * A guest's receive buffers: taken in a turn, filled or not, given back. The
  * only user of its RX ring.
  *
- * Buffers are offered to sockets before it is known how much there is to read.
- * What remains goes back to the ring where that is possible, that is behind
- * the last one used; those before it stay taken as spares for the next packet.
+ * Buffers are offered to sockets before it is known how much there is to read,
+ * and they go back to the guest in the order in which they were taken. So a
+ * packet behind a buffer that stayed empty is moved up into that one, and what
+ * is empty at the end of the turn is always what was taken last: it goes back
+ * to the ring untouched. Nothing is taken between turns.
  */
 #ifndef URING_VSOCK_RX_BUFFERS_H
 #define URING_VSOCK_RX_BUFFERS_H
@@ -38,20 +40,16 @@ void rx_fill(const struct turn_buffer *buffer, const void *bytes, uint32_t len);
 void rx_fill_from(const struct turn_buffer *buffer, struct iov_cursor *from,
 		  uint32_t len);
 
-/* Writes the header of PACKET and gives the buffer to the guest; its payload
- * is in place. */
+/* BUFFER goes to the guest with PACKET's header, at once or when those before
+ * it do; the payload is in place. */
 void rx_give(struct guest *guest, struct turn_buffer *buffer,
 	     const struct packet *packet);
 
 /* Reading into a buffer failed with -EFAULT: the ring breaks. */
 void rx_memory_gone(struct guest *guest);
 
-/* At the end of a turn: the last chains taken go back to the ring, those
- * before become spares. */
+/* When all reads of a turn are done: packets of PART move up into the buffers
+ * that stayed empty and go to the guest, and the rest waits in the ring again. */
 void rx_return(struct turn *turn, const struct turn_guest *part);
-
-/* Gives spares back to the guest, each with a packet that changes nothing:
- * before the ring stops or its memory goes. */
-void rx_settle(struct guest *guest);
 
 #endif

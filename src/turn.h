@@ -18,6 +18,7 @@
 
 #include "ring/ring.h"
 #include "virtq/virtq.h"
+#include "vsock/packet.h"
 
 struct guest;
 struct link;
@@ -62,10 +63,12 @@ struct turn_send {
 	uint32_t old;
 };
 
+/* A taken receive buffer. With LEN it goes to the guest; PACKET is the header
+ * that it will get then, if it must wait for those before it. */
 struct turn_buffer {
 	struct chain chain;
-	bool spare; /* taken in an earlier turn */
-	bool used;
+	uint32_t len; /* bytes, with the header; 0: nothing is in it so far */
+	struct packet packet;
 };
 
 /* RX buffers [first, first + count) are offered to one host socket. */
@@ -74,6 +77,8 @@ struct turn_recv {
 	struct link *link;
 	uint32_t first;
 	uint32_t count;
+	uint32_t room; /* bytes of them that were offered */
+	bool all;      /* no more than that was in the socket */
 };
 
 /* What belongs to one guest of the turn. */

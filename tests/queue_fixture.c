@@ -44,6 +44,6 @@ bool one(void)
 {
 	ring_add(&driver, 0);
 	ck_assert_int_eq(take(), 1);
-	virtq_give(&q, chain.head, 0);
+	virtq_give(&q, &chain, 0);
 	return virtq_publish(&q);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The protocol code with everything around it but the daemon: front ends on
- * socket pairs, a real ring and real memory. lifecycle.c is left out of these
- * programs. The two functions of it that a session calls are here and count:
- * what a session decides is tested, not what the service does about it.
+ * socket pairs, a real ring and real memory. That the guest's connections end is
+ * seen by one of them, a witness, whose host program sees the end of file; then
+ * there is a new one.
  *
  * Nothing runs by itself. A test says something and pumps, and so it decides
  * what the daemon's side finds in one turn: a new front end beside the end of
@@ -27,8 +27,10 @@
 #include "config.h"
 #include "frontends.h"
 #include "lifecycle.h"
+#include "link.h"
 #include "loop.h"
 #include "ring/ring.h"
+#include "vsock/packet.h"
 
 #define QUEUE_SPACE 0x10000
 #define AVAIL_AT 0x4000
@@ -50,18 +52,40 @@ static struct loop loop;
 int ram_fd;
 uint8_t *ram;
 static unsigned descriptors_before;
+static int witness = -1; /* the host program's end */
+static uint32_t witness_port;
 
-/* In place of lifecycle.c's. */
-void lifecycle_settle(struct guest *guest)
+static void call_witness(void)
 {
-	ck_assert_ptr_eq(guest, facts.guest);
-	facts.settled++;
+	const struct packet request = {
+		.op = PACKET_REQUEST,
+		.type = PACKET_STREAM,
+		.src_cid = config.guest_cid,
+		.dst_cid = PACKET_HOST_CID,
+		.src_port = ++witness_port,
+		.dst_port = 1,
+	};
+	struct link *link;
+	int ends[2];
+
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	witness = ends[0];
+	link = link_new_from_guest(facts.guest, &request, &ends[1]);
+	ck_assert_ptr_nonnull(link);
+	ck_assert_int_eq(link_join(link), 0);
 }
 
-void lifecycle_end_connections(struct guest *guest)
+/* Was there an end of the guest's connections? */
+static void ask_witness(void)
 {
-	ck_assert_ptr_eq(guest, facts.guest);
+	char byte;
+
+	if (recv(witness, &byte, 1, MSG_DONTWAIT) != 0)
+		return;
 	facts.ended++;
+	fd_close(&witness);
+	call_witness();
 }
 
 static unsigned open_descriptors(void)
@@ -103,6 +127,7 @@ void session_open(int engine)
 	ck_assert_msg(loop.ring, "%s", why);
 	facts.guest = guest_new(&config, &loop);
 	facts.frontends = frontends_new(facts.guest);
+	call_witness();
 	open_ram();
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		kicks[i] = calls[i] = -1;
@@ -113,7 +138,10 @@ void session_open(int engine)
 void session_close(void)
 {
 	frontends_stop(facts.frontends);
+	lifecycle_kill_connections(facts.guest);
+	fd_close(&witness);
 	ring_close(loop.ring);
+	link_free_dead(&loop);
 	frontends_free(facts.frontends);
 	guest_free(facts.guest);
 	munmap(ram, RAM_SIZE);
@@ -147,6 +175,8 @@ void session_pump(void)
 			continue;
 		list_remove(&facts.guest->active);
 		more = frontends_run(facts.frontends);
+		ask_witness();
+		link_sweep(&loop);
 		idle = 0;
 	}
 }
@@ -365,4 +395,19 @@ uint16_t *avail_of(uint32_t index)
 uint16_t *used_of(uint32_t index)
 {
 	return (uint16_t *)(void *)(ram + index * QUEUE_SPACE + USED_AT);
+}
+
+void take_one(uint32_t index)
+{
+	struct virtq *vq = &facts.guest->queue[index].vq;
+	struct iovec iov[4];
+	struct chain chain;
+
+	desc_of(index)[0] = (struct vring_desc){
+		.len = htole32(64),
+		.flags = htole16(index == GUEST_TX ? 0 : VRING_DESC_F_WRITE),
+	};
+	avail_of(index)[1]++;
+	ck_assert_int_eq(virtq_take(vq, iov, ARRAY_SIZE(iov), &chain), 1);
+	virtq_give(vq, &chain, 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A vhost-user socket of one VM without a daemon around it, and front ends
- * that talk to it. What the service would do is counted, not done.
+ * that talk to it. The ends of the guest's connections are counted.
  */
 #ifndef URING_VSOCK_TESTS_SESSION_FIXTURE_H
 #define URING_VSOCK_TESTS_SESSION_FIXTURE_H
@@ -21,8 +21,7 @@
 struct session_facts {
 	struct guest *guest;
 	struct frontends *frontends;
-	unsigned ended; /* the guest's connections */
-	unsigned settled;
+	unsigned ended; /* how often the guest's connections did */
 };
 
 extern struct session_facts facts;
@@ -88,5 +87,9 @@ uint16_t stop_queue(int fd, uint32_t index);
 struct vring_desc *desc_of(uint32_t index);
 uint16_t *avail_of(uint32_t index);
 uint16_t *used_of(uint32_t index);
+
+/* The driver makes an entry available; the device takes it and gives it back,
+ * and has not shown that to the driver yet. */
+void take_one(uint32_t index);
 
 #endif

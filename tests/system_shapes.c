@@ -22,6 +22,7 @@ static void check(struct scene *s, struct guest_config *c, size_t write,
 		 d->rx_shape.name, d->tx_size, d->tx_shape.name,
 		 (unsigned long long)d->features, write);
 	s->world.context = context;
+	c->driver.lone = true;
 	guest_boot(&s->guest, c, &s->world, s->daemon.socket[0]);
 	pair_from_guest(s, &p);
 	p.guest->write_size = write;
@@ -120,6 +121,8 @@ START_TEST(every_shape_of_receive_buffers_is_filled)
 			    rx_shapes[i].cuts[1] == 1;
 
 		c.driver.rx_shape = rx_shapes[i];
+		if (i % 2)
+			c.driver.features |= VU_F_IN_ORDER;
 		if (rx_shapes[i].cuts[1] == 200000)
 			c.driver.rx_size = 16;
 		check(&s, &c, 65536, tiny ? 4096 : MIB);
@@ -180,8 +183,14 @@ static void check_sizes(struct scene *s, uint64_t features)
 
 START_TEST(rings_of_all_sizes_work)
 {
-	static const uint64_t features[] = { 0, VU_F_EVENT_IDX, VU_F_INDIRECT,
-					     VU_F_EVENT_IDX | VU_F_INDIRECT };
+	static const uint64_t features[] = {
+		0,
+		VU_F_EVENT_IDX,
+		VU_F_INDIRECT,
+		VU_F_EVENT_IDX | VU_F_INDIRECT,
+		VU_F_IN_ORDER,
+		VU_F_IN_ORDER | VU_F_EVENT_IDX | VU_F_INDIRECT,
+	};
 	struct scene s;
 
 	begin(&s, _i);

@@ -127,7 +127,7 @@ START_TEST(sent_packets_go_back_after_a_few_turns)
 	tx = &guest->queue[GUEST_TX].vq;
 	send_something();
 	ck_assert_int_eq(virtq_take(tx, iov, VIRTQ_CHAIN_MAX, &chain), 1);
-	virtq_give(tx, chain.head, 0);
+	virtq_give(tx, &chain, 0);
 	pass(PATIENCE - 1);
 	ck_assert_uint_eq(le16toh(used_of(GUEST_TX)[1]), 0);
 	pass(1);

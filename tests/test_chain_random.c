@@ -268,7 +268,7 @@ static bool round_of(uint16_t head)
 		return false;
 	ck_assert_uint_eq(c.head, head);
 	compare(&c);
-	virtq_give(&q, head, 0);
+	virtq_give(&q, &c, 0);
 	virtq_publish(&q);
 	return true;
 }
@@ -338,7 +338,7 @@ START_TEST(noise)
 				break;
 			for (unsigned s = 0; s < c.nread + c.nwrite; s++)
 				ck_assert(inside_a_region(&iov[s]));
-			virtq_give(&q, c.head, c.write_bytes);
+			virtq_give(&q, &c, c.write_bytes);
 			if (one_in(3))
 				virtq_publish(&q);
 		}

@@ -37,7 +37,7 @@ static void set_up(void)
 	memory = memory_new(&region, &fd, 1, &why);
 	ck_assert_ptr_nonnull(memory);
 	close(fd);
-	queue_init(&q);
+	queue_init(&q, (struct chain_rule){ CHAIN_ANY, 0 });
 	why = NULL;
 }
 

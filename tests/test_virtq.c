@@ -48,7 +48,7 @@ static void lap(uint16_t size, uint16_t first)
 		ck_assert_uint_eq(chain.head, (uint16_t)(first + i) % size);
 		ck_assert_ptr_eq(iov[0].iov_base,
 				 mapped_at(&guest, BUF + chain.head));
-		virtq_give(&q, chain.head, chain.head + 1u);
+		virtq_give(&q, &chain, chain.head + 1u);
 	}
 	ck_assert_int_eq(take(), 0);
 	ck_assert(!ring_used(&driver, &head, &len));
@@ -206,7 +206,7 @@ START_TEST(broken_is_sticky)
 	virtq_break(&q, "later");
 	ck_assert_str_eq(virtq_broken(&q), "buffer outside guest memory");
 	memcpy(before, rings, sizeof(before));
-	virtq_give(&q, 0, 0);
+	virtq_give(&q, &chain, 0);
 	virtq_untake(&q, 1);
 	virtq_kicks_off(&q);
 	ck_assert(!virtq_kicks_on(&q));
@@ -231,7 +231,7 @@ START_TEST(never_started)
 	ck_assert_ptr_null(virtq_broken(&idle));
 	ck_assert_uint_eq(virtq_available(&idle), 0);
 	ck_assert_int_eq(virtq_take(&idle, iov, 1, &chain), 0);
-	virtq_give(&idle, 0, 0);
+	virtq_give(&idle, &chain, 0);
 	ck_assert(!virtq_publish(&idle));
 	virtq_kicks_off(&idle);
 	ck_assert(!virtq_kicks_on(&idle));
@@ -253,17 +253,27 @@ START_TEST(too_little_room)
 }
 END_TEST
 
+/* Takes the next N chains, one after the other. */
+static void take_into(struct chain *chains, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		ck_assert_int_eq(take(), 1);
+		chains[i] = chain;
+	}
+}
+
 START_TEST(untaken_come_again)
 {
+	struct chain taken[5];
+
 	start(8, 65534, false);
 	for (uint16_t i = 0; i < 6; i++)
 		ring_add(&driver, i);
-	for (unsigned i = 0; i < 5; i++)
-		ck_assert_int_eq(take(), 1);
+	take_into(taken, 5);
 	virtq_untake(&q, 3);
 	ck_assert_uint_eq(virtq_available(&q), 4);
-	virtq_give(&q, 1, 44);
-	virtq_give(&q, 0, 45); /* any order */
+	virtq_give(&q, &taken[0], 44);
+	virtq_give(&q, &taken[1], 45);
 	virtq_publish(&q);
 	for (uint16_t i = 2; i < 6; i++) {
 		ck_assert_int_eq(take(), 1);
@@ -275,20 +285,25 @@ START_TEST(untaken_come_again)
 }
 END_TEST
 
-START_TEST(given_in_any_order)
+/* Whatever the heads are; and what is given is seen when it is published. */
+START_TEST(given_in_the_order_of_taking)
 {
 	static const uint16_t order[] = { 3, 0, 2, 1 };
+	struct chain taken[4];
 	uint32_t head;
 	uint32_t len;
 
-	start(4, 0, false);
-	for (uint16_t i = 0; i < 4; i++)
-		ring_add(&driver, i);
+	start(4, 65534, false);
 	for (unsigned i = 0; i < 4; i++)
-		ck_assert_int_eq(take(), 1);
+		ring_add(&driver, order[i]);
+	take_into(taken, 4);
 	for (unsigned i = 0; i < 4; i++) {
-		virtq_give(&q, order[i], 100u + order[i]);
-		ck_assert_uint_eq(ring_used_index(&driver), i & 2);
+		for (unsigned k = 0; k < 4; k++)
+			ck_assert_int_eq(virtq_gives_next(&q, &taken[k]),
+					 k == i);
+		virtq_give(&q, &taken[i], 100u + order[i]);
+		ck_assert_uint_eq(ring_used_index(&driver),
+				  (uint16_t)(65534 + (i & 2)));
 		if (i & 1)
 			virtq_publish(&q);
 	}
@@ -296,6 +311,138 @@ START_TEST(given_in_any_order)
 		ck_assert(ring_used(&driver, &head, &len));
 		ck_assert_uint_eq(head, order[i]);
 		ck_assert_uint_eq(len, 100u + order[i]);
+	}
+}
+END_TEST
+
+#ifdef DEBUG_ASSERTIONS
+START_TEST(giving_out_of_order_aborts)
+{
+	struct chain taken[2];
+
+	start(4, 0, false);
+	ring_add(&driver, 0);
+	ring_add(&driver, 1);
+	take_into(taken, 2);
+	virtq_give(&q, &taken[1], 0);
+}
+END_TEST
+#endif
+
+/*
+ * VIRTIO_F_IN_ORDER: the lengths that are written to chains of 64 bytes, whose
+ * heads are 7, 6, 5 and so on, and the used elements that the driver finds, by
+ * place. PUBLISH shows what was given so far. 99 stands for an element that was not written.
+ */
+#define PUBLISH UINT32_MAX
+static const struct {
+	uint32_t lengths[9];
+	unsigned n;
+	uint32_t heads[8];
+	uint32_t lens[8];
+} batches[] = {
+	{ { 64 }, 1, { 7 }, { 64 } },
+	{ { 64, 64, 64 }, 3, { 5, 99, 99 }, { 64, 99, 99 } },
+	{ { 64, 64, 45 }, 3, { 5, 99, 99 }, { 45, 99, 99 } },
+	{ { 45, 45, 45 }, 3, { 7, 6, 5 }, { 45, 45, 45 } },
+	{ { 64, 45, 64, 64 }, 4, { 6, 99, 4, 99 }, { 45, 99, 64, 99 } },
+	{ { 64, PUBLISH, 64, 64 }, 4, { 7, 5, 99 }, { 64, 64, 99 } },
+	{ { 64, 45, PUBLISH, 64 }, 4, { 6, 99, 5 }, { 45, 99, 64 } },
+};
+
+static void start_in_order(void)
+{
+	ring_init(&driver, &guest, 8, 65534, false);
+	for (unsigned i = 0; i < 8; i++)
+		ring_desc(&driver, i, BUF + 64 * i, 64, VRING_DESC_F_WRITE, 0);
+	driver.setup.in_order = true;
+	ck_assert_int_eq(virtq_start(&q, &driver.setup, guest.memory, &why), 0);
+	memset(driver.used + 2, 99, 8 * sizeof(struct vring_used_elem));
+}
+
+START_TEST(one_element_for_a_batch)
+{
+	uint32_t unwritten, head, len;
+	uint16_t given = 0;
+
+	start_in_order();
+	memset(&unwritten, 99, sizeof(unwritten));
+	for (uint16_t i = 0; i < 8; i++)
+		ring_add(&driver, (uint16_t)(7 - i));
+	for (unsigned i = 0; i < batches[_i].n; i++) {
+		if (batches[_i].lengths[i] == PUBLISH) {
+			virtq_publish(&q);
+			continue;
+		}
+		ck_assert_int_eq(take(), 1);
+		virtq_give(&q, &chain, batches[_i].lengths[i]);
+		given++;
+	}
+	virtq_publish(&q);
+	ck_assert_uint_eq(ring_used_index(&driver), (uint16_t)(65534 + given));
+	for (unsigned i = 0; i < given; i++) {
+		uint32_t expected = batches[_i].heads[i];
+
+		ck_assert(ring_used(&driver, &head, &len));
+		ck_assert_uint_eq(head, expected == 99 ? unwritten : expected);
+		ck_assert_uint_eq(len, expected == 99 ? unwritten
+						      : batches[_i].lens[i]);
+	}
+}
+END_TEST
+
+/* A chain of one buffer of so many BYTES, by the queue's rule. */
+static const struct {
+	struct chain_rule rule;
+	uint32_t bytes;
+	uint16_t flags;
+	const char *fault; /* NULL: it is taken */
+} rules[] = {
+	{ { CHAIN_ANY, 0 }, 0, 0, NULL },
+	{ { CHAIN_ANY, 100 }, 1, VRING_DESC_F_WRITE, NULL },
+	{ { CHAIN_TO_READ, 0 }, 0, 0, NULL },
+	{ { CHAIN_TO_READ, 0 }, 64, 0, NULL },
+	{ { CHAIN_TO_READ, 0 },
+	  64,
+	  VRING_DESC_F_WRITE,
+	  "a writable buffer in a queue of readable ones" },
+	{ { CHAIN_TO_READ, 5 },
+	  4,
+	  0,
+	  "a buffer that is too small for its queue" },
+	{ { CHAIN_TO_WRITE, 45 }, 45, VRING_DESC_F_WRITE, NULL },
+	{ { CHAIN_TO_WRITE, 45 },
+	  44,
+	  VRING_DESC_F_WRITE,
+	  "a buffer that is too small for its queue" },
+	{ { CHAIN_TO_WRITE, 45 },
+	  0,
+	  VRING_DESC_F_WRITE,
+	  "a buffer that is too small for its queue" },
+	{ { CHAIN_TO_WRITE, 45 },
+	  45,
+	  0,
+	  "a readable buffer in a queue of writable ones" },
+	{ { CHAIN_TO_WRITE, 0 }, 0, VRING_DESC_F_WRITE, NULL },
+};
+
+/* One gate for each look at a chain: virtq_take() and virtq_peek(). */
+START_TEST(chains_are_what_the_queue_is_for)
+{
+	const char *fault = rules[_i].fault;
+
+	for (unsigned peek = 0; peek < 2; peek++) {
+		ring_init(&driver, &guest, 8, 0, false);
+		ring_desc(&driver, 0, BUF, rules[_i].bytes, rules[_i].flags, 0);
+		driver.setup.rule = rules[_i].rule;
+		ck_assert_int_eq(
+			virtq_start(&q, &driver.setup, guest.memory, &why), 0);
+		ring_add(&driver, 0);
+		ck_assert_int_eq(peek ? virtq_peek(&q, iov, VIRTQ_CHAIN_MAX,
+						   &chain)
+				      : take(),
+				 fault ? -EPROTO : 1);
+		ck_assert_pstr_eq(virtq_broken(&q), fault);
 	}
 }
 END_TEST
@@ -446,7 +593,13 @@ static void add_chain_tests(Suite *suite)
 	tcase_add_test(c, broken_is_sticky);
 	tcase_add_test(c, too_little_room);
 	tcase_add_test(c, untaken_come_again);
-	tcase_add_test(c, given_in_any_order);
+	tcase_add_test(c, given_in_the_order_of_taking);
+#ifdef DEBUG_ASSERTIONS
+	tcase_add_test_raise_signal(c, giving_out_of_order_aborts, SIGABRT);
+#endif
+	tcase_add_loop_test(c, one_element_for_a_batch, 0, ARRAY_SIZE(batches));
+	tcase_add_loop_test(c, chains_are_what_the_queue_is_for, 0,
+			    ARRAY_SIZE(rules));
 	tcase_add_test(c, memory_vanishes);
 	tcase_add_test(c, memory_vanished_under_a_chain);
 	suite_add_tcase(suite, c);

@@ -38,7 +38,7 @@ START_TEST(calls_by_event_index)
 			ring_add(&driver, (uint16_t)k);
 		for (unsigned k = 0; k < batch; k++) {
 			ck_assert_int_eq(take(), 1);
-			virtq_give(&q, chain.head, 0);
+			virtq_give(&q, &chain, 0);
 		}
 		call = virtq_publish(&q);
 		ck_assert_int_eq(call,
@@ -74,7 +74,7 @@ START_TEST(event_index_edges)
 		ring_add(&driver, (uint16_t)k);
 	for (unsigned k = 0; k < edges[_i].batch; k++) {
 		ck_assert_int_eq(take(), 1);
-		virtq_give(&q, chain.head, 0);
+		virtq_give(&q, &chain, 0);
 	}
 	ck_assert_int_eq(virtq_publish(&q), edges[_i].call);
 }
@@ -134,10 +134,10 @@ START_TEST(notify_on_empty)
 	ck_assert(!one()); /* one is left */
 	ring_add(&driver, 0);
 	ck_assert_int_eq(take(), 1);
-	virtq_give(&q, 0, 0);
+	virtq_give(&q, &chain, 0);
 	ck_assert_int_eq(take(), 1);
 	ck_assert(!virtq_publish(&q)); /* one is in flight */
-	virtq_give(&q, 0, 0);
+	virtq_give(&q, &chain, 0);
 	ck_assert(virtq_publish(&q));
 }
 END_TEST
@@ -162,7 +162,7 @@ static bool add_kicks(unsigned n)
 static void drain(void)
 {
 	while (take() == 1)
-		virtq_give(&q, chain.head, 0);
+		virtq_give(&q, &chain, 0);
 	virtq_publish(&q);
 }
 
@@ -273,7 +273,7 @@ static void device(void)
 	while (served < ENTRIES && !slept_too_long && !virtq_broken(&q)) {
 		virtq_kicks_off(&q);
 		while (take() == 1) {
-			virtq_give(&q, chain.head, 0);
+			virtq_give(&q, &chain, 0);
 			served++;
 			if (served % 3 == 0 && virtq_publish(&q))
 				wake(call_fd);

@@ -29,7 +29,7 @@ static void take_and_give(uint16_t head, bool early)
 	ck_assert_uint_eq(chain.head, head);
 	ck_assert_int_eq(chain.early, early);
 	ck_assert_uint_eq(chain.nread + chain.nwrite, !early);
-	virtq_give(&q, chain.head, 0);
+	virtq_give(&q, &chain, 0);
 }
 
 START_TEST(entries_are_peeked_at_once_and_stay)
@@ -177,7 +177,7 @@ START_TEST(any_order_of_calls)
 			ck_assert_uint_eq(chain.head, next % SIZE);
 			ck_assert_int_eq(chain.early, early[next]);
 			early[next] = false;
-			virtq_give(&q, chain.head, 0);
+			virtq_give(&q, &chain, 0);
 			peeked = peeked == next ? (uint16_t)(next + 1) : peeked;
 			next++;
 			break;

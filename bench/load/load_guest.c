@@ -439,6 +439,7 @@ void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
 	list_init(&g->ready);
 	list_init(&g->touched);
 	machine_init(&g->machine, cid + index, plan->shape);
+	g->machine.wants_in_order = plan->in_order;
 }
 
 void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,

@@ -37,6 +37,7 @@ struct plan {
 	unsigned siblings; /* the first so many of each other VM's connections
 			    * lead to the VM behind it, the rest to the host */
 	enum machine_shape shape;
+	bool in_order;	 /* VIRTIO_F_IN_ORDER is negotiated */
 	unsigned rounds; /* in lockstep with the daemon; 0: free running */
 	unsigned batch;	 /* messages of a connection in a round */
 };

@@ -29,6 +29,7 @@ static void usage(FILE *to)
 	      "  --rounds N      in lockstep with the daemon, see lockstep.h\n"
 	      "  --batch N       messages of a connection in a round (1)\n"
 	      "  --linear        64 KiB in one descriptor\n"
+	      "  --in-order      negotiate VIRTIO_F_IN_ORDER\n"
 	      "  --verify        make and compare contents\n"
 	      "  --secs S        measured time (0.5)\n"
 	      "  --patience S    without progress: a stall (3)\n"
@@ -93,6 +94,9 @@ static void set_option(struct options *o, int c)
 	case 'l':
 		o->plan.shape = SHAPE_LINEAR;
 		return;
+	case 'o':
+		o->plan.in_order = true;
+		return;
 	case 'v':
 		o->plan.verify = true;
 		return;
@@ -128,6 +132,7 @@ static const struct option long_options[] = {
 	{ "rounds", required_argument, NULL, 'r' },
 	{ "batch", required_argument, NULL, 'k' },
 	{ "linear", no_argument, NULL, 'l' },
+	{ "in-order", no_argument, NULL, 'o' },
 	{ "verify", no_argument, NULL, 'v' },
 	{ "secs", required_argument, NULL, 't' },
 	{ "patience", required_argument, NULL, 'w' },

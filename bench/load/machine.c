@@ -120,7 +120,11 @@ void machine_start(struct machine *m, const char *path)
 	uint64_t features, protocol;
 
 	vhost_dial(v, path);
-	features = vhost_ask_u64(v, VU_GET_FEATURES) & FEATURES;
+	features = vhost_ask_u64(v, VU_GET_FEATURES) &
+		   (m->wants_in_order ? FEATURES | VU_F_IN_ORDER : FEATURES);
+	m->rx.in_order = m->tx.in_order = features & VU_F_IN_ORDER;
+	/* Other devices promise nothing without that. */
+	m->rx.any_order = m->tx.any_order = !m->rx.in_order;
 	protocol = vhost_ask_u64(v, VU_GET_PROTOCOL_FEATURES) &
 		   PROTOCOL_FEATURES;
 	vhost_tell_u64(v, VU_SET_PROTOCOL_FEATURES, protocol);

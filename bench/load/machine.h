@@ -34,6 +34,7 @@ struct slot {
 struct machine {
 	uint64_t cid;
 	enum machine_shape shape;
+	bool wants_in_order; /* VIRTIO_F_IN_ORDER, where it is offered */
 	struct ram ram;
 	struct vhost vhost;
 	struct ring rx;

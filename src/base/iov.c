@@ -52,13 +52,13 @@ size_t iov_read(struct iov_cursor *cursor, void *dst, size_t len)
 	/* Mostly there is enough in the present segment. */
 	if (likely(cursor->count &&
 		   len <= cursor->iov->iov_len - cursor->offset)) {
-		memcpy(dst, (char *)cursor->iov->iov_base + cursor->offset,
+		memmove(dst, (char *)cursor->iov->iov_base + cursor->offset,
 		       len);
 		cursor->offset += len;
 		return len;
 	}
 	while ((piece = next_piece(cursor, len - done)).iov_len) {
-		memcpy((char *)dst + done, piece.iov_base, piece.iov_len);
+		memmove((char *)dst + done, piece.iov_base, piece.iov_len);
 		done += piece.iov_len;
 	}
 	return done;
@@ -70,7 +70,7 @@ size_t iov_write(struct iov_cursor *cursor, const void *src, size_t len)
 	struct iovec piece;
 
 	while ((piece = next_piece(cursor, len - done)).iov_len) {
-		memcpy(piece.iov_base, (const char *)src + done, piece.iov_len);
+		memmove(piece.iov_base, (const char *)src + done, piece.iov_len);
 		done += piece.iov_len;
 	}
 	return done;

@@ -19,7 +19,8 @@ size_t iov_size(const struct iovec *iov, unsigned n);
 
 void iov_begin(struct iov_cursor *cursor, const struct iovec *iov, unsigned n);
 
-/* Copy out, copy in, pass over: up to LEN bytes. Return how many there were. */
+/* Copy out, copy in, pass over: up to LEN bytes. Return how many there were. A
+ * guest decides where its segments lie, so the two sides may overlap. */
 size_t iov_read(struct iov_cursor *cursor, void *dst, size_t len);
 size_t iov_write(struct iov_cursor *cursor, const void *src, size_t len);
 size_t iov_skip(struct iov_cursor *cursor, size_t len);

@@ -207,6 +207,27 @@ static int walk_indirect(struct walk *w)
 	return rc;
 }
 
+/* The only way out of a walk: what the queue's rule promises, holds. */
+static int check_rule(struct walk *w)
+{
+	const struct chain_rule *rule = &w->source->rule;
+	uint32_t bytes = w->bytes;
+
+	if (rule->use == CHAIN_ANY)
+		return 0;
+	if (rule->use == CHAIN_TO_WRITE) {
+		if (unlikely(w->nread))
+			return fault(w, "a readable buffer in a queue of "
+					"writable ones");
+	} else if (unlikely(w->segments != w->nread)) {
+		return fault(w, "a writable buffer in a queue of readable "
+				"ones");
+	}
+	if (unlikely(bytes < rule->least))
+		return fault(w, "a buffer that is too small for its queue");
+	return 0;
+}
+
 int chain_walk(struct chain_source *source, uint16_t head, struct iovec *iov,
 	       unsigned max, struct chain *out)
 {
@@ -222,6 +243,9 @@ int chain_walk(struct chain_source *source, uint16_t head, struct iovec *iov,
 		w.nread = w.segments;
 		w.read_bytes = w.bytes;
 	}
+	rc = check_rule(&w);
+	if (unlikely(rc))
+		return rc;
 	*out = (struct chain){
 		.head = head,
 		.nread = (uint16_t)w.nread,

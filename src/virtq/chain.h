@@ -2,8 +2,8 @@
 /*
  * A descriptor chain, walked once into a private and validated form: what the
  * guest does to its descriptors afterwards changes nothing here. Segments lie
- * inside mapped regions, sizes add up, directions are in order; nobody checks
- * that again.
+ * inside mapped regions, sizes add up, directions are in order, and the chain
+ * is what its queue is for (struct chain_rule); nobody checks that again.
  *
  * Accepted is every shape of virtio 1.3, 2.7.5: direct, indirect, direct
  * descriptors followed by an indirect table, buffers and tables that cross
@@ -25,8 +25,26 @@
  */
 #define CHAIN_SEGMENTS_MAX (CHAIN_DESCRIPTORS_MAX + MEMORY_SLOTS_MAX)
 
+/* What a queue's chains are for: to be read or written by the device. */
+enum chain_use {
+	CHAIN_ANY, /* both, in virtio's order */
+	CHAIN_TO_READ,
+	CHAIN_TO_WRITE,
+};
+
+/*
+ * What every walk of a queue's chains promises to the caller: only segments of
+ * that direction, and LEAST bytes or more in them, so that with LEAST > 0 there
+ * is a segment. A chain that is not so is the guest's fault.
+ */
+struct chain_rule {
+	enum chain_use use;
+	uint32_t least;
+};
+
 struct chain {
-	uint16_t head;	      /* what virtq_give() wants back */
+	uint16_t head;	      /* what the used element names */
+	uint16_t index;	      /* of its available entry; set by virtq.c */
 	uint16_t nread;	      /* segments to read, from iov[0] on */
 	uint16_t nwrite;      /* segments to write, from iov[nread] on */
 	uint16_t descriptors; /* that were looked at, empty ones too */
@@ -40,6 +58,7 @@ struct chain {
 struct chain_source {
 	const uint8_t *table; /* SIZE descriptors */
 	uint32_t size;
+	struct chain_rule rule;
 	const struct memory *memory;
 	struct memory_window buffers;
 	struct memory_window tables;

@@ -13,6 +13,10 @@
  *    avail->idx; the guest stores avail->idx, then loads what we ask for.
  *
  * Indexes run freely through 16 bits and are compared by subtraction.
+ *
+ * Chains leave in the order in which they came, so that those in flight are
+ * the available entries [next_avail - in_flight, next_avail), and no list of
+ * them is kept.
  */
 #include "virtq/virtq.h"
 
@@ -93,6 +97,7 @@ static void attach(struct virtq *q, const struct parts *p, struct memory *m)
 	q->source = (struct chain_source){
 		.table = p->desc,
 		.size = q->setup.size,
+		.rule = q->setup.rule,
 		.memory = m,
 	};
 }
@@ -239,6 +244,7 @@ static bool pass_early(struct virtq *q, struct chain *out)
 	*word &= ~early_bit(q->next_avail);
 	q->nearly--;
 	*out = (struct chain){ .head = head_at(q, q->next_avail) & q->mask,
+			       .index = q->next_avail,
 			       .early = true };
 	return true;
 }
@@ -250,6 +256,7 @@ static int walk(struct virtq *q, uint16_t index, struct iovec *iov,
 
 	if (unlikely(rc == -EPROTO))
 		virtq_break(q, q->source.fault);
+	out->index = index;
 	return rc;
 }
 
@@ -306,12 +313,39 @@ void virtq_untake(struct virtq *q, uint16_t n)
 	q->in_flight = (uint16_t)(q->in_flight - n);
 }
 
-void virtq_give(struct virtq *q, uint16_t head, uint32_t len)
+static void end_batch(struct virtq *q)
+{
+	const struct virtq_batch *b = &q->batch;
+
+	if (b->open)
+		layout_used(used_element(q, b->at), b->head, b->len);
+	q->batch.open = false;
+}
+
+/* A batch goes on behind a chain that was written in full. */
+static void extend_batch(struct virtq *q, const struct chain *chain,
+			 uint32_t len)
+{
+	if (q->batch.open && q->batch.len < q->batch.room)
+		end_batch(q);
+	q->batch = (struct virtq_batch){
+		.at = q->batch.open ? q->batch.at : q->next_used,
+		.head = chain->head,
+		.len = len,
+		.room = chain->write_bytes,
+		.open = true,
+	};
+}
+
+void virtq_give(struct virtq *q, const struct chain *chain, uint32_t len)
 {
 	if (unlikely(!q->live))
 		return;
-	debug_assert(q->in_flight);
-	layout_used(used_element(q, q->next_used), head, len);
+	debug_assert(q->in_flight && virtq_gives_next(q, chain));
+	if (unlikely(q->setup.in_order))
+		extend_batch(q, chain, len);
+	else
+		layout_used(used_element(q, q->next_used), chain->head, len);
 	q->next_used++;
 	q->in_flight--;
 }
@@ -340,6 +374,7 @@ bool virtq_publish(struct virtq *q)
 	if (!q->live || old == q->next_used)
 		return false;
 	q->call_anyway = false;
+	end_batch(q);
 	q->published = q->next_used;
 	layout_store(q->used + INDEX, q->published, __ATOMIC_SEQ_CST);
 	return wants_call(q, old) || unsure;

@@ -3,9 +3,10 @@
  * The device's side of one split virtqueue (virtio 1.3, 2.7).
  *
  * Chains are taken in the order in which the guest made them available, some
- * are used before their turn (virtq_peek()), and they are given back in any
- * order; what was given becomes visible to the guest all at once in
- * virtq_publish(). Nothing here makes a system call or allocates;
+ * are used before their turn (virtq_peek()), and all are given back in the
+ * order in which they were taken; what was given becomes visible to the guest
+ * all at once in virtq_publish(). So used->idx alone says where the ring
+ * stands, at any instant. Nothing here makes a system call or allocates;
  * eventfds are the caller's.
  *
  * A guest that breaks the rules breaks its queue: virtq_broken() says why,
@@ -33,9 +34,24 @@ struct virtq_setup {
 	uint64_t desc; /* the front end's user addresses */
 	uint64_t avail;
 	uint64_t used;
-	uint16_t base;	      /* next available index to take */
-	bool event_idx;	      /* VIRTIO_RING_F_EVENT_IDX was negotiated */
-	bool notify_on_empty; /* VIRTIO_F_NOTIFY_ON_EMPTY was */
+	uint16_t base;		/* next available index to take */
+	bool event_idx;		/* VIRTIO_RING_F_EVENT_IDX was negotiated */
+	bool notify_on_empty;	/* VIRTIO_F_NOTIFY_ON_EMPTY was */
+	bool in_order;		/* VIRTIO_F_IN_ORDER was */
+	struct chain_rule rule; /* of all its chains */
+};
+
+/*
+ * With VIRTIO_F_IN_ORDER one used element stands for a batch: it lies where the
+ * batch begins and names the last chain of it. The driver takes the others for
+ * written in full (virtio 1.3, 2.7.9), so a chain that was not ends its batch.
+ */
+struct virtq_batch {
+	uint16_t at; /* the element's place; valid while OPEN */
+	uint16_t head;
+	uint32_t len;
+	uint32_t room; /* bytes that could be written */
+	bool open;
 };
 
 /* All zero is a queue that was never started. Fields are virtq.c's own. */
@@ -57,6 +73,7 @@ struct virtq {
 	struct memory *memory; /* our reference; NULL: not running */
 	const char *broken;
 	uint64_t early[VIRTQ_PEEK_MAX / 64]; /* bits, by the entry's index */
+	struct virtq_batch batch;
 };
 
 /*
@@ -128,8 +145,17 @@ static inline uint16_t virtq_last_peeked(const struct virtq *q)
  * nothing was peeked at. */
 void virtq_untake(struct virtq *q, uint16_t n);
 
-/* Stages a taken chain's return with LEN bytes written to it. Any order. */
-void virtq_give(struct virtq *q, uint16_t head, uint32_t len);
+/* CHAIN, which was taken, is the next one to give: all that were taken before
+ * it have been given. */
+static inline bool virtq_gives_next(const struct virtq *q,
+				    const struct chain *chain)
+{
+	return chain->index == (uint16_t)(q->next_avail - q->in_flight);
+}
+
+/* Stages the return of CHAIN with LEN bytes written to it. It is the next one
+ * to give: virtq_gives_next(), unless the queue broke. */
+void virtq_give(struct virtq *q, const struct chain *chain, uint32_t len);
 
 /* Returns that are staged and not published. */
 static inline uint16_t virtq_unpublished(const struct virtq *q)

@@ -124,12 +124,7 @@ bool conn_next_control(struct conn *conn, uint32_t guest_cid,
 	return true;
 }
 
-bool conn_build_update(struct conn *conn, uint32_t guest_cid,
-		       struct packet *out)
+void conn_split_data(struct conn *conn)
 {
-	if (conn->state != CONN_OPEN || conn_speaks_first(conn))
-		return false;
-	address_packet(conn, guest_cid, out);
-	out->op = PACKET_CREDIT_UPDATE;
-	return true;
+	credit_split(&conn->credit);
 }

@@ -37,9 +37,7 @@ void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
 bool conn_next_control(struct conn *conn, uint32_t guest_cid,
 		       struct packet *out);
 
-/* A CREDIT_UPDATE, whether owed or not. False: the guest would not expect one
- * in this state. */
-bool conn_build_update(struct conn *conn, uint32_t guest_cid,
-		       struct packet *out);
+/* One of the RW packets that were built last went to the guest as two. */
+void conn_split_data(struct conn *conn);
 
 #endif

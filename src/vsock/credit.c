@@ -110,6 +110,16 @@ void credit_sent(struct credit *c, uint32_t len)
 	mark->packets++;
 }
 
+/* It counts for the newest packets, whichever it was: it may be retired too
+ * late for that, never too soon. */
+void credit_split(struct credit *c)
+{
+	if (!c->nmarks)
+		return;
+	c->packets++;
+	c->marks[c->nmarks - 1].packets++;
+}
+
 bool credit_received(struct credit *c, uint32_t len)
 {
 	if (len > c->limit - c->rx_cnt)

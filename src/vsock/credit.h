@@ -68,6 +68,9 @@ uint32_t credit_unacked(const struct credit *credit);
 /* One RW packet of LEN bytes, within the room, goes to the peer. */
 void credit_sent(struct credit *credit, uint32_t len);
 
+/* One of the packets that were sent went as two. */
+void credit_split(struct credit *credit);
+
 /* LEN bytes came. False: beyond what was granted, and nothing changed. */
 bool credit_received(struct credit *credit, uint32_t len);
 

@@ -132,7 +132,7 @@ static void check_span(const struct buffer *b, const uint8_t *from,
 			    (size_t)(from - b->span), b->bytes);
 }
 
-void buffer_check_poison(const struct buffer *b, size_t used)
+void buffer_check_poison(const struct buffer *b, size_t used, bool exact)
 {
 	const uint8_t *clean = b->span;
 
@@ -143,7 +143,7 @@ void buffer_check_poison(const struct buffer *b, size_t used)
 		size_t n = min_size(used, b->segments[i].len);
 
 		check_span(b, clean, at);
-		clean = at + n;
+		clean = at + (exact ? n : b->segments[i].len);
 		used -= n;
 	}
 	check_span(b, clean, b->span + b->room);

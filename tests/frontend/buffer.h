@@ -54,7 +54,9 @@ void buffer_write(struct buffer *b, size_t offset, const void *from, size_t n);
 void buffer_read(const struct buffer *b, size_t offset, void *to, size_t n);
 /* One contiguous piece of the packet at OFFSET, at most *N bytes. */
 void *buffer_piece(const struct buffer *b, size_t offset, size_t *n);
-/* Fails if anything outside the packet's first USED bytes was written. */
-void buffer_check_poison(const struct buffer *b, size_t used);
+/* Fails if anything outside the segments was written; with EXACT, outside their
+ * first USED bytes. A device may write more of a buffer than it says (virtio
+ * 1.3, 2.7.8.2): packets that were read behind an empty buffer move up. */
+void buffer_check_poison(const struct buffer *b, size_t used, bool exact);
 
 #endif

@@ -117,9 +117,12 @@ static void init_rings(struct driver *d)
 		  rx_table);
 	ring_init(&d->rings[DRIVER_TX], d->ram, c->tx_size, event_idx,
 		  tx_table);
+	d->rings[DRIVER_RX].in_order = c->features & VU_F_IN_ORDER;
+	d->rings[DRIVER_TX].in_order = c->features & VU_F_IN_ORDER;
 	if (!c->event_size)
 		return;
 	ring_init(&d->rings[DRIVER_EVENT], d->ram, c->event_size, event_idx, 0);
+	d->rings[DRIVER_EVENT].in_order = c->features & VU_F_IN_ORDER;
 	d->event_buffers = ram_alloc(d->ram, EVENT_BUFFERS * sizeof(uint32_t),
 				     sizeof(uint32_t));
 }

@@ -53,7 +53,7 @@ static void take_packet(struct driver *d, struct buffer *b, uint32_t len)
 	packet_decode(header, &p);
 	if (len != PACKET_HEADER + p.len)
 		die("used length %u for: %s", len, packet_text(&p, text));
-	buffer_check_poison(b, len);
+	buffer_check_poison(b, len, d->config.lone);
 	d->received++;
 	if (p.op < ARRAY_SIZE(d->packets_by_op))
 		d->packets_by_op[p.op]++;

@@ -12,12 +12,13 @@ struct driver_config {
 	uint16_t rx_size;
 	uint16_t tx_size;
 	uint16_t event_size;   /* 0: two rings only, as QEMU */
-	uint64_t features;     /* EVENT_IDX and INDIRECT count here */
+	uint64_t features;     /* EVENT_IDX, INDIRECT, IN_ORDER count here */
 	struct shape rx_shape; /* cuts only: a buffer is as long as they are */
 	struct shape tx_shape;
 	unsigned rx_buffers; /* at most so many; 0: as many as fit */
 	bool polling;	     /* nobody calls: look at the rings all the time */
 	bool kick_each;	     /* Linux 6.12's fast path, not once per batch */
+	bool lone;	     /* one connection: no packet ever moves up */
 	bool trusting;	     /* for benches: no poison, no comparing */
 };
 

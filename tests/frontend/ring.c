@@ -4,7 +4,8 @@
  * through what is in guest memory, as Linux's driver does: a device that writes
  * to the descriptors, or a test that breaks them, does not confuse this side.
  * The tokens show which chains the device has, so that one used twice, or never
- * offered, is found at once.
+ * offered, is found at once; and so is one that is used before those that were
+ * offered earlier, which this device promises not to do, negotiated or not.
  */
 #include "frontend/ring.h"
 
@@ -40,6 +41,8 @@ void ring_init(struct ring *r, struct ram *ram, uint16_t size, bool event_idx,
 		.next = need_zeroed(entries, sizeof(uint16_t)),
 		.length = need_zeroed(entries, sizeof(uint16_t)),
 		.tokens = need_zeroed(entries, sizeof(void *)),
+		.heads = need_zeroed(entries, sizeof(uint16_t)),
+		.room = need_zeroed(entries, sizeof(uint32_t)),
 	};
 	if (table_len)
 		r->tables = ram_alloc(ram, 16 * entries * table_len, 16);
@@ -56,6 +59,8 @@ void ring_free(struct ring *r)
 	free(r->next);
 	free(r->length);
 	free(r->tokens);
+	free(r->heads);
+	free(r->room);
 	*r = (struct ring){ .kick_fd = -1, .call_fd = -1, .err_fd = -1 };
 }
 
@@ -70,6 +75,7 @@ void ring_reset(struct ring *r, uint16_t base)
 	r->free_head = 0;
 	r->free_count = r->size;
 	r->avail_idx = r->kicked_idx = r->last_used = base;
+	r->batch_open = false;
 	r->avail->idx = htole16(base);
 	r->used->idx = htole16(base);
 	if (r->event_idx)
@@ -150,7 +156,11 @@ bool ring_add(struct ring *r, const struct ring_segment *segments,
 	r->free_count = (uint16_t)(r->free_count - slots);
 	r->tokens[head] = token;
 	r->length[head] = (uint16_t)slots;
+	r->room[head] = 0;
+	for (unsigned i = nout; i < count; i++)
+		r->room[head] += segments[i].len;
 	r->avail->ring[r->avail_idx & (r->size - 1)] = htole16(head);
+	r->heads[r->avail_idx & (r->size - 1)] = head;
 	r->avail_idx++;
 	/* pairs with the device's acquire of avail->idx */
 	__atomic_store_n(&r->avail->idx, htole16(r->avail_idx),
@@ -201,6 +211,7 @@ void ring_set_avail(struct ring *r, uint16_t idx)
 void ring_offer(struct ring *r, uint16_t head)
 {
 	r->avail->ring[r->avail_idx & (r->size - 1)] = htole16(head);
+	r->heads[r->avail_idx & (r->size - 1)] = head;
 	ring_set_avail(r, (uint16_t)(r->avail_idx + 1));
 }
 
@@ -237,10 +248,51 @@ static void release_chain(struct ring *r, uint16_t head)
 	r->tokens[head] = NULL;
 }
 
+/* The head that was offered N entries after the oldest in flight. */
+static uint16_t head_behind(const struct ring *r, uint16_t n)
+{
+	return r->heads[(uint16_t)(r->last_used + n) & (r->size - 1)];
+}
+
+static struct vring_used_elem read_element(const struct ring *r)
+{
+	const struct vring_used_elem *e =
+		&r->used->ring[r->last_used & (r->size - 1)];
+
+	return (struct vring_used_elem){ le32toh(e->id), le32toh(e->len) };
+}
+
+/* A batch begins: its element names the last of the chains that are used. */
+static void open_batch(struct ring *r)
+{
+	uint16_t n = 0, waiting = ring_waiting(r);
+
+	r->last = read_element(r);
+	while (n < waiting && head_behind(r, n) != r->last.id)
+		n++;
+	if (n == waiting)
+		die("the device ends a batch of up to %u with chain %u, which "
+		    "is not among them",
+		    waiting, r->last.id);
+	r->batch_open = true;
+}
+
+/* The next chain of a batch: all but the last were written in full. */
+static struct vring_used_elem next_of_batch(struct ring *r)
+{
+	uint16_t head = head_behind(r, 0);
+
+	if (!r->batch_open)
+		open_batch(r);
+	if (head != r->last.id)
+		return (struct vring_used_elem){ head, r->room[head] };
+	r->batch_open = false;
+	return r->last;
+}
+
 void *ring_take(struct ring *r, uint32_t *len)
 {
 	struct vring_used_elem e;
-	uint32_t id;
 	void *token;
 
 	if (!ring_waiting(r))
@@ -248,14 +300,17 @@ void *ring_take(struct ring *r, uint32_t *len)
 	if (ring_waiting(r) > ring_in_flight(r))
 		die("the device used %u of %u chains in flight",
 		    ring_waiting(r), ring_in_flight(r));
-	e = r->used->ring[r->last_used & (r->size - 1)];
-	id = le32toh(e.id);
-	if (id >= r->size || !r->tokens[id])
-		die("the device used chain %u, which it does not have", id);
-	token = r->tokens[id];
-	release_chain(r, (uint16_t)id);
+	e = r->in_order ? next_of_batch(r) : read_element(r);
+	if (e.id >= r->size || !r->tokens[e.id])
+		die("the device used chain %u, which it does not have", e.id);
+	if (!r->any_order && e.id != head_behind(r, 0))
+		die("the device used chain %u before chain %u, which was "
+		    "offered earlier",
+		    e.id, head_behind(r, 0));
+	token = r->tokens[e.id];
+	release_chain(r, (uint16_t)e.id);
 	r->last_used++;
-	*len = le32toh(e.len);
+	*len = e.len;
 	return token;
 }
 

@@ -42,6 +42,12 @@ struct ring {
 	uint16_t *next;	  /* private: the free list, and chains in flight */
 	uint16_t *length; /* descriptors of the chain in flight at a head */
 	void **tokens;	  /* of chains in flight, by head */
+	uint16_t *heads;  /* of chains in flight, by the entry's index */
+	uint32_t *room;	  /* bytes to write in a chain in flight, by head */
+	bool in_order;	  /* VIRTIO_F_IN_ORDER: one element for a batch */
+	bool any_order;	  /* the device makes no promise without it */
+	bool batch_open;  /* LAST is a batch that was not taken whole */
+	struct vring_used_elem last;
 	uint64_t kicks;
 	uint64_t calls;
 };

@@ -67,6 +67,7 @@ enum vhost_code {
 #define VU_F_EVENT_IDX (1ull << 29)
 #define VU_F_PROTOCOL_FEATURES (1ull << 30)
 #define VU_F_VERSION_1 (1ull << 32)
+#define VU_F_IN_ORDER (1ull << 35)
 
 #define VU_P_MQ (1ull << 0)
 #define VU_P_REPLY_ACK (1ull << 3)
