@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Paths are compared by the directory's inode and the name in it, so that
- * every spelling of a path is the same one.
+ * What only one VM may have is a claim. All claims are sorted, so that those to
+ * the same thing stand side by side, the first VM's first; each further one is a
+ * mistake that names the first. What is only looked for among the claims, such
+ * as the path of a map, is found by halving. So thousands of VMs with many maps
+ * each take little longer than reading them does.
+ *
+ * Paths are compared by the directory's inode and the name in it, so that every
+ * spelling of a path is the same one.
  */
 #include "config_clash.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +34,29 @@ static const struct {
 
 #define SEQPACKET_SUFFIX "_seqpacket"
 
-/* A candidate with the places of its sockets. */
+/* A candidate with the paths of its sockets. */
 struct settler {
 	struct candidate c;
 	char path[PATHS][CONFIG_PATH_MAX + 1]; /* empty: there is none */
-	struct place place[PATHS];
+	const struct settler *told; /* last, that it listens on the same port */
+};
+
+enum claim_kind { CLAIM_CID, CLAIM_FD, CLAIM_PORT, CLAIM_NAME, CLAIM_PLACE };
+
+struct claim {
+	enum claim_kind kind;
+	uint32_t number;    /* CLAIM_CID, CLAIM_FD, CLAIM_PORT */
+	struct place place; /* CLAIM_PLACE; of CLAIM_NAME, base is the name */
+	struct settler *settler;
+	unsigned path; /* of the settler, for CLAIM_PLACE */
+};
+
+#define CLAIMS_PER_VM (3 + PATHS)
+
+/* All claims, ascending. */
+struct claims {
+	struct claim *list;
+	size_t count;
 };
 
 static bool is_good(const struct settler *s, enum config_key key)
@@ -72,49 +97,241 @@ static void clash_number(const struct settler *s, const struct settler *other,
 	clash(s, key, number, other, key, config_key_row(key)->name, mistakes);
 }
 
-static bool same_place(const struct place *a, const struct place *b)
+/* Below, equal or above 0, as qsort(3) has it. */
+static int order(uint64_t a, uint64_t b)
 {
-	return a->base && b->base && a->dev == b->dev && a->ino == b->ino &&
-	       strcmp(a->base, b->base) == 0;
+	return (a > b) - (a < b);
 }
 
-static void compare_paths(const struct settler *s, unsigned path,
-			  const struct settler *other, unsigned other_path,
-			  struct mistakes *mistakes)
+/* 0: they are claims to the same thing. */
+static int compare_things(const struct claim *a, const struct claim *b)
 {
-	if (same_place(&s->place[path], &other->place[other_path]))
-		clash(s, paths[path].key, s->path[path], other,
-		      paths[other_path].key, paths[other_path].name, mistakes);
+	int by = order(a->kind, b->kind);
+
+	if (!by)
+		by = order(a->number, b->number);
+	if (!by)
+		by = order(a->place.dev, b->place.dev);
+	if (!by)
+		by = order(a->place.ino, b->place.ino);
+	if (!by)
+		by = strcmp(a->place.base, b->place.base);
+	return by;
 }
 
-/* A is where UDS's guest would find one of the host's ports. */
-static bool is_port_of(const struct place *a, const struct place *uds)
+/* The settlers are one array, so their order is the VMs'. */
+static int compare_claims(const void *left, const void *right)
 {
-	size_t n;
+	const struct claim *a = left;
+	const struct claim *b = right;
+	int by = compare_things(a, b);
 
-	if (!a->base || !uds->base || a->dev != uds->dev || a->ino != uds->ino)
+	if (!by)
+		by = (a->settler > b->settler) - (a->settler < b->settler);
+	return by ? by : order(a->path, b->path);
+}
+
+/* The first claim that is not below WHAT, the claims' end if all are. */
+static const struct claim *find_claim(const struct claims *claims,
+				      const struct claim *what)
+{
+	size_t low = 0;
+	size_t high = claims->count;
+	size_t middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (compare_things(&claims->list[middle], what) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return &claims->list[low];
+}
+
+/* Whose socket of kind PATH, or of any kind if that is PATHS, is at PLACE: the
+ * first VM's. NULL: nobody's. */
+static const struct claim *find_place(const struct claims *claims,
+				      const struct place *place, unsigned path)
+{
+	const struct claim what = { .kind = CLAIM_PLACE, .place = *place };
+	const struct claim *end = claims->list + claims->count;
+	const struct claim *at = find_claim(claims, &what);
+
+	for (; at < end && compare_things(at, &what) == 0; at++)
+		if (path == PATHS || at->path == path)
+			return at;
+	return NULL;
+}
+
+static void add_claim(struct claims *claims, struct claim claim)
+{
+	if (!claim.place.base)
+		claim.place.base = "";
+	claims->list[claims->count++] = claim;
+}
+
+static void claim_values(struct claims *claims, struct settler *s)
+{
+	const struct vm_config *vm = s->c.vm;
+
+	if (is_good(s, KEY_GUEST_CID))
+		add_claim(claims, (struct claim){ .kind = CLAIM_CID,
+						  .number = vm->guest_cid,
+						  .settler = s });
+	if (is_good(s, KEY_NAME))
+		add_claim(claims, (struct claim){ .kind = CLAIM_NAME,
+						  .place.base = vm->name,
+						  .settler = s });
+	if (vm->fd >= 0)
+		add_claim(claims, (struct claim){ .kind = CLAIM_FD,
+						  .number = (uint32_t)vm->fd,
+						  .settler = s });
+}
+
+/* How many ports are listened on for S; at most CONFIG_FORWARDS_MAX. */
+static size_t count_ports(const struct settler *s)
+{
+	return is_good(s, KEY_FORWARD_LISTEN)
+		       ? (size_t)ranges_size(&s->c.vm->forward_listen)
+		       : 0;
+}
+
+static void claim_ports(struct claims *claims, struct settler *s)
+{
+	size_t n = count_ports(s);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		add_claim(claims, (struct claim){
+					  .kind = CLAIM_PORT,
+					  .number = ranges_nth(
+						  &s->c.vm->forward_listen, i),
+					  .settler = s,
+				  });
+}
+
+/* Where there is no such directory there is nothing to claim. */
+static void claim_places(struct claims *claims, struct settler *s)
+{
+	struct claim claim = { .kind = CLAIM_PLACE, .settler = s };
+
+	for (; claim.path < PATHS; claim.path++) {
+		if (!s->path[claim.path][0])
+			continue;
+		claim.place = value_place(s->path[claim.path]);
+		if (claim.place.base)
+			add_claim(claims, claim);
+	}
+}
+
+/* Names that follow from equal CIDs are not worth a second mistake. */
+static bool was_named(const struct claim *claim)
+{
+	return claim->settler->c.section->set[KEY_NAME].text;
+}
+
+/* A port that is listened on for both; told once for each two VMs. */
+static void refuse_port(const struct claim *claim, const struct claim *first,
+			struct mistakes *mistakes)
+{
+	if (claim->settler->told == first->settler)
+		return;
+	claim->settler->told = first->settler;
+	clash_number(claim->settler, first->settler, KEY_FORWARD_LISTEN,
+		     claim->number, mistakes);
+}
+
+/* CLAIM is to what FIRST has. */
+static void refuse_claim(const struct claim *claim, const struct claim *first,
+			 struct mistakes *mistakes)
+{
+	const struct settler *s = claim->settler;
+	const struct settler *other = first->settler;
+
+	switch (claim->kind) {
+	case CLAIM_CID:
+		clash_number(s, other, KEY_GUEST_CID, claim->number, mistakes);
+		break;
+	case CLAIM_FD:
+		clash_number(s, other, KEY_FD, claim->number, mistakes);
+		break;
+	case CLAIM_PORT:
+		refuse_port(claim, first, mistakes);
+		break;
+	case CLAIM_NAME:
+		if (was_named(claim) || was_named(first))
+			clash(s, KEY_NAME, s->c.vm->name, other, KEY_NAME,
+			      "name", mistakes);
+		break;
+	case CLAIM_PLACE:
+		/* these two are equal if the uds-paths are */
+		if (claim->path != SEQPACKET || first->path != SEQPACKET)
+			clash(s, paths[claim->path].key, s->path[claim->path],
+			      other, paths[first->path].key,
+			      paths[first->path].name, mistakes);
+		break;
+	}
+}
+
+static void check_claims(const struct claims *claims, struct mistakes *mistakes)
+{
+	const struct claim *first = claims->list;
+	const struct claim *at;
+
+	for (at = first; at < claims->list + claims->count; at++) {
+		if (compare_things(at, first) != 0)
+			first = at;
+		else if (at != first)
+			refuse_claim(at, first, mistakes);
+	}
+}
+
+/* The name without "_PORT" behind it, in OUT. False: it has none. */
+static bool strip_port(const char *base, char out[CONFIG_PATH_MAX + 1])
+{
+	const char *last = strrchr(base, '_');
+
+	if (!last || !last[1] ||
+	    strspn(last + 1, "0123456789") != strlen(last + 1))
 		return false;
-	n = strlen(uds->base);
-	if (strncmp(a->base, uds->base, n) != 0 || a->base[n] != '_')
-		return false;
-	return a->base[n + 1] &&
-	       strspn(a->base + n + 1, "0123456789") == strlen(a->base + n + 1);
+	*(char *)mempcpy(out, base, (size_t)(last - base)) = '\0';
+	return true;
 }
 
-static void compare_port(const struct settler *s, unsigned path,
-			 const struct settler *other, struct mistakes *mistakes)
+/* A socket of ours must not be where a guest finds one of the host's ports. */
+static void check_port(const struct claims *claims, const struct claim *socket,
+		       struct mistakes *mistakes)
 {
-	enum config_key key = paths[path].key;
+	const struct settler *s = socket->settler;
+	enum config_key key = paths[socket->path].key;
+	char base[CONFIG_PATH_MAX + 1];
+	struct place place = socket->place;
+	const struct claim *uds;
 	char where[256];
 
-	if (!is_port_of(&s->place[path], &other->place[UDS_PATH]))
+	if (!strip_port(place.base, base))
 		return;
-	origin_text(origin_of(other, KEY_UDS_PATH), where, sizeof(where));
+	place.base = base;
+	uds = find_place(claims, &place, UDS_PATH);
+	if (!uds)
+		return;
+	origin_text(origin_of(uds->settler, KEY_UDS_PATH), where,
+		    sizeof(where));
 	mistake(mistakes, origin_of(s, key), config_key_row(key)->name,
-		s->path[path],
+		s->path[socket->path],
 		"expected another one; the guest of VM '%s' would reach it as a port of "
 		"the host (uds-path, %s)",
-		other->c.vm->name, where);
+		uds->settler->c.vm->name, where);
+}
+
+static void check_ports(const struct claims *claims, struct mistakes *mistakes)
+{
+	size_t i;
+
+	for (i = 0; i < claims->count; i++)
+		if (claims->list[i].kind == CLAIM_PLACE)
+			check_port(claims, &claims->list[i], mistakes);
 }
 
 /* The text of VM's map of PORT, to say where it was. */
@@ -128,94 +345,40 @@ static const struct setting *find_map(const struct settler *s, uint32_t port)
 }
 
 /* A guest reaches what listens for it, not our own sockets. */
-static void compare_map(const struct settler *s, const struct port_map *map,
-			const struct settler *other, struct mistakes *mistakes)
+static void check_map(const struct claims *claims, const struct settler *s,
+		      const struct port_map *map, struct mistakes *mistakes)
 {
-	struct place place = { .base = NULL };
 	const struct setting *setting;
+	const struct claim *socket = NULL;
+	struct place place = { .base = NULL };
 	char where[256];
-	unsigned i;
 
 	if (map->path[0] != '@')
 		place = value_place(map->path);
-	for (i = 0; i < PATHS; i++) {
-		if (!same_place(&place, &other->place[i]))
-			continue;
-		setting = find_map(s, map->port);
-		origin_text(origin_of(other, paths[i].key), where,
-			    sizeof(where));
-		mistake(mistakes, &setting->origin, "map", setting->text,
-			"expected another path; this is %s of VM '%s' (%s)",
-			paths[i].name, other->c.vm->name, where);
-	}
+	if (place.base)
+		socket = find_place(claims, &place, PATHS);
+	if (!socket)
+		return;
+	setting = find_map(s, map->port);
+	origin_text(origin_of(socket->settler, paths[socket->path].key), where,
+		    sizeof(where));
+	mistake(mistakes, &setting->origin, "map", setting->text,
+		"expected another path; this is %s of VM '%s' (%s)",
+		paths[socket->path].name, socket->settler->c.vm->name, where);
 }
 
-static void compare_maps(const struct settler *s, const struct settler *other,
-			 struct mistakes *mistakes)
+static void check_maps(const struct claims *claims, const struct settler *s,
+		       struct mistakes *mistakes)
 {
 	unsigned i;
 
 	for (i = 0; i < s->c.vm->nmaps; i++)
-		compare_map(s, &s->c.vm->maps[i], other, mistakes);
+		check_map(claims, s, &s->c.vm->maps[i], mistakes);
 }
 
-/* Names that follow from equal CIDs are not worth a second mistake. */
-static bool is_named(const struct settler *s, const struct settler *other)
-{
-	return is_good(s, KEY_NAME) && is_good(other, KEY_NAME) &&
-	       (s->c.section->set[KEY_NAME].text ||
-		other->c.section->set[KEY_NAME].text);
-}
-
-static void compare_values(const struct settler *s, const struct settler *other,
-			   struct mistakes *mistakes)
+static void find_paths(struct settler *s)
 {
 	const struct vm_config *vm = s->c.vm;
-	const struct vm_config *before = other->c.vm;
-	uint32_t port;
-
-	if (vm->guest_cid == before->guest_cid && is_good(s, KEY_GUEST_CID) &&
-	    is_good(other, KEY_GUEST_CID))
-		clash_number(s, other, KEY_GUEST_CID, vm->guest_cid, mistakes);
-	if (strcmp(vm->name, before->name) == 0 && is_named(s, other))
-		clash(s, KEY_NAME, vm->name, other, KEY_NAME, "name", mistakes);
-	if (vm->fd >= 0 && vm->fd == before->fd)
-		clash_number(s, other, KEY_FD, (uint32_t)vm->fd, mistakes);
-	if (ranges_meet(&vm->forward_listen, &before->forward_listen, &port))
-		clash_number(s, other, KEY_FORWARD_LISTEN, port, mistakes);
-}
-
-static void compare(const struct settler *s, const struct settler *other,
-		    struct mistakes *mistakes)
-{
-	unsigned i, j;
-
-	compare_values(s, other, mistakes);
-	for (i = 0; i < PATHS; i++) {
-		for (j = 0; j < PATHS; j++) {
-			/* these two are equal if the uds-paths are */
-			if (i != SEQPACKET || j != SEQPACKET)
-				compare_paths(s, i, other, j, mistakes);
-		}
-		compare_port(s, i, other, mistakes);
-		compare_port(other, i, s, mistakes);
-	}
-	compare_maps(s, other, mistakes);
-	compare_maps(other, s, mistakes);
-}
-
-static void compare_own(const struct settler *s, struct mistakes *mistakes)
-{
-	compare_paths(s, UDS_PATH, s, SOCKET, mistakes);
-	compare_paths(s, SEQPACKET, s, SOCKET, mistakes);
-	compare_port(s, SOCKET, s, mistakes);
-	compare_maps(s, s, mistakes);
-}
-
-static void find_places(struct settler *s)
-{
-	const struct vm_config *vm = s->c.vm;
-	unsigned i;
 
 	if (vm->socket)
 		strcpy(s->path[SOCKET], vm->socket);
@@ -225,28 +388,49 @@ static void find_places(struct settler *s)
 	    strlen(vm->uds_path) + strlen(SEQPACKET_SUFFIX) <= CONFIG_PATH_MAX)
 		sprintf(s->path[SEQPACKET], "%s" SEQPACKET_SUFFIX,
 			vm->uds_path);
-	for (i = 0; i < PATHS; i++) {
-		if (s->path[i][0])
-			s->place[i] = value_place(s->path[i]);
+}
+
+/* All that they claim, sorted. 0, or -ENOMEM. */
+static int gather_claims(struct claims *claims, struct settler *settlers,
+			 unsigned n)
+{
+	size_t most = (size_t)n * CLAIMS_PER_VM;
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		most += count_ports(&settlers[i]);
+	claims->list = calloc(most + 1, sizeof(*claims->list));
+	if (!claims->list)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		claim_values(claims, &settlers[i]);
+		claim_ports(claims, &settlers[i]);
+		claim_places(claims, &settlers[i]);
 	}
+	qsort(claims->list, claims->count, sizeof(*claims->list),
+	      compare_claims);
+	return 0;
 }
 
 void config_clash(const struct candidate *list, unsigned n,
 		  struct mistakes *mistakes)
 {
 	struct settler *settlers = calloc(n + 1u, sizeof(*settlers));
-	unsigned i, j;
+	struct claims claims = { .count = 0 };
+	unsigned i;
 
-	if (!settlers) {
-		mistakes->no_memory = true;
-		return;
-	}
-	for (i = 0; i < n; i++) {
+	for (i = 0; settlers && i < n; i++) {
 		settlers[i].c = list[i];
-		find_places(&settlers[i]);
-		compare_own(&settlers[i], mistakes);
-		for (j = 0; j < i; j++)
-			compare(&settlers[i], &settlers[j], mistakes);
+		find_paths(&settlers[i]);
 	}
+	if (settlers && !gather_claims(&claims, settlers, n)) {
+		check_claims(&claims, mistakes);
+		check_ports(&claims, mistakes);
+		for (i = 0; i < n; i++)
+			check_maps(&claims, &settlers[i], mistakes);
+	} else {
+		mistakes->no_memory = true;
+	}
+	free(claims.list);
 	free(settlers);
 }
