@@ -84,11 +84,28 @@ struct vm_config *config_add_vm(struct config *config)
 	return vms;
 }
 
+/* The first group that is not below NAME. */
+static unsigned find_group(const struct vm_config *vm, const char *name)
+{
+	unsigned low = 0;
+	unsigned high = vm->ngroups;
+	unsigned middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (strcmp(vm->groups[middle], name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 int config_add_group(struct vm_config *vm, const char *name, size_t len)
 {
 	char *copy = strndup(name, len);
 	char **groups;
-	unsigned at = 0;
+	unsigned at;
 
 	groups = reallocarray(vm->groups, vm->ngroups + 1u, sizeof(*groups));
 	if (groups)
@@ -97,8 +114,7 @@ int config_add_group(struct vm_config *vm, const char *name, size_t len)
 		free(copy);
 		return -ENOMEM;
 	}
-	while (at < vm->ngroups && strcmp(groups[at], copy) < 0)
-		at++;
+	at = find_group(vm, copy);
 	if (at < vm->ngroups && strcmp(groups[at], copy) == 0) {
 		free(copy);
 		return 0;

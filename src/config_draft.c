@@ -64,16 +64,17 @@ struct section *draft_add_vm(struct draft *draft, const struct origin *origin,
 /* Where the next text of KEY goes, unset; NULL: no memory. */
 static struct setting *next_place(struct section *section, enum config_key key)
 {
-	struct setting *setting = &section->set[key];
+	struct setting *first = &section->set[key];
+	struct setting *last = first->last ? first->last : first;
 
-	if (!setting->text || !config_key_row(key)->list) {
-		clear(setting);
-		return setting;
+	if (!first->text || !config_key_row(key)->list) {
+		clear(first);
+		return first;
 	}
-	while (setting->next)
-		setting = setting->next;
-	setting->next = calloc(1, sizeof(*setting));
-	return setting->next;
+	last->next = calloc(1, sizeof(*last));
+	if (last->next)
+		first->last = last->next;
+	return last->next;
 }
 
 void section_put(struct section *section, enum config_key key, const char *text,

@@ -18,6 +18,7 @@ struct setting {
 	char *text; /* NULL: not set */
 	struct origin origin;
 	struct setting *next; /* of a list: what was added later, or NULL */
+	struct setting *last; /* of a list's first: the last, or NULL: itself */
 };
 
 struct section {

@@ -102,6 +102,13 @@ static const struct command_row {
 	  0,
 	  PLAIN VM("c", "3", "s", "u", "1048576", "1024")
 		  VM("b", "9", "t", "v", "262144", "1024") },
+	/* each is matched with what the file says, not with another --vm */
+	{ { CHECK, "--config=two.ini", "--vm=name=a,guest-cid=7",
+	    "--vm=name=a,tx-buffer-size=1M",
+	    "--vm=guest-cid=7,name=c,socket=x,uds-path=y" },
+	  2,
+	  "--vm #3: key 'guest-cid': value '7': expected another one; this is "
+	  "guest-cid of VM 'a' (--vm #1)\n" },
 	/* lists are added to, and replace the file's */
 	{ { CHECK, "--config=lists", "--map=8:y", "--allow-guest=80",
 	    "--groups=b", "--map=7:@x", "--allow_guest=22" },
