@@ -130,27 +130,41 @@ static int bind_with_mode(int fd, const struct sockaddr_un *address,
 	return err;
 }
 
-/* Remembers the new file, and gives it away. It refuses connections yet. */
-static int note_file(struct usock *s, const char *path,
-		     const struct vm_config *vm)
+/* Remembers the new file, by which it is known when it is to be removed. */
+static int note_file(struct usock *s, const char *path)
 {
-	int file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return -errno;
+	s->path = path;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	return 0;
+}
+
+/* Gives away the file that was noted, and no other that took its place. It
+ * refuses connections yet. */
+static int change_owner(const struct usock *s, const struct vm_config *vm,
+			const char **why)
+{
+	int file = open(s->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	int err = 0;
 
 	if (file < 0)
-		return -errno;
-	if (fstat(file, &st) < 0) {
-		err = -errno;
-	} else {
-		s->path = path;
-		s->dev = st.st_dev;
-		s->ino = st.st_ino;
-		if (vm->socket_owner_set &&
-		    fchownat(file, "", vm->owner_uid, vm->owner_gid,
-			     AT_EMPTY_PATH) < 0)
-			err = -errno;
-	}
+		return fail(errno, "the new socket cannot be opened", why);
+	if (fstat(file, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino)
+		err = fail(ESTALE, "somebody replaced the new socket", why);
+	else if (fchownat(file, "", vm->owner_uid, vm->owner_gid,
+			  AT_EMPTY_PATH) < 0)
+		err = fail(errno,
+			   errno == EPERM
+				   ? "its owner cannot be changed: that needs "
+				     "root, but a group that we are in can be "
+				     "given as :GROUP"
+				   : "its owner cannot be changed",
+			   why);
 	fd_close(&file);
 	return err;
 }
@@ -169,14 +183,14 @@ static int create(struct usock *s, const struct sockaddr_un *address,
 	err = bind_with_mode(s->fd, address, vm);
 	if (err)
 		return fail(-err, "the socket cannot be created", why);
-	err = note_file(s, path, vm);
-	if (err == -EPERM)
-		return fail(EPERM,
-			    "its owner cannot be changed: that needs root, but "
-			    "a group that we are in can be given as :GROUP",
-			    why);
+	err = note_file(s, path);
 	if (err)
-		return fail(-err, "its owner cannot be changed", why);
+		return fail(-err, "the new socket is not there", why);
+	if (vm->socket_owner_set) {
+		err = change_owner(s, vm, why);
+		if (err)
+			return err;
+	}
 	if (listen(s->fd, backlog) < 0)
 		return fail(errno, "cannot be listened on", why);
 	return 0;

@@ -34,8 +34,12 @@
 static int complain(const struct vm_config *config, const char *what, int err,
 		    const char *why)
 {
-	log_line(LOG_LEVEL_ERROR, config->name, "%s: %s", what,
-		 why ? why : strerror(-err));
+	if (why)
+		log_line(LOG_LEVEL_ERROR, config->name, "%s: %s (%s)", what,
+			 why, strerror(-err));
+	else
+		log_line(LOG_LEVEL_ERROR, config->name, "%s: %s", what,
+			 strerror(-err));
 	return err;
 }
 

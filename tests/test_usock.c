@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -148,6 +149,35 @@ START_TEST(test_owner)
 }
 END_TEST
 
+/* Without a descriptor left the new file cannot be opened to be given away. */
+START_TEST(a_lack_of_descriptors_is_not_the_owners_fault)
+{
+	const struct vm_config vm = {
+		.socket_owner_set = true,
+		.owner_uid = CONFIG_OWNER_STAYS,
+		.owner_gid = getegid(),
+	};
+	struct rlimit limit;
+	const char *why = NULL;
+	struct usock s;
+	int free_fd = dup(0);
+	int err;
+
+	ck_assert_int_ge(free_fd, 0);
+	close(free_fd);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* the directory that is locked, and the socket */
+	limit.rlim_cur = (rlim_t)free_fd + 2;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	err = usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(err, -EMFILE);
+	ck_assert_str_eq(why, "the new socket cannot be opened");
+	ck_assert_uint_eq(config_litter(), 0);
+}
+END_TEST
+
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 START_TEST(test_impossible_paths)
@@ -238,6 +268,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_mode, 0, ARRAY_SIZE(modes));
 	tcase_add_test(tcase, test_group_alone);
 	tcase_add_test(tcase, test_owner);
+	tcase_add_test(tcase, a_lack_of_descriptors_is_not_the_owners_fault);
 	tcase_add_test(tcase, test_impossible_paths);
 	tcase_add_test(tcase, test_lock_is_advice);
 	tcase_add_test(tcase, test_inherit);
