@@ -12,6 +12,11 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* glibc has no public name for it before 2.38, and musl has but this one. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 static void set_timer(struct watchdog *dog, long ms)
 {
 	struct itimerspec spec = {
@@ -65,8 +70,7 @@ int watchdog_start(struct watchdog *dog)
 	*dog = (struct watchdog){ .started = 0 };
 	if (err)
 		return err;
-	/* glibc has no public name for it before 2.38 */
-	event._sigev_un._tid = gettid();
+	event.sigev_notify_thread_id = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &event, &dog->timer) < 0)
 		return -errno;
 	dog->started = 1;

@@ -7,6 +7,7 @@
 #define URING_VSOCK_PRELOAD_VMS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
