@@ -104,6 +104,9 @@ void conn_flow(const struct flow *flow);
 /* One packet of the guest's, with its current words on credit. */
 unsigned conn_receive(struct conn *conn, enum packet_op op, uint32_t arg);
 
+/* "REQUEST", ... for messages; never NULL. */
+const char *conn_op_name(enum packet_op op);
+
 /* The flow that is being performed. */
 extern struct conn flow_conn;
 

@@ -42,7 +42,7 @@ static void look_at_begin(enum packet_op op)
 /* As a strict guest looks at a packet. */
 static void look_at(const struct packet *p)
 {
-	ck_assert_msg(!life.ended, "%s after the end", packet_op_name(p->op));
+	ck_assert_msg(!life.ended, "%s after the end", conn_op_name(p->op));
 	seen[p->op]++;
 	if (!life.began)
 		look_at_begin(p->op);
@@ -228,7 +228,7 @@ START_TEST(any_life)
 	}
 	for (unsigned op = 0; op < PACKET_OPS; op++)
 		ck_assert_msg(seen[op] > 100, "%s: only %u times",
-			      packet_op_name((enum packet_op)op), seen[op]);
+			      conn_op_name((enum packet_op)op), seen[op]);
 	ck_assert_uint_gt(seen[PACKET_RW], 10 * LIVES);
 }
 END_TEST

@@ -231,7 +231,7 @@ static void expect_owed(struct conn *conn, enum packet_op op)
 
 	ck_assert(conn_has_control(conn) == owed);
 	ck_assert(conn_next_control(conn, GUEST_CID, &p) == owed);
-	ck_assert_str_eq(packet_op_name(p.op), packet_op_name(op));
+	ck_assert_str_eq(conn_op_name(p.op), conn_op_name(op));
 	/* Exactly once. */
 	ck_assert(!conn_has_control(conn));
 	ck_assert(!conn_next_control(conn, GUEST_CID, &p));

@@ -132,40 +132,6 @@ START_TEST(test_model)
 }
 END_TEST
 
-static const struct {
-	const char *a;
-	const char *b;
-	int64_t lowest; /* that is in both, or -1 */
-} meet_rows[] = {
-	{ "1", "1", 1 },
-	{ "1", "2", -1 },
-	{ "1-5", "5-9", 5 },
-	{ "1-4,20-30", "5-19,31", -1 },
-	{ "1,3,5,7", "2,4,6,7", 7 },
-	{ "0-100", "50-60", 50 },
-};
-
-START_TEST(test_meet)
-{
-	struct ranges a = { .count = 0 };
-	struct ranges b = { .count = 0 };
-	struct ranges none = { .count = 0 };
-	uint32_t n = 0;
-	bool met = meet_rows[_i].lowest >= 0;
-
-	ck_assert_int_eq(ranges_parse(&a, meet_rows[_i].a, MAX), 0);
-	ck_assert_int_eq(ranges_parse(&b, meet_rows[_i].b, MAX), 0);
-	ck_assert_int_eq(ranges_meet(&a, &b, &n), met);
-	ck_assert_int_eq(ranges_meet(&b, &a, &n), met);
-	if (met)
-		ck_assert_int_eq(n, meet_rows[_i].lowest);
-	ck_assert(!ranges_meet(&a, &none, &n));
-	ck_assert(!ranges_contain(&none, 0));
-	ranges_free(&a);
-	ranges_free(&b);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("ranges");
@@ -174,7 +140,6 @@ int main(void)
 	tcase_add_loop_test(tcase, test_parse, 0, ARRAY_SIZE(parse_rows));
 	tcase_add_test(tcase, test_highest_number);
 	tcase_add_test(tcase, test_model);
-	tcase_add_loop_test(tcase, test_meet, 0, ARRAY_SIZE(meet_rows));
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -128,27 +128,6 @@ uint32_t ranges_nth(const struct ranges *r, uint64_t i)
 	return range->first + (uint32_t)i;
 }
 
-bool ranges_meet(const struct ranges *a, const struct ranges *b, uint32_t *n)
-{
-	const struct range *x, *y;
-	unsigned i = 0;
-	unsigned j = 0;
-
-	while (i < a->count && j < b->count) {
-		x = &a->list[i];
-		y = &b->list[j];
-		if (x->last < y->first) {
-			i++;
-		} else if (y->last < x->first) {
-			j++;
-		} else {
-			*n = x->first < y->first ? y->first : x->first;
-			return true;
-		}
-	}
-	return false;
-}
-
 void ranges_print(const struct ranges *r, FILE *out)
 {
 	unsigned i;

@@ -38,9 +38,6 @@ uint64_t ranges_size(const struct ranges *r);
 /* The number that I others are lower than; I < ranges_size(). */
 uint32_t ranges_nth(const struct ranges *r, uint64_t i);
 
-/* Whether A and B have a number in common: *N is the lowest. */
-bool ranges_meet(const struct ranges *a, const struct ranges *b, uint32_t *n);
-
 /* Writes what ranges_parse() reads; nothing for the empty set. */
 void ranges_print(const struct ranges *r, FILE *out);
 

@@ -25,27 +25,11 @@ static_assert(PACKET_END_OF_MESSAGE == VIRTIO_VSOCK_SEQ_EOM &&
 		      PACKET_END_OF_RECORD == VIRTIO_VSOCK_SEQ_EOR,
 	      "the flags of virtio 1.3, 5.10.6.6");
 
-static const struct {
-	uint16_t wire;
-	const char *name;
-} ops[] = {
-	[PACKET_REQUEST] = { VIRTIO_VSOCK_OP_REQUEST, "REQUEST" },
-	[PACKET_RESPONSE] = { VIRTIO_VSOCK_OP_RESPONSE, "RESPONSE" },
-	[PACKET_RST] = { VIRTIO_VSOCK_OP_RST, "RST" },
-	[PACKET_SHUTDOWN] = { VIRTIO_VSOCK_OP_SHUTDOWN, "SHUTDOWN" },
-	[PACKET_RW] = { VIRTIO_VSOCK_OP_RW, "RW" },
-	[PACKET_CREDIT_UPDATE] = { VIRTIO_VSOCK_OP_CREDIT_UPDATE,
-				   "CREDIT_UPDATE" },
-	[PACKET_CREDIT_REQUEST] = { VIRTIO_VSOCK_OP_CREDIT_REQUEST,
-				    "CREDIT_REQUEST" },
-};
-static_assert(ARRAY_SIZE(ops) == PACKET_OPS, "a name for each operation");
-
 /* The operations are 1 to 7 on the wire, in the order of the enum. */
 static_assert(VIRTIO_VSOCK_OP_REQUEST == PACKET_REQUEST + 1 &&
 		      VIRTIO_VSOCK_OP_CREDIT_REQUEST ==
 			      PACKET_CREDIT_REQUEST + 1,
-	      "packet_parse() subtracts one");
+	      "packet_parse() subtracts one, packet_build() adds it");
 
 /* All fields are filled even if the header is wrong, so that RST can answer it.
  * An operation that is none becomes one that RST does answer. */
@@ -85,16 +69,11 @@ void packet_build(const struct packet *packet, void *bytes)
 		.dst_port = htole32(packet->dst_port),
 		.len = htole32(packet->len),
 		.type = htole16(packet->type),
-		.op = htole16(ops[packet->op].wire),
+		.op = htole16((uint16_t)(packet->op + 1)),
 		.flags = htole32(packet->flags),
 		.buf_alloc = htole32(packet->buf_alloc),
 		.fwd_cnt = htole32(packet->fwd_cnt),
 	};
 
 	memcpy(bytes, &hdr, sizeof(hdr));
-}
-
-const char *packet_op_name(enum packet_op op)
-{
-	return op < PACKET_OPS ? ops[op].name : "unknown";
 }

@@ -74,7 +74,4 @@ static inline bool packet_ends_message(const struct packet *packet)
 	       (packet->flags & PACKET_END_OF_MESSAGE);
 }
 
-/* "REQUEST", ... for the log; never NULL. */
-const char *packet_op_name(enum packet_op op);
-
 #endif

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+#
+# Each function that src/ offers is called by src/ itself: what only tests
+# need belongs to them. Looks at the archives that were built.
+
+set -eu
+here=$PWD
+cd "${TOP_SRCDIR:-$(dirname "$0")/..}/src"
+
+command -v nm >/dev/null || {
+	echo 'nm is not there (Debian package binutils)'
+	exit 77
+}
+
+functions() {
+	for layer in base protocol virtq vsock ring daemon; do
+		nm --defined-only "$here/lib$layer.a" 2>/dev/null
+	done | awk '$2 == "T" { print $3 }'
+}
+
+# Beside the declaration and the definition a name stands where it is used;
+# words of comments are not counted.
+{
+	functions
+	echo ---
+	find . -name '*.[ch]' -exec cat {} +
+} | awk '
+	/^---$/ { sources = 1; next }
+	!sources { offered[$1] = 1; n++; next }
+	/^[ \t]*\/?\*/ { next }
+	{
+		gsub(/[^A-Za-z0-9_]+/, " ")
+		for (i = 1; i <= NF; i++)
+			if ($i in offered)
+				seen[$i]++
+	}
+	END {
+		if (!n) {
+			print "check_used: the archives are not there: make first"
+			exit 77
+		}
+		for (name in offered)
+			if (seen[name] < 3) {
+				print "check_used: nothing in src/ calls " name "()"
+				bad = 1
+			}
+		exit bad
+	}
+'
