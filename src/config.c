@@ -78,6 +78,7 @@ struct vm_config *config_add_vm(struct config *config)
 		.guest_cid = CONFIG_CID_MIN,
 		.fd = -1,
 		.tx_buffer_size = 262144,
+		.tx_buffer_asked = 262144,
 		.queue_size = 1024,
 		.seqpacket = true,
 	};

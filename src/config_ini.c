@@ -3,9 +3,9 @@
  * inih says neither which line a setting is on, nor that a section begins,
  * nor every line that it could not understand, and it takes an indented line
  * for the previous key's. So lines come to it through next_line(), which
- * counts them, takes the indentation off, puts a line "=" behind each section
- * header that shows up as an empty setting, and notices when a line was not
- * followed by a call of the handler.
+ * counts them, takes off the indentation and comments, of which inih knows no '#'
+ * behind a value, puts a line "=" behind each section header that shows up as an
+ * empty setting, and notices when a line was not followed by a call of the handler.
  */
 #include "config_ini.h"
 
@@ -50,7 +50,7 @@ static void lose_section(struct ini_file *f)
 /* Whether inih will take LINE, which begins with '[', for a header. */
 static bool is_header(const char *line)
 {
-	return line[strcspn(line, "];")] == ']';
+	return line[strcspn(line, "];#")] == ']';
 }
 
 /* Reads a line into f->buffer, without blanks at its ends. False: no more. */
@@ -77,6 +77,22 @@ static bool read_line(struct ini_file *f)
 	return true;
 }
 
+/* The length of LINE without a comment, which begins the line or stands behind a
+ * blank, and without the blanks before it. */
+static size_t cut_comment(char *line)
+{
+	char *sign = strpbrk(line, ";#");
+	size_t len;
+
+	while (sign && sign > line && !strchr(" \t", sign[-1]))
+		sign = strpbrk(sign + 1, ";#");
+	len = sign ? (size_t)(sign - line) : strlen(line);
+	while (len && strchr(" \t", line[len - 1]))
+		len--;
+	line[len] = '\0';
+	return len;
+}
+
 /* fgets(3) for inih. */
 static char *next_line(char *out, int room, void *stream)
 {
@@ -92,15 +108,16 @@ static char *next_line(char *out, int room, void *stream)
 	do {
 		if (!read_line(f))
 			return NULL;
-		len = strlen(f->buffer);
+		if (f->buffer[0] == '[' && !is_header(f->buffer)) {
+			lose_section(f);
+			f->buffer[0] = '\0';
+		}
+		len = cut_comment(f->buffer);
 		if (len + 2 > (size_t)room) {
 			not_understood(f, "a line is shorter than this");
 			len = 0;
-		} else if (f->buffer[0] == '[' && !is_header(f->buffer)) {
-			lose_section(f);
-			len = 0;
 		}
-	} while (!len || strchr(";#", f->buffer[0]));
+	} while (!len);
 	f->begins = f->buffer[0] == '[';
 	f->unclaimed = !f->begins;
 	memcpy(mempcpy(out, f->buffer, len), "\n", 2);

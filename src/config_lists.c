@@ -16,15 +16,20 @@
 
 #define NO_MEMORY "there is no memory left for it"
 
+/* ASCII letters and digits, these signs, and whatever is beyond ASCII. */
 static bool is_group(const char *name, size_t len)
 {
-	size_t i;
+	size_t n;
 
-	for (i = 0; i < len; i++) {
-		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
+	if (len > CONFIG_GROUP_MAX)
+		return false;
+	for (; len; name += n, len -= n) {
+		n = text_letter(name, len);
+		if (!n || (n == 1 && !isalnum((unsigned char)*name) &&
+			   !strchr("._-", *name)))
 			return false;
 	}
-	return len <= CONFIG_GROUP_MAX;
+	return true;
 }
 
 const char *value_groups(const char *text, struct vm_config *vm)

@@ -10,7 +10,8 @@
 struct config;
 struct vm_config;
 
-/* Names of letters, digits, '.', '_' and '-', each at most 63 of them. */
+/* Names of letters, digits, '.', '_' and '-', in UTF-8 and each at most 63
+ * bytes. */
 const char *value_groups(const char *text, struct vm_config *vm);
 
 /* Ports and ranges, at most 256 ports. */

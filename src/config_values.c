@@ -103,7 +103,8 @@ static bool is_printable(const char *path)
 
 	for (c = path; *c; c++) {
 		if (iscntrl((unsigned char)*c) ||
-		    (*c == ' ' && (c == path || !c[1] || c[1] == ';')))
+		    (*c == ' ' &&
+		     (c == path || !c[1] || c[1] == ';' || c[1] == '#')))
 			return false;
 	}
 	return true;
@@ -118,8 +119,8 @@ const char *value_path_form(const char *path)
 	if (!len || path[len - 1] == '/')
 		return "expected the path of a socket";
 	if (!is_printable(path))
-		return "expected a path without control characters, blanks at its ends "
-		       "and ' ;'";
+		return "expected a path without control characters, blanks at its ends, "
+		       "' ;' and ' #'";
 	return NULL;
 }
 
@@ -183,9 +184,12 @@ const char *value_tx_buffer_size(const char *text, struct vm_config *vm)
 {
 	uint64_t n;
 
-	if (!parse_size(text, CONFIG_TX_BUFFER_MIN, CONFIG_TX_BUFFER_MAX, &n))
+	if (!parse_size(text, 0, UINT64_MAX, &n))
 		return "expected bytes from 4096 to 16777216, suffix K or M or none";
-	vm->tx_buffer_size = (uint32_t)n;
+	vm->tx_buffer_asked = n;
+	n = min_u64(n, CONFIG_TX_BUFFER_MAX);
+	vm->tx_buffer_size = n < CONFIG_TX_BUFFER_MIN ? CONFIG_TX_BUFFER_MIN
+						      : (uint32_t)n;
 	return NULL;
 }
 
@@ -202,12 +206,20 @@ const char *value_queue_size(const char *text, struct vm_config *vm)
 
 const char *value_socket_mode(const char *text, struct vm_config *vm)
 {
-	size_t len = strlen(text);
+	size_t len;
 	unsigned long mode;
 
+	/* as YAML writes octal numbers */
+	if (strncmp(text, "0o", 2) == 0)
+		text += 2;
+	len = strlen(text);
 	if (!len || len > 4 || strspn(text, "01234567") != len)
 		return "expected an octal mode up to 0777, such as 0660";
 	mode = strtoul(text, NULL, 8);
+	/* as YAML writes octal numbers */
+	if (strncmp(text, "0o", 2) == 0)
+		text += 2;
+	len = strlen(text);
 	if (mode > 0777)
 		return "expected an octal mode up to 0777, such as 0660";
 	vm->socket_mode = (mode_t)mode;

@@ -25,7 +25,11 @@ const char *value_uds_path(const char *text, struct vm_config *vm);
 /* The number alone: what it is shows at start (usock_inherit()). */
 const char *value_fd(const char *text, struct vm_config *vm);
 
-/* With the suffix K or M: times 1024, times 1048576. */
+/*
+ * With the suffix K or M: times 1024, times 1048576. What is too small or too
+ * large a buffer becomes the smallest or largest one, as vhost-device-vsock
+ * takes any; config_remarks() says so.
+ */
 const char *value_tx_buffer_size(const char *text, struct vm_config *vm);
 const char *value_queue_size(const char *text, struct vm_config *vm);
 
@@ -47,7 +51,7 @@ const char *value_log_level(const char *text, struct config *config);
 const char *value_workers(const char *text, struct config *config);
 const char *value_poll_us(const char *text, struct config *config);
 
-/* Digits alone that are MIN to MAX; false, and *OUT is anything, if not. */
+/* A text_number() from MIN to MAX; false, and *OUT is anything, if not. */
 bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
 /* What a path would have to be for a socket's address; NULL: it is that. */

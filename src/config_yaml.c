@@ -227,6 +227,22 @@ static void refuse_syntax(struct yaml_file *f, const yaml_parser_t *parser)
 	f->draft->partial = true;
 }
 
+/* Behind the first document there is nothing but the end of the stream. */
+static void read_end(struct yaml_file *f, yaml_parser_t *parser)
+{
+	const yaml_node_t *root;
+
+	if (!yaml_parser_load(parser, &f->document)) {
+		refuse_syntax(f, parser);
+		return;
+	}
+	root = yaml_document_get_root_node(&f->document);
+	if (root)
+		wrong(f, root, NULL,
+		      "expected one document; a second one begins here");
+	yaml_document_delete(&f->document);
+}
+
 void config_yaml_read(FILE *in, const char *name, struct draft *draft,
 		      struct mistakes *mistakes)
 {
@@ -236,6 +252,7 @@ void config_yaml_read(FILE *in, const char *name, struct draft *draft,
 		.mistakes = mistakes,
 	};
 	yaml_parser_t parser;
+	bool some;
 
 	if (!yaml_parser_initialize(&parser)) {
 		mistakes->no_memory = true;
@@ -243,8 +260,11 @@ void config_yaml_read(FILE *in, const char *name, struct draft *draft,
 	}
 	yaml_parser_set_input_file(&parser, in);
 	if (yaml_parser_load(&parser, &f.document)) {
+		some = yaml_document_get_root_node(&f.document);
 		read_root(&f);
 		yaml_document_delete(&f.document);
+		if (some)
+			read_end(&f, &parser);
 	} else {
 		refuse_syntax(&f, &parser);
 	}

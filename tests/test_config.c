@@ -36,8 +36,9 @@
 #define ALLOWED \
 	"expected all, none, or ports and ranges of them, such as 22+1024-2047"
 #define MAP "expected PORT:PATH, or PORT:@NAME for an abstract socket"
-#define ODD \
-	"expected a path without control characters, blanks at its ends and ' ;'"
+#define ODD                                                                \
+	"expected a path without control characters, blanks at its ends, " \
+	"' ;' and ' #'"
 
 static const struct value_row {
 	const char *key;
@@ -54,8 +55,10 @@ static const struct value_row {
 	{ "guest-cid", "4294967299", NULL, CID },
 	{ "guest-cid", "18446744073709551619", NULL, CID },
 	{ "guest-cid", "-3", NULL, CID },
-	{ "guest-cid", "+3", NULL, CID },
-	{ "guest-cid", "0x3", NULL, CID },
+	{ "guest-cid", "+5", "5", NULL },
+	{ "guest-cid", "0x10", "16", NULL },
+	{ "guest-cid", "0o20", "16", NULL },
+	{ "guest-cid", "0x", NULL, CID },
 	{ "guest-cid", "3K", NULL, CID },
 	{ "guest-cid", "3 4", NULL, CID },
 	{ "guest-cid", "", NULL, CID },
@@ -63,10 +66,12 @@ static const struct value_row {
 	{ "tx-buffer-size", "16777216", "16777216", NULL },
 	{ "tx_buffer_size", "64K", "65536", NULL },
 	{ "tx-buffer-size", "16M", "16777216", NULL },
-	{ "tx-buffer-size", "4095", NULL, SIZE },
-	{ "tx-buffer-size", "16777217", NULL, SIZE },
-	{ "tx-buffer-size", "17M", NULL, SIZE },
-	{ "tx-buffer-size", "3K", NULL, SIZE },
+	{ "tx-buffer-size", "4095", "4096", NULL },
+	{ "tx-buffer-size", "0", "4096", NULL },
+	{ "tx-buffer-size", "16777217", "16777216", NULL },
+	{ "tx-buffer-size", "17M", "16777216", NULL },
+	{ "tx-buffer-size", "0x10000", "65536", NULL },
+	{ "tx-buffer-size", "-1", NULL, SIZE },
 	{ "tx-buffer-size", "1G", NULL, SIZE },
 	{ "tx-buffer-size", "64k", NULL, SIZE },
 	{ "tx-buffer-size", "64KB", NULL, SIZE },
@@ -83,8 +88,10 @@ static const struct value_row {
 	{ "socket-mode", "0660", "0660", NULL },
 	{ "socket-mode", "777", "0777", NULL },
 	{ "socket_mode", "0", "0000", NULL },
+	{ "socket-mode", "0o660", "0660", NULL },
 	{ "socket-mode", "1777", NULL, MODE },
 	{ "socket-mode", "0680", NULL, MODE },
+	{ "socket-mode", "0o660", "0660", NULL },
 	{ "socket-mode", "00660", NULL, MODE },
 	{ "socket-mode", "rw", NULL, MODE },
 	{ "socket-mode", "", NULL, MODE },
@@ -123,8 +130,22 @@ static const struct value_row {
 	{ "groups", "A.1_x-y", "A.1_x-y", NULL },
 	{ "groups", X50 X10 "xxx", X50 X10 "xxx", NULL },
 	{ "groups", X50 X10 "xxxx", NULL, GROUPS },
+	{ "groups",
+	  "gr\xc3\xb6\xc3\x9f"
+	  "e",
+	  "gr\xc3\xb6\xc3\x9f"
+	  "e",
+	  NULL },
+	{ "groups", "\xc3", NULL, GROUPS },
 	{ "groups", "a/b", NULL, GROUPS },
 	{ "groups", "+", NULL, GROUPS },
+	{ "groups",
+	  "gr\xc3\xb6\xc3\x9f"
+	  "e",
+	  "gr\xc3\xb6\xc3\x9f"
+	  "e",
+	  NULL },
+	{ "groups", "\xc3", NULL, GROUPS },
 	{ "groups", "", NULL, GROUPS },
 	{ "seqpacket", "no", "no", NULL },
 	{ "seqpacket", "yes", "yes", NULL },

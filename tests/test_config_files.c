@@ -50,8 +50,15 @@ static const struct file_row {
 	{ "\n# x\n; y\n [vm \t a]\n\tsocket = s\n\t uds-path = u  \n\n", ONE },
 	{ "[vm a] ; x\nsocket = s ; y\nuds-path = u\t;z\n", ONE },
 	{ "[vm a]\nsocket = s\nuds-path = u\n[daemon]\n[daemon]\n", ONE },
+	{ "[vm a] # x\nsocket = s # y\nuds-path = u\t#z\n#\n", ONE },
+	{ "[vm a] # x ; y\nsocket = s ; x # y\nuds-path = u # x ; y\n", ONE },
+	{ "[vm a]\nsocket = s # " X50 X50 X50 X50
+	  "\nuds-path = u\n; " X50 X50 X50 X50 "\n# " X50 X50 X50 X50 "\n",
+	  ONE },
 	{ "[vm a]\nsocket = s\nuds-path = u;v=w\n",
 	  DAEMON("auto", "info") VM("a", "3", "s", "u;v=w") },
+	{ "[vm a]\nsocket = s\nuds-path = u#v=w#\n",
+	  DAEMON("auto", "info") VM("a", "3", "s", "u#v=w#") },
 	{ "[vm a]\nsocket = \xc3\xa4\nuds-path = b c\n",
 	  DAEMON("auto", "info") VM("a", "3", "\xc3\xa4", "b c") },
 	{ "[daemon]\nengine = epoll\nlog_level = warn\n[vm a]\nsocket = s\n"
@@ -119,6 +126,10 @@ static const struct file_row {
 			  WRONG(5, "value '[vm" SECTION)
 				  WRONG(7, "value '[vm ;a]" SECTION)
 					  WRONG(8, "value '[]" SECTION) },
+	{ "[vm #a]\n[vm a]\nsocket # = s\nuds-path = # u\n",
+	  WRONG(1, "value '[vm #a]" SECTION) WRONG(3, "value 'socket" LINE)
+		  WRONG(4, "key 'uds-path': value '': expected the path of a "
+			   "socket") },
 	{ "[vm a]\nsocket = s\n[x]\n",
 	  WRONG(1, "key 'uds-path': missing: the path where programs on the "
 		   "host connect") WRONG(3, "value '[x]" SECTION) },
@@ -152,6 +163,32 @@ static const struct file_row yaml_rows[] = {
 	{ "- &x {name: a, socket: &s s, uds-path: u}\n- guest-cid: 4\n"
 	  "  socket: t\n  uds-path: v\n",
 	  ONE VM("vm4", "4", "t", "v") },
+	/* numbers as YAML has them, and names as people have them */
+	{ "- {name: a, socket: s, uds_path: u, guest_cid: 0x10,\n"
+	  "   tx_buffer_size: 0o200000, queue_size: +1024,\n"
+	  "   groups: gr\xc3\xb6\xc3\x9f"
+	  "e}\n",
+	  DAEMON("auto",
+		 "info") "\n[vm a]\nguest-cid = 16\nsocket = s\nuds-path = u\n"
+			 "tx-buffer-size = 65536\nqueue-size = 1024\n"
+			 "groups = gr\xc3\xb6\xc3\x9f"
+			 "e\nseqpacket = yes\n"
+			 "allow-guest = all\nallow-host = all\n" },
+	{ "- {name: a, socket: s, uds_path: 'u #v'}\n",
+	  WRONG(1, "key 'uds-path': value 'u #v': expected a path without "
+		   "control characters, blanks at its ends, ' ;' and ' #'") },
+	/* one document */
+	{ "---\n- {name: a, socket: s, uds_path: u}\n...\n# x\n...\n", ONE },
+	{ "---\n- {name: a, socket: s, uds_path: u}\n---\n"
+	  "- {name: b, guest_cid: 4, socket: t, uds_path: v}\n",
+	  WRONG(4, "expected one document; a second one begins here") },
+	{ "- {name: a, socket: s, uds_path: u}\n---\n",
+	  WRONG(3, "expected one document; a second one begins here") },
+	{ "- {name: a, socket: s, uds_path: u}\n...\n---\n- {broken\n",
+	  WRONG(5, "this is not YAML: did not find expected ',' or '}'") },
+	{ "---\n---\n- {name: a, socket: s, uds_path: u}\n",
+	  WRONG(2, "expected a list of VMs, alone or under 'vms:'")
+		  WRONG(3, "expected one document; a second one begins here") },
 	{ "# x\ndaemon: {engine: epoll, log_level: debug}\nvms: # y\n"
 	  "- socket: s\n  uds_path: u # z\n",
 	  DAEMON("epoll", "debug") VM("vm3", "3", "s", "u") },

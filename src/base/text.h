@@ -8,10 +8,18 @@
 #include <stdint.h>
 
 /*
- * The number that the LEN bytes of TEXT are: decimal digits alone, 19 at
- * most. False, and *OUT as it was, if they are anything else.
+ * The number that the LEN bytes of TEXT are, written as in YAML 1.2: "16",
+ * "+16", "0x10" or "0o20", and "0b10000" as in YAML 1.1. Digits after a 0 are
+ * decimal. False, and *OUT as it was, if they are anything else or do not fit.
  */
 bool text_number(const char *text, size_t len, uint64_t *out);
+
+/*
+ * The length of the character in UTF-8 that the LEN > 0 bytes of TEXT begin
+ * with: 1 for ASCII. 0 if it is none (RFC 3629), or a control character that
+ * lies beyond ASCII.
+ */
+size_t text_letter(const char *text, size_t len);
 
 /*
  * The next item of a list, between whose items there are blanks, ',' or '+':
