@@ -51,10 +51,10 @@ struct vm_config {
 	uint32_t guest_cid;
 	char *socket; /* the front end's; NULL if fd is given */
 	int fd;	      /* a listening or connected socket in its place, or -1 */
-	char *uds_path;		 /* NULL if all is forwarded to AF_VSOCK */
-	uint32_t tx_buffer_size; /* bytes: buf_alloc, our credit to a guest */
+	char *uds_path;		  /* NULL if all is forwarded to AF_VSOCK */
+	uint32_t tx_buffer_size;  /* bytes: buf_alloc, our credit to a guest */
 	uint64_t tx_buffer_asked; /* before it was fitted in */
-	uint16_t queue_size;	 /* entries, the most that is accepted */
+	uint16_t queue_size;	  /* entries, the most that is accepted */
 
 	/* Of the sockets, if set. */
 	bool socket_mode_set;

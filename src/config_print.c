@@ -6,12 +6,8 @@
  */
 #include "config_print.h"
 
-#include <string.h>
-
 #include "config.h"
-
-/* "_4294967295", what follows uds-path for the highest port. */
-#define PORT_SUFFIX_MAX 11
+#include "config_remarks.h"
 
 static void print_front(const struct vm_config *vm, FILE *out)
 {
@@ -21,19 +17,12 @@ static void print_front(const struct vm_config *vm, FILE *out)
 		fprintf(out, "fd = %d\n", vm->fd);
 }
 
-static void print_uds_path(const struct vm_config *vm, FILE *out)
+static void print_remark(void *user, enum log_level level, const char *text)
 {
-	size_t len;
+	FILE *out = user;
 
-	if (!vm->uds_path)
-		return;
-	len = strlen(vm->uds_path);
-	if (len + PORT_SUFFIX_MAX > CONFIG_PATH_MAX)
-		fprintf(out,
-			"; with a name as long as this the guest reaches"
-			" no port of %zu digits or more\n",
-			CONFIG_PATH_MAX - len);
-	fprintf(out, "uds-path = %s\n", vm->uds_path);
+	(void)level;
+	fprintf(out, "; %s\n", text);
 }
 
 static void print_owner(const struct vm_config *vm, FILE *out)
@@ -96,9 +85,11 @@ static void print_peers(const struct vm_config *vm, FILE *out)
 static void print_vm(const struct vm_config *vm, FILE *out)
 {
 	fprintf(out, "\n[vm %s]\n", vm->name);
+	config_remarks(vm, print_remark, out);
 	fprintf(out, "guest-cid = %u\n", vm->guest_cid);
 	print_front(vm, out);
-	print_uds_path(vm, out);
+	if (vm->uds_path)
+		fprintf(out, "uds-path = %s\n", vm->uds_path);
 	fprintf(out, "tx-buffer-size = %u\n", vm->tx_buffer_size);
 	fprintf(out, "queue-size = %u\n", vm->queue_size);
 	print_owner(vm, out);

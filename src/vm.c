@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "config.h"
+#include "config_remarks.h"
 #include "frontends.h"
 #include "guest.h"
 #include "lifecycle.h"
@@ -71,18 +72,12 @@ static int listen_on(struct usock *s, const char *path, int type, int backlog,
 	return err ? complain(config, path, err, why) : 0;
 }
 
-/* '_' and the five digits of ports that programs choose by themselves. */
-#define USUAL_SUFFIX_LEN 6
-
-static void warn_of_ports(const struct vm_config *config)
+static void log_remark(void *user, enum log_level level, const char *text)
 {
-	size_t len = config->uds_path ? strlen(config->uds_path) : 0;
+	const struct vm *vm = user;
 
-	if (len + USUAL_SUFFIX_LEN > CONFIG_PATH_MAX)
-		log_line(LOG_LEVEL_WARN, config->name,
-			 "%s: too long for a name with _PORT behind it: the "
-			 "guest reaches no port of %zu digits or more",
-			 config->uds_path, CONFIG_PATH_MAX - len);
+	if (level <= LOG_LEVEL_WARN)
+		log_line(level, vm->config->name, "%s", text);
 }
 
 /* A name too long for <uds-path>_seqpacket has served streams so far, and still
@@ -123,7 +118,7 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 	list_init(&vm->node);
 	err = listen_on(&vm->host, config->uds_path, SOCK_STREAM, HOST_BACKLOG,
 			config);
-	warn_of_ports(config);
+	config_remarks(config, log_remark, vm);
 	if (!err)
 		err = open_messages(vm);
 	if (!err)

@@ -47,9 +47,9 @@ layers() {
 	preload/load
 
 	bell capabilities config lane mistakes pace spin turn watchdog
-	config_print config_values host_address usock
-	config_lists
-	config_keys
+	config_values host_address usock
+	config_lists config_remarks
+	config_keys config_print
 	config_draft options_help
 	config_clash
 	config_merge config_build config_ini config_yaml

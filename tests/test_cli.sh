@@ -163,4 +163,12 @@ says err "$here/file: .*not a socket"
 [ "$(cat "$here/file")" = precious ] || fail 'a file was touched'
 [ ! -e "$here/u" ] || fail 'uds-path was left'
 
+# What is legal and wants a word is in the log of the start.
+mkdir -m 0777 "$here/open" && chmod 01777 "$here/open"
+expect 1 --engine=epoll --socket="$here/file" --uds-path="$here/open/u" \
+	--tx-buffer-size=1024
+says err "$here/open/u: everybody may change its directory, and so decide"
+says err 'tx-buffer-size: 4096 is taken for 1024'
+[ "$(grep -c 'may change' "$here/err")" -eq 1 ] || fail 'told twice'
+
 exit "$failed"

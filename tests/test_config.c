@@ -488,21 +488,6 @@ START_TEST(test_pairs)
 }
 END_TEST
 
-/* The longest paths leave no room for a port; that is said, not refused. */
-START_TEST(test_long_path_is_remarked)
-{
-	char *outcome = outcome_of("uds-path", "/tmp/" X50 X10 X10 X10 X10 "1");
-	const char *remark = strstr(outcome, "; with a name as long as this "
-					     "the guest reaches no port of ");
-
-	ck_assert_ptr_null(remark);
-	free(outcome);
-	outcome = outcome_of("uds-path", "/tmp/" X50 X10 X10 X10 X10 "12");
-	ck_assert_ptr_nonnull(strstr(outcome, "no port of 10 digits or more"));
-	free(outcome);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("config");
@@ -515,7 +500,6 @@ int main(void)
 	tcase_add_loop_test(tcase, test_names, 0, ARRAY_SIZE(name_rows));
 	tcase_add_loop_test(tcase, test_distance, 0, ARRAY_SIZE(distance_rows));
 	tcase_add_loop_test(tcase, test_pairs, 0, ARRAY_SIZE(pair_rows));
-	tcase_add_test(tcase, test_long_path_is_remarked);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
