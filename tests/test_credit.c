@@ -9,6 +9,7 @@ enum step_kind {
 	PEER,	 /* says: a = buf_alloc, b = fwd_cnt; is it honest? */
 	SEND,	 /* a packet of a bytes */
 	MANY,	 /* a packets of b bytes */
+	SPLIT,	 /* the last packet went as two */
 	ROOM,	 /* what may be sent: bytes */
 	PACKETS, /* packets */
 	RECEIVE, /* a bytes; was it granted? */
@@ -39,6 +40,13 @@ static const struct step flows[][STEPS] = {
 	  { PEER, 1000, 400, 1 },     { ROOM, 0, 0, 1000 },
 	  { SEND, 1000, 0, 0 },	      { ROOM, 0, 0, 0 },
 	  { PEER, 1000, 1400, 1 },    { ROOM, 0, 0, 1000 } },
+	/* A packet that was split counts as two until both are consumed. */
+	{ { PEER, 6400, 0, 1 },		{ SEND, 100, 0, 0 },
+	  { PACKETS, 0, 0, 9 },		{ SPLIT, 0, 0, 0 },
+	  { PACKETS, 0, 0, 8 },		{ ROOM, 0, 0, 6300 },
+	  { PEER, 6400, 50, 1 },	{ PACKETS, 0, 0, 8 },
+	  { PEER, 6400, 100, 1 },	{ PACKETS, 0, 0, 10 },
+	  { SPLIT, 0, 0, 0 },		{ PACKETS, 0, 0, 10 } },
 	/* A peer that shrinks its buffer is honoured, also below what is
 	 * under way; it may grow again. */
 	{ { PEER, 64 * KIB, 0, 1 },	{ SEND, 40 * KIB, 0, 0 },
@@ -181,6 +189,9 @@ static uint32_t perform(const struct step *s, uint32_t base)
 		return send_many(1, s->a);
 	case MANY:
 		return send_many(s->a, s->b);
+	case SPLIT:
+		credit_split(&credit);
+		return 0;
 	case ROOM:
 		return credit_room(&credit);
 	case PACKETS:

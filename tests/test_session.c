@@ -40,7 +40,8 @@ START_TEST(test_offers)
 	begin(_i);
 	say_nothing(fd, VHOST_USER_GET_FEATURES);
 	ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_FEATURES),
-			  BIT(35) | BIT(32) | BIT(30) | BIT(29) | BIT(28) | BIT(24));
+			  BIT(35) | BIT(32) | BIT(30) | BIT(29) | BIT(28) |
+				  BIT(24));
 	say_nothing(fd, VHOST_USER_GET_PROTOCOL_FEATURES);
 	ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_PROTOCOL_FEATURES),
 			  BIT(0) | BIT(3) | BIT(5) | BIT(9) | BIT(13) |
