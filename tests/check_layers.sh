@@ -24,7 +24,7 @@ layers() {
 	virtq/chain
 	virtq/virtq
 
-	vsock/packet vsock/credit vsock/handshake
+	vsock/packet vsock/credit vsock/handshake vsock/ports
 	vsock/backlog
 	vsock/parcels
 	vsock/windows

@@ -104,7 +104,7 @@ START_TEST(an_empty_one)
 
 	ck_assert_ptr_null(table_find(&table, 2, 1, 2));
 	ck_assert_ptr_null(table_next(&table, &pos));
-	ck_assert_uint_ge(table_new_port(&table, 1), TABLE_PORT_MIN);
+	ck_assert_uint_ge(table_new_port(&table, 1), PORTS_MIN);
 }
 END_TEST
 
@@ -145,15 +145,15 @@ END_TEST
 
 START_TEST(ports_come_in_turn)
 {
-	uint32_t ports = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
-	uint8_t *seen = calloc(TABLE_PORT_MAX + 1, 1);
+	uint32_t ports = PORTS_COUNT;
+	uint8_t *seen = calloc(PORTS_MAX + 1, 1);
 	uint32_t port;
 
 	ck_assert_ptr_nonnull(seen);
 	for (uint32_t i = 0; i < ports; i++) {
 		port = table_new_port(&table, 7);
-		ck_assert_uint_ge(port, TABLE_PORT_MIN);
-		ck_assert_uint_le(port, TABLE_PORT_MAX);
+		ck_assert_uint_ge(port, PORTS_MIN);
+		ck_assert_uint_le(port, PORTS_MAX);
 		ck_assert_msg(!seen[port]++, "port %u came twice", port);
 	}
 	free(seen);
@@ -166,22 +166,22 @@ START_TEST(ports_in_use_are_passed_over)
 
 	for (unsigned i = 0; i < 100; i++) {
 		port = first + 1 + i;
-		if (port > TABLE_PORT_MAX)
-			port -= TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
+		if (port > PORTS_MAX)
+			port -= PORTS_COUNT;
 		ck_assert_int_eq(table_insert(&table, fresh(i, port, 7)), 0);
 	}
 	port = table_new_port(&table, 7);
 	ck_assert_ptr_null(table_find(&table, 2, port, 7));
 	ck_assert_uint_ne(port, first);
 	/* Towards another port of the guest they are free. */
-	table.next_port = first + 1;
+	table.ports.next = first + 1;
 	ck_assert_uint_eq(table_new_port(&table, 8), first + 1);
 }
 END_TEST
 
 START_TEST(no_port_is_left)
 {
-	uint32_t ports = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
+	uint32_t ports = PORTS_COUNT;
 	struct conn *many = calloc(ports, sizeof(*many));
 
 	ck_assert_ptr_nonnull(many);

@@ -36,17 +36,14 @@ static uint32_t home_slot(const struct table *table, uint64_t ports,
 
 void table_init(struct table *table, uint64_t secret)
 {
-	uint32_t ports = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
-
-	*table = (struct table){
-		.secret = secret,
-		.next_port = TABLE_PORT_MIN + (uint32_t)(secret % ports),
-	};
+	*table = (struct table){ .secret = secret };
+	ports_init(&table->ports, secret);
 }
 
 void table_free(struct table *table)
 {
 	debug_assert(!table->count);
+	ports_keep_map(&table->ports, false);
 	free(table->slots);
 	table->slots = NULL;
 	table->capacity = 0;
@@ -79,6 +76,21 @@ struct conn *table_find(const struct table *table, uint32_t local_cid,
 	return probe(table, pair_of(local_port, peer_port), local_cid)->conn;
 }
 
+/* Begins or ends with the table's size: all of it is gone through then. */
+static void map_ports(struct table *table)
+{
+	bool crowded = table->capacity >= PORTS_TRIES;
+	uint32_t i;
+
+	if (crowded == !!table->ports.map)
+		return;
+	ports_keep_map(&table->ports, crowded);
+	for (i = 0; crowded && i < table->capacity; i++)
+		if (table->slots[i].given)
+			ports_use(&table->ports,
+				  (uint32_t)(table->slots[i].ports >> 32));
+}
+
 static int resize(struct table *table, uint32_t capacity)
 {
 	struct table bigger = *table;
@@ -95,7 +107,16 @@ static int resize(struct table *table, uint32_t capacity)
 	free(table->slots);
 	table->slots = bigger.slots;
 	table->capacity = capacity;
+	map_ports(table);
 	return 0;
+}
+
+/* A host program asks for it, by a port of ours. */
+static bool is_given(const struct conn *conn)
+{
+	return conn->state == CONN_GUEST_PENDING &&
+	       conn->local_cid == PACKET_HOST_CID &&
+	       conn->local_port >= PORTS_MIN && conn->local_port <= PORTS_MAX;
 }
 
 int table_insert(struct table *table, struct conn *conn)
@@ -118,7 +139,10 @@ int table_insert(struct table *table, struct conn *conn)
 		.ports = pair_of(conn->local_port, conn->peer_port),
 		.conn = conn,
 		.cid = conn->local_cid,
+		.given = is_given(conn),
 	};
+	if (slot->given)
+		ports_use(&table->ports, conn->local_port);
 	table->count++;
 	return 0;
 }
@@ -145,6 +169,7 @@ static void close_gap(struct table *table, uint32_t gap)
 		gap = i;
 	}
 	table->slots[gap].conn = NULL;
+	table->slots[gap].given = false;
 }
 
 /* Gives memory back after a peak; keeps some so that it need not come again. */
@@ -164,24 +189,21 @@ void table_remove(struct table *table, struct conn *conn)
 	debug_assert(slot->conn == conn);
 	timer_disarm(&conn->timer);
 	conn->deadline = CONN_NO_DEADLINE;
+	if (slot->given)
+		ports_leave(&table->ports, conn->local_port);
 	close_gap(table, (uint32_t)(slot - table->slots));
 	table->count--;
 	shrink(table);
 }
 
+static bool is_taken(const void *owner, uint32_t peer_port, uint32_t port)
+{
+	return table_find(owner, PACKET_HOST_CID, port, peer_port);
+}
+
 uint32_t table_new_port(struct table *table, uint32_t peer_port)
 {
-	uint32_t tries = TABLE_PORT_MAX - TABLE_PORT_MIN + 1;
-
-	while (tries--) {
-		uint32_t port = table->next_port;
-
-		table->next_port = port == TABLE_PORT_MAX ? TABLE_PORT_MIN
-							  : port + 1;
-		if (!table_find(table, PACKET_HOST_CID, port, peer_port))
-			return port;
-	}
-	return 0;
+	return ports_next(&table->ports, is_taken, table, peer_port);
 }
 
 struct conn *table_next(const struct table *table, uint32_t *pos)

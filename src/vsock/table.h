@@ -9,15 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct conn;
+#include "vsock/ports.h"
 
-/*
- * Host ports given to connections that host programs ask for. Always five
- * digits, so that "OK <port>\n" has nine bytes: there are programs that read
- * exactly so many (systemd's ssh proxy).
- */
-#define TABLE_PORT_MIN 10000u
-#define TABLE_PORT_MAX 65535u
+struct conn;
 
 /* Connections of one guest at the most. */
 #define TABLE_MAX (1u << 17)
@@ -26,13 +20,14 @@ struct table_slot {
 	uint64_t ports;
 	struct conn *conn; /* NULL: free */
 	uint32_t cid;
+	bool given; /* its port came from table_new_port() */
 };
 
 struct table {
 	struct table_slot *slots; /* power of two, at most 3/4 in use */
 	uint32_t capacity;
 	uint32_t count;
-	uint32_t next_port;
+	struct ports ports;
 	uint64_t secret; /* so that a guest cannot choose collisions */
 };
 
@@ -52,7 +47,7 @@ int table_insert(struct table *table, struct conn *conn);
 void table_remove(struct table *table, struct conn *conn);
 
 /* A port of the host's that is free towards PEER_PORT and was not used lately,
- * or 0. */
+ * or 0 (ports_next()). */
 uint32_t table_new_port(struct table *table, uint32_t peer_port);
 
 /* Iteration: *POS begins at 0; NULL at the end. Removing the connection that
