@@ -5,7 +5,7 @@
  * after the other, each on the thread that it will run on, since an io_uring is
  * used by the thread that made it. None runs before all have opened: a worker
  * that looks for the least busy one, or rings for another, finds all of them
- * there. An error ends those that wait for GO the same way as a signal ends
+ * there, and what is open then stays open (descriptors.h). An error ends those that wait for GO the same way as a signal ends
  * those that run.
  *
  * On the way out the threads are joined first. Only then is anything freed that
@@ -23,6 +23,8 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "config.h"
+#include "descriptors.h"
+#include "frontends.h"
 #include "switchboard.h"
 #include "vm.h"
 #include "worker.h"
@@ -41,6 +43,7 @@ struct post {
 
 struct daemon {
 	struct worker_team team;
+	struct descriptors descriptors;
 	struct worker **workers;
 	struct post *posts; /* one for each */
 	bool first_opened;  /* the worker of our own thread */
@@ -178,6 +181,21 @@ static int start_workers(struct daemon *d)
 	return err;
 }
 
+/* When all that stays open is. */
+static void share_out_descriptors(struct daemon *d)
+{
+	unsigned nvms = d->team.config->nvms;
+	unsigned share = descriptors_share_out(
+		&d->descriptors, nvms, d->team.nworkers, FRONTENDS_DESCRIPTORS);
+
+	if (share < DESCRIPTORS_FEW)
+		log_line(LOG_LEVEL_WARN, NULL,
+			 "RLIMIT_NOFILE leaves %u file descriptors for "
+			 "connections to each of %u VMs: raise it (systemd: "
+			 "LimitNOFILE=)",
+			 share, nvms);
+}
+
 struct daemon *daemon_new(const struct config *config)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
@@ -185,6 +203,7 @@ struct daemon *daemon_new(const struct config *config)
 
 	if (d) {
 		d->team.config = config;
+		d->team.descriptors = &d->descriptors;
 		err = make_workers(d);
 	}
 	if (err)
@@ -193,10 +212,12 @@ struct daemon *daemon_new(const struct config *config)
 		err = open_vms(d);
 	if (!err)
 		err = start_workers(d);
-	if (!err)
-		return d;
-	daemon_free(d);
-	return NULL;
+	if (err) {
+		daemon_free(d);
+		return NULL;
+	}
+	share_out_descriptors(d);
+	return d;
 }
 
 void daemon_run(struct daemon *d)

@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "config.h"
+#include "descriptors.h"
 #include "guest.h"
 #include "host_address.h"
 #include "link.h"
@@ -25,18 +26,28 @@
 #include "ring/ring.h"
 #include "vsock/packet.h"
 
-/* For connections of TYPE. The last descriptors are left to hypervisors. */
-static int open_socket(const struct loop *loop, int family, uint16_t type)
+/* For connections of TYPE. -EMFILE: the VM has its share of descriptors. */
+static int open_socket(struct guest *guest, int family, uint16_t type)
 {
 	int kind = type == PACKET_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
-	int fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd;
 
-	if (fd < 0)
-		return -errno;
-	if (fd <= loop->descriptor_max)
+	if (!descriptors_take(guest->loop->descriptors, &guest->descriptors))
+		return -EMFILE;
+	fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
 		return fd;
-	fd_close(&fd);
-	return -EMFILE;
+	fd = -errno;
+	descriptors_give(guest->loop->descriptors, &guest->descriptors);
+	return fd;
+}
+
+static void close_socket(struct guest *guest, int *fd)
+{
+	if (*fd < 0)
+		return;
+	fd_close(fd);
+	descriptors_give(guest->loop->descriptors, &guest->descriptors);
 }
 
 /* Connects FD: 0, -EAGAIN when the backlog is full, -EINPROGRESS when AF_VSOCK
@@ -67,10 +78,11 @@ static void log_refusal(struct guest *guest, uint32_t port,
 	guest_log_limited(guest, limit_guest,
 			  is_absent(err) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 			  "guest's connection to port %u refused: %s: %s", port,
-			  where, strerror(-err));
+			  where, descriptors_error(err));
 }
 
-/* Links of one guest whose dialing waits: beyond, it is refused at once. */
+/* Links of one guest whose dialing waits: beyond, it is refused at once. Fewer
+ * where descriptors are few. */
 #define WAITING_MAX 1024
 
 /* Dials that are tried again every LOOP_DIALING_MS, of all guests together: a
@@ -139,22 +151,26 @@ static int join(struct guest *guest, const struct packet *request, int *fd,
 static bool may_wait(const struct guest *guest, int err)
 {
 	return err == -EINPROGRESS ||
-	       (err == -EAGAIN && guest->waiting < WAITING_MAX);
+	       (err == -EAGAIN &&
+		guest->waiting <
+			descriptors_for_waiting(guest->loop->descriptors,
+						WAITING_MAX));
 }
 
 /* 0, or -errno: nobody can be reached at ADDR. */
 static int dial_address(struct guest *guest, const struct packet *request,
 			const struct host_address *addr)
 {
-	int fd = open_socket(guest->loop, addr->any.sa_family, request->type);
+	int fd = open_socket(guest, addr->any.sa_family, request->type);
 	int err;
 
+	guest->loop->chores++;
 	if (fd < 0)
 		return fd;
 	err = try_connect(fd, addr);
 	if (!err || may_wait(guest, err))
 		err = join(guest, request, &fd, addr, err);
-	fd_close(&fd);
+	close_socket(guest, &fd);
 	return err;
 }
 
@@ -223,15 +239,19 @@ static void conclude(struct link *link)
 	give_up(link, &addr, err);
 }
 
-void dial_conclude(struct guest *guest)
+bool dial_conclude(struct guest *guest)
 {
 	struct link *link;
 
-	while (!list_empty(&guest->dialed)) {
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
+
+	while (!list_empty(&guest->dialed) && guest->loop->chores < enough) {
+		guest->loop->chores++;
 		link = list_first(&guest->dialed, struct link, host_node);
 		list_remove(&link->host_node);
 		conclude(link);
 	}
+	return !list_empty(&guest->dialed);
 }
 
 static void redial(struct link *link)

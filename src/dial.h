@@ -11,6 +11,7 @@
 #ifndef URING_VSOCK_DIAL_H
 #define URING_VSOCK_DIAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct guest;
@@ -23,8 +24,9 @@ struct packet;
  */
 void dial(struct guest *guest, const struct packet *request);
 
-/* Goes on where AF_VSOCK has answered. Call in a turn. */
-void dial_conclude(struct guest *guest);
+/* Goes on where AF_VSOCK has answered, with some of them. Call in a turn. True:
+ * others have been answered, come again without sleeping. */
+bool dial_conclude(struct guest *guest);
 
 /* Dials again whose time has come. Call once a turn. */
 void dial_again(struct loop *loop, uint64_t now_ms);

@@ -306,6 +306,7 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
 	unsigned chains = 0, descriptors = 0;
 	struct chain chain;
 	bool go_on = true;
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
 
 	while (go_on) {
 		bool must = early && virtq_has_early(vq);
@@ -316,7 +317,8 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
 		if (resets_full(&guest->resets) && !must)
 			return false;
 		if (chains++ == BUDGET_CHAINS ||
-		    descriptors >= BUDGET_DESCRIPTORS || !sends_have_room(turn))
+		    descriptors >= BUDGET_DESCRIPTORS ||
+		    guest->loop->chores >= enough || !sends_have_room(turn))
 			return true;
 		if (virtq_take(vq, turn->segments + turn->nsegments,
 			       VIRTQ_CHAIN_MAX, &chain) <= 0)
@@ -359,12 +361,13 @@ static bool overtake(struct guest *guest, struct turn *turn,
 static void collect_light(struct guest *guest, struct turn *turn)
 {
 	struct virtq *vq = tx_queue(guest);
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
 	unsigned descriptors = 0;
 	struct chain chain;
 	bool go_on = true;
 
-	while (go_on && descriptors < BUDGET_DESCRIPTORS &&
-	       sends_have_room(turn) &&
+	while (go_on && guest->loop->chores < enough &&
+	       descriptors < BUDGET_DESCRIPTORS && sends_have_room(turn) &&
 	       virtq_peek(vq, turn->segments + turn->nsegments, VIRTQ_CHAIN_MAX,
 			  &chain) > 0) {
 		descriptors += chain.descriptors;
@@ -392,8 +395,8 @@ bool from_guest_collect(struct guest *guest, struct turn *turn, bool early)
 	if (!light_only)
 		collect_backlogs(guest, turn);
 	more = !list_empty(&guest->flushing);
-	if (early ? !queue_active(&guest->queue[GUEST_TX])
-		  : !guest_is_heard(guest))
+	if (guest->ending || (early ? !queue_active(&guest->queue[GUEST_TX])
+				    : !guest_is_heard(guest)))
 		return more;
 	if (!light_only)
 		return collect_packets(guest, turn, early) || more;

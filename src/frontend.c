@@ -2,7 +2,8 @@
 /*
  * No more is read than completes the current header or payload: so descriptors,
  * which arrive with the bytes that they were sent with, are known to be that
- * message's. Replies are sent without waiting, too. A front end that does not
+ * message's. There is room for as many surplus ones as the worker may have for
+ * a moment; the kernel closes the rest. Replies are sent without waiting, too. A front end that does not
  * read them is dismissed, since its VM is not the only one here.
  */
 #include "frontend.h"
@@ -13,14 +14,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/fd.h"
+#include "descriptors.h"
 #include "guest.h"
 #include "loop.h"
 #include "ring/ring.h"
 
-/* The kernel passes no more descriptors at once; all are taken, to
- * be closed. */
+/* The kernel passes no more descriptors at once. */
 #define SCM_FDS_MAX 253
 
 static void something_came(struct ring_watch *watch, int what)
@@ -44,6 +46,7 @@ struct frontend *frontend_new(struct guest *guest, int fd)
 	fe->guest = guest;
 	fe->fd = fd;
 	fe->backend_fd = -1;
+	fe->readable = true; /* for all that is known */
 	list_init(&fe->node);
 	reader_init(&fe->reader);
 	ring_watch_init(&fe->watch);
@@ -83,11 +86,14 @@ static ssize_t receive_part(struct frontend *fe)
 	} control;
 	uint8_t bytes[MESSAGE_PAYLOAD_MAX];
 	struct iovec iov = { bytes, reader_wants(&fe->reader) };
+	unsigned room = VHOST_USER_FDS_MAX +
+			descriptors_surplus(fe->guest->loop->descriptors);
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen =
+			CMSG_SPACE(min_u32(room, SCM_FDS_MAX) * sizeof(int)),
 	};
 	int fds[SCM_FDS_MAX];
 	ssize_t n;
@@ -95,9 +101,11 @@ static ssize_t receive_part(struct frontend *fe)
 	do {
 		n = recvmsg(fe->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
-	if (n > 0)
-		reader_push(&fe->reader, bytes, (size_t)n, fds,
-			    collect_fds(&msg, fds));
+	if (n <= 0)
+		return n;
+	reader_push(&fe->reader, bytes, (size_t)n, fds, collect_fds(&msg, fds));
+	if (msg.msg_flags & MSG_CTRUNC)
+		reader_lost_fds(&fe->reader);
 	return n;
 }
 
@@ -116,6 +124,11 @@ int frontend_receive(struct frontend *fe, struct message *out, const char **why)
 			return -ECONNRESET;
 	}
 	return ret;
+}
+
+bool frontend_holds_fds(const struct frontend *fe)
+{
+	return fe->reader.message.nfds;
 }
 
 int frontend_send(struct frontend *fe, const uint8_t *bytes, size_t n,

@@ -40,6 +40,9 @@ struct frontend *frontend_new(struct guest *guest, int fd);
 int frontend_receive(struct frontend *fe, struct message *out,
 		     const char **why);
 
+/* Descriptors came with a message that is not whole yet. */
+bool frontend_holds_fds(const struct frontend *fe);
+
 /* 0, or a negative errno with *WHY if it was not taken as a whole. */
 int frontend_send(struct frontend *fe, const uint8_t *bytes, size_t n,
 		  const char **why);

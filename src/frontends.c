@@ -4,6 +4,9 @@
  *	front end	one at most, since its first valid request
  *	past		closed; freed when the ring has let go of the watch
  *
+ * Nobody waits with descriptors: the connection of who sends some with a message
+ * that is not whole, and so says nothing yet, is closed.
+ *
  * Whoever connects just to see whether the daemon is there must not take the
  * place of a hypervisor, or reset a guest. A second one that speaks is refused
  * as long as the first lives. That is found out by reading what the first has
@@ -28,10 +31,11 @@
 #include "ring/ring.h"
 
 /* Messages of one connection in a turn: other guests wait meanwhile. */
-#define MESSAGES_A_TURN 64
+#define MESSAGES_A_TURN 16
 
-/* Connections accepted in a turn. */
-#define ACCEPTS_A_TURN 16
+/* Connections accepted in a turn, when those that wait have been heard: so each
+ * is heard once before others take its place. */
+#define ACCEPTS_A_TURN FRONTENDS_WAITING
 
 struct frontends {
 	struct guest *guest;
@@ -286,6 +290,10 @@ static bool hear(struct frontends *f, struct frontend *fe)
 	const char *why = "gone without a word";
 	int ret = frontend_receive(fe, &m, &why);
 
+	if (!ret && frontend_holds_fds(fe)) {
+		ret = -EPROTO;
+		why = "descriptors with a first message that is not whole";
+	}
 	if (!ret)
 		return false;
 	if (ret > 0) {
@@ -320,29 +328,34 @@ static bool hear_waiting(struct frontends *f)
 	return more;
 }
 
+static bool any_to_hear(const struct frontends *f)
+{
+	const struct list *at;
+
+	for (at = f->waiting.next; at != &f->waiting; at = at->next)
+		if (container_of(at, struct frontend, node)->readable)
+			return true;
+	return false;
+}
+
 bool frontends_run(struct frontends *f)
 {
 	bool more = false;
 
 	free_past(f, false);
-	if (f->called)
-		accept_callers(f);
 	if (f->guest->frontend && f->guest->frontend->readable)
 		more = serve_session(f);
 	more |= hear_waiting(f);
-	return (more && f->guest->frontend) || (f->called && !f->leaving);
+	if (f->called)
+		accept_callers(f);
+	return (more && f->guest->frontend) || (f->called && !f->leaving) ||
+	       any_to_hear(f);
 }
 
 bool frontends_waiting(const struct frontends *f)
 {
-	const struct list *at;
-
-	if (f->called || (f->guest->frontend && f->guest->frontend->readable))
-		return true;
-	for (at = f->waiting.next; at != &f->waiting; at = at->next)
-		if (container_of(at, struct frontend, node)->readable)
-			return true;
-	return false;
+	return f->called || any_to_hear(f) ||
+	       (f->guest->frontend && f->guest->frontend->readable);
 }
 
 void frontends_stop(struct frontends *f)

@@ -13,11 +13,22 @@
 
 #include <stdbool.h>
 
+#include "guest.h"
+#include "protocol/wire.h"
+
 struct frontends;
-struct guest;
 
 /* Silent connections; the next one takes the place of the oldest. */
-#define FRONTENDS_WAITING 8
+#define FRONTENDS_WAITING 4
+
+/*
+ * Descriptors that all front ends of one VM hold at the most: those that wait,
+ * with the one that takes a place; the front end, with the channel for requests
+ * of ours and three eventfds for each queue; and a message that it has not
+ * finished.
+ */
+#define FRONTENDS_DESCRIPTORS \
+	(FRONTENDS_WAITING + 1 + 2 + 3 * GUEST_QUEUES + VHOST_USER_FDS_MAX)
 
 /* NULL and errno on lack of memory. Needs guest->loop->ring. */
 struct frontends *frontends_new(struct guest *guest);

@@ -64,6 +64,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	list_init(&guest->flushing);
 	list_init(&guest->greeting);
 	list_init(&guest->knocking);
+	list_init(&guest->calling);
 	list_init(&guest->dialed);
 	list_init(&guest->parted);
 	list_init(&guest->active);
@@ -80,6 +81,7 @@ void guest_free(struct guest *guest)
 	if (!guest)
 		return;
 	debug_assert(!guest->frontend && !guest->greetings);
+	debug_assert(!guest->descriptors);
 	list_remove(&guest->active);
 	list_remove(&guest->awake);
 	for (i = 0; i < GUEST_QUEUES; i++)
@@ -98,13 +100,13 @@ uint32_t guest_cid(const struct guest *guest)
 
 bool guest_running(const struct guest *guest)
 {
-	return queue_active(&guest->queue[GUEST_RX]) &&
+	return !guest->ending && queue_active(&guest->queue[GUEST_RX]) &&
 	       queue_active(&guest->queue[GUEST_TX]);
 }
 
 bool guest_is_heard(const struct guest *guest)
 {
-	return queue_active(&guest->queue[GUEST_TX]) &&
+	return !guest->ending && queue_active(&guest->queue[GUEST_TX]) &&
 	       !virtq_broken(&guest->queue[GUEST_RX].vq);
 }
 

@@ -64,8 +64,12 @@ struct guest {
 	struct list flushing; /* links whose host socket takes bytes again */
 	struct list greeting; /* links without a CONNECT line, oldest first */
 	struct list knocking; /* those of them from whom something came */
+	struct list calling;  /* listeners on which somebody may wait */
 	struct list dialed;   /* links whose connect(2) has come to an end */
 	struct list parted;   /* links that only have bytes for the host */
+	uint32_t ending_at;   /* where in the table the next of them may be */
+	bool ending; /* conns are a past session's: lifecycle_end_some() */
+	unsigned descriptors; /* that its connections hold */
 	unsigned greetings;
 	unsigned nparted;
 	unsigned halves;  /* of connections with other guests */
@@ -101,11 +105,12 @@ void guest_free(struct guest *guest);
 
 uint32_t guest_cid(const struct guest *guest);
 
-/* Both data rings run and are healthy: packets can be exchanged. */
+/* Both data rings run and are healthy, and no connections of a past session are
+ * left: packets can be exchanged. */
 bool guest_running(const struct guest *guest);
 
-/* Packets of the guest are taken: its TX ring runs, and no broken RX ring keeps
- * the answers from it. */
+/* Packets of the guest are taken: its TX ring runs, no broken RX ring keeps the
+ * answers from it, and no connections of a past session are left. */
 bool guest_is_heard(const struct guest *guest);
 
 /*

@@ -8,12 +8,18 @@
  * state from one start to the next. The guest has none of it: each queue that
  * breaks ends the connections that there are then. Without one of the data
  * rings they cannot go on, and memory that vanished takes them all.
+ *
+ * To end a connection takes some microseconds, and a guest may have a hundred
+ * thousand: so a turn ends some, and other guests are served between. Until all
+ * have ended this one moves no packet, and nothing of the next session meets
+ * what is left of the last.
  */
 #include "lifecycle.h"
 
 #include "base/check.h"
 #include "guest.h"
 #include "link.h"
+#include "loop.h"
 
 static const char *const queue_names[] = {
 	[GUEST_RX] = "RX",
@@ -35,32 +41,70 @@ void lifecycle_settle(struct guest *guest)
 	}
 }
 
-static void end_all(struct guest *guest, void (*end)(struct link *link))
+/* The slot is looked at again: the end of its connection moves others back.
+ * Those that were moved past the first slot are found in the next round. */
+static struct link *next_ending(struct guest *guest)
 {
-	struct conn *conn;
-	uint32_t pos;
+	struct conn *conn = table_next(&guest->conns, &guest->ending_at);
 
-	/* Each removal may move others to slots already passed. */
-	while (guest->conns.count) {
-		pos = 0;
-		while ((conn = table_next(&guest->conns, &pos)))
-			end(link_of(conn));
+	if (!conn) {
+		guest->ending_at = 0;
+		conn = table_next(&guest->conns, &guest->ending_at);
 	}
+	if (!conn)
+		return NULL;
+	guest->ending_at--;
+	return link_of(conn);
+}
+
+/* False: none is left. */
+static bool end_one(struct guest *guest, void (*end)(struct link *link))
+{
+	struct link *link = next_ending(guest);
+
+	if (link)
+		end(link);
+	return link;
+}
+
+/* What packets of the session that ends were to be answered by. */
+static void forget_packets(struct guest *guest)
+{
 	resets_free(&guest->resets);
 	ended_free(&guest->ended);
 }
 
 void lifecycle_end_connections(struct guest *guest)
 {
-	if (guest->conns.count)
-		guest_log(guest, LOG_LEVEL_DEBUG, "%u connections end",
-			  guest->conns.count);
-	end_all(guest, link_guest_gone);
+	forget_packets(guest);
+	if (!guest->conns.count)
+		return;
+	guest_log(guest, LOG_LEVEL_DEBUG, "%u connections end",
+		  guest->conns.count);
+	guest->ending = true;
+	guest->ending_at = 0;
+	guest_wake(guest);
+}
+
+bool lifecycle_end_some(struct guest *guest)
+{
+	unsigned enough = guest->loop->chores + LOOP_CHORES;
+
+	while (guest->ending && guest->loop->chores < enough) {
+		guest->loop->chores++;
+		guest->ending = end_one(guest, link_guest_gone);
+		if (!guest->ending)
+			forget_packets(guest);
+	}
+	return guest->ending;
 }
 
 void lifecycle_kill_connections(struct guest *guest)
 {
-	end_all(guest, link_kill);
+	while (end_one(guest, link_kill))
+		continue;
+	guest->ending = false;
+	forget_packets(guest);
 	while (!list_empty(&guest->greeting))
 		link_kill(list_first(&guest->greeting, struct link, node));
 	while (!list_empty(&guest->parted))

@@ -6,6 +6,8 @@
 #ifndef URING_VSOCK_LIFECYCLE_H
 #define URING_VSOCK_LIFECYCLE_H
 
+#include <stdbool.h>
+
 struct guest;
 
 /*
@@ -16,9 +18,15 @@ void lifecycle_settle(struct guest *guest);
 
 /*
  * The guest is gone or new: its connections end without a word to it, host
- * programs see EOF after what the guest had sent them.
+ * programs see EOF after what the guest had sent them. That begins here and is
+ * done by lifecycle_end_some(); until then guest->ending is set and the guest is
+ * not running (guest_running()).
  */
 void lifecycle_end_connections(struct guest *guest);
+
+/* Ends some of those connections: call in each turn of the guest. True: others
+ * are left, come again without sleeping. */
+bool lifecycle_end_some(struct guest *guest);
 
 /* The daemon ends: every socket is closed at once. */
 void lifecycle_kill_connections(struct guest *guest);

@@ -99,16 +99,14 @@ uint32_t link_grant(struct link *link)
 	return useful;
 }
 
-struct link *link_new_greeting(struct guest *guest, int fd,
+struct link *link_new_greeting(struct guest *guest, int *fd,
 			       enum packet_type type)
 {
 	struct link *link = link_new(guest, LINK_GREETING);
 
-	if (!link) {
-		fd_close(&fd);
+	if (!link)
 		return NULL;
-	}
-	link->fd = fd;
+	link->fd = fd_take(fd);
 	link->conn.type = (uint16_t)type;
 	return link;
 }

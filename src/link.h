@@ -106,9 +106,10 @@ bool link_reads_little(const struct link *link);
 /* There may be data for the guest. */
 bool link_has_data(const struct link *link);
 
-/* A greeting from a host program: FD, of that type, becomes the link's. NULL:
- * out of memory, and FD is closed. */
-struct link *link_new_greeting(struct guest *guest, int fd,
+/* A greeting from a host program: FD, of that type, becomes the link's, which
+ * gives it back to descriptors.h in the end. NULL: out of memory, and FD is as
+ * before. */
+struct link *link_new_greeting(struct guest *guest, int *fd,
 			       enum packet_type type);
 
 /* The credit of its new connection: guest_grant(), as far as the host socket
@@ -130,8 +131,8 @@ int link_watch(struct link *link);
  * -errno as table_insert(). */
 int link_join(struct link *link);
 
-/* A link for a REQUEST, HOST_PENDING, not joined. *FD becomes the link's. NULL:
- * out of memory, and *FD is as before. */
+/* A link for a REQUEST, HOST_PENDING, not joined. *FD becomes the link's, in the
+ * same way. NULL: out of memory, and *FD is as before. */
 struct link *link_new_from_guest(struct guest *guest,
 				 const struct packet *request, int *fd);
 

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
+#include "descriptors.h"
 #include "guest.h"
 #include "loop.h"
 #include "ring/ring.h"
@@ -157,13 +158,17 @@ static void take_line(struct link *link)
  */
 void link_close_socket(struct link *link)
 {
+	struct loop *loop = link->guest->loop;
+
 	if (link->fd < 0)
 		return;
 	take_line(link);
 	shutdown(link->fd, SHUT_RDWR);
-	ring_unwatch(link->guest->loop->ring, &link->watch);
+	ring_unwatch(loop->ring, &link->watch);
 	fd_close(&link->fd);
-	link->guest->loop->descriptor_freed = true;
+	descriptors_give(loop->descriptors, &link->guest->descriptors);
+	loop->descriptor_freed = true;
+	loop->chores++;
 	link_stop_waiting(link);
 	list_remove(&link->host_node);
 	drop_backlog(link);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Who comes is made a link at once, by the ring's report; lines are read in the
- * turn (listener_serve()). All that greet one guest are on one list in the
- * order in which they came, whichever listener took them, so that the first is
- * the one that has been silent for longest: it goes when they are too many.
+ * The ring only reports that somebody waits in a socket's backlog. In the turn
+ * some lines are read, then some programs accepted and made links, as long as
+ * the VM may have a descriptor more: who finds none waits in the backlog, until
+ * one is closed.
+ *
+ * All that greet one guest are on one list in the order in which they came,
+ * whichever listener took them, so that the first is the one that has been
+ * silent for longest: it goes when they are too many. Nobody is accepted while
+ * a line waits to be read, so that who has said something is not silent.
  *
  * A line is taken when the guest has agreed (link_socket.c). Until then its
  * bytes stay in the socket, where the connection will find what follows them.
@@ -16,7 +21,9 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/fd.h"
 #include "config.h"
+#include "descriptors.h"
 #include "guest.h"
 #include "link.h"
 #include "loop.h"
@@ -26,6 +33,7 @@
 struct listener {
 	struct guest *guest;
 	struct ring_watch watch;
+	struct list node; /* of the guest's calling: the backlog may hold some */
 	struct accept_pause pause;
 	int fd;
 	enum packet_type type;
@@ -33,23 +41,58 @@ struct listener {
 	uint32_t port;
 };
 
-/* NULL: it was closed. */
-static struct link *greet(struct guest *guest, int fd, enum packet_type type)
+/* The oldest goes where too many wait in silence. */
+static void limit_silent(struct guest *guest)
 {
-	struct link *link = link_new_greeting(guest, fd, type);
+	unsigned most = descriptors_for_waiting(guest->loop->descriptors,
+						LISTENER_SILENT_MAX);
+
+	if (guest->greetings > most)
+		link_kill(list_first(&guest->greeting, struct link, node));
+}
+
+/* It is heard at once: it may have spoken already, and of AF_VSOCK the port
+ * says all. *FD becomes the link's, if there is memory for one. */
+static void greet(const struct listener *listener, int *fd)
+{
+	struct guest *guest = listener->guest;
+	struct link *link = link_new_greeting(guest, fd, listener->type);
 
 	if (!link)
-		return NULL;
+		return;
 	guest->greetings++;
 	list_append(&guest->greeting, &link->node);
 	timer_arm(&guest->loop->greeting, &link->timer, clock_ms());
 	if (link_watch(link) < 0) {
 		link_kill(link);
-		return NULL;
+		return;
 	}
-	if (guest->greetings > LISTENER_SILENT_MAX)
-		link_kill(list_first(&guest->greeting, struct link, node));
-	return link;
+	if (listener->forwards) {
+		link->forwarded = true;
+		link->conn.peer_port = listener->port;
+	}
+	list_append(&guest->knocking, &link->host_node);
+	limit_silent(guest);
+}
+
+static void call(struct listener *listener)
+{
+	if (!list_empty(&listener->node) || timer_armed(&listener->pause.timer))
+		return;
+	list_append(&listener->guest->calling, &listener->node);
+	guest_wake(listener->guest);
+}
+
+static void called(struct ring_watch *watch, int events)
+{
+	(void)events;
+	call(container_of(watch, struct listener, watch));
+}
+
+static void try_again(struct accept_pause *p)
+{
+	timer_disarm(&p->timer);
+	call(container_of(p, struct listener, pause));
 }
 
 static void pause_accepting(struct listener *listener, int err)
@@ -60,43 +103,49 @@ static void pause_accepting(struct listener *listener, int err)
 	guest_log_limited(guest, limit_host, LOG_LEVEL_WARN,
 			  "%s: accepting pauses: %s",
 			  listener->forwards ? "AF_VSOCK" : uds_path,
-			  strerror(-err));
+			  descriptors_error(err));
 	timer_arm(&guest->loop->resuming, &listener->pause.timer, clock_ms());
 }
 
-/* By connecting it has said which port it wants: it need not be waited for. */
-static void ask_for(struct link *link, uint32_t port)
+/* 0, or -errno: -EAGAIN when nobody waits any more. */
+static int accept_one(const struct listener *listener)
 {
-	link->forwarded = true;
-	link->conn.peer_port = port;
-	list_append(&link->guest->knocking, &link->host_node);
-	guest_wake(link->guest);
-}
+	struct guest *guest = listener->guest;
+	struct descriptors *descriptors = guest->loop->descriptors;
+	int err = 0;
+	int fd;
 
-static void on_accept(struct ring_watch *watch, int fd)
-{
-	struct listener *listener = container_of(watch, struct listener, watch);
-	struct link *link;
-
-	if (fd < 0) {
-		pause_accepting(listener, fd);
-		return;
+	if (!descriptors_take(descriptors, &guest->descriptors))
+		return -EMFILE;
+	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		err = -errno;
+	else
+		greet(listener, &fd);
+	if (err || fd >= 0) {
+		fd_close(&fd);
+		descriptors_give(descriptors, &guest->descriptors);
 	}
-	link = greet(listener->guest, fd, listener->type);
-	if (link && listener->forwards)
-		ask_for(link, listener->port);
+	return err == -EINTR || err == -ECONNABORTED ? 0 : err;
 }
 
-static void try_again(struct accept_pause *p)
+/* From all that are called, in turn. */
+static void accept_some(struct guest *guest)
 {
-	struct listener *listener = container_of(p, struct listener, pause);
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
+	struct listener *listener;
 	int err;
 
-	timer_disarm(&p->timer);
-	err = ring_accept(listener->guest->loop->ring, &listener->watch,
-			  listener->fd, on_accept);
-	if (err)
-		pause_accepting(listener, err);
+	while (!list_empty(&guest->calling) && guest->loop->chores < enough) {
+		guest->loop->chores++;
+		listener = list_first(&guest->calling, struct listener, node);
+		list_remove(&listener->node);
+		err = accept_one(listener);
+		if (!err)
+			list_append(&guest->calling, &listener->node);
+		else if (err != -EAGAIN)
+			pause_accepting(listener, err);
+	}
 }
 
 /* A copy of WHAT that accepts. NULL and errno on failure. */
@@ -108,11 +157,14 @@ static struct listener *begin(const struct listener *what)
 	if (!listener)
 		return NULL;
 	*listener = *what;
+	list_init(&listener->node);
 	timer_init(&listener->pause.timer);
 	listener->pause.over = try_again;
 	ring_watch_init(&listener->watch);
-	err = ring_accept(listener->guest->loop->ring, &listener->watch,
-			  listener->fd, on_accept);
+	err = fd_nonblock(listener->fd);
+	if (!err)
+		err = ring_watch(listener->guest->loop->ring, &listener->watch,
+				 listener->fd, called);
 	if (!err)
 		return listener;
 	errno = -err;
@@ -152,6 +204,7 @@ void listener_stop(struct listener *listener)
 
 	ring_unwatch(guest->loop->ring, &listener->watch);
 	timer_disarm(&listener->pause.timer);
+	list_remove(&listener->node);
 	while (!list_empty(&guest->greeting))
 		link_kill(list_first(&guest->greeting, struct link, node));
 }
@@ -314,12 +367,14 @@ static int answer(struct link *link)
 	return link_keeps_messages(link) ? read_message(link) : read_line(link);
 }
 
-void listener_serve(struct guest *guest)
+static void read_some(struct guest *guest)
 {
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
 	struct link *link;
 	int err;
 
-	while (!list_empty(&guest->knocking)) {
+	while (!list_empty(&guest->knocking) && guest->loop->chores < enough) {
+		guest->loop->chores++;
 		link = list_first(&guest->knocking, struct link, host_node);
 		list_remove(&link->host_node);
 		err = answer(link);
@@ -330,10 +385,22 @@ void listener_serve(struct guest *guest)
 	}
 }
 
+bool listener_serve(struct guest *guest)
+{
+	if (guest->ending)
+		return false;
+	read_some(guest);
+	if (list_empty(&guest->knocking))
+		accept_some(guest);
+	return !list_empty(&guest->knocking) || !list_empty(&guest->calling);
+}
+
 void listener_expire(struct loop *loop, uint64_t now_ms)
 {
+	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
 	struct timer *timer;
 
-	while ((timer = timer_take_due(&loop->greeting, now_ms)))
+	while (loop->chores < enough &&
+	       (timer = timer_take_due(&loop->greeting, now_ms)))
 		link_kill(container_of(timer, struct link, timer));
 }

@@ -21,7 +21,8 @@ struct guest;
 struct listener;
 struct loop;
 
-/* Programs that have not said what they want: beyond, the oldest is closed. */
+/* Programs that have not said what they want: beyond, the oldest is closed.
+ * Fewer where descriptors are few. */
 #define LISTENER_SILENT_MAX 1024
 
 /* Accepts on the listening socket FD, which stays the caller's, for
@@ -43,10 +44,13 @@ bool listener_busy(const struct listener *listener);
  * NULL. */
 void listener_free(struct listener *listener);
 
-/* Reads the lines that came. Call in a turn. */
-void listener_serve(struct guest *guest);
+/* Reads some of the lines that came, and accepts some of those who wait, but for
+ * a guest whose last session still ends. Call in a turn. True: there are more,
+ * come again without sleeping. */
+bool listener_serve(struct guest *guest);
 
-/* Closes who stayed silent too long, on any listener of the loop. */
+/* Closes some of those who stayed silent too long, on any listener of the
+ * loop. */
 void listener_expire(struct loop *loop, uint64_t now_ms);
 
 #endif

@@ -15,6 +15,7 @@
 #include "pace.h"
 #include "vsock/deadlines.h"
 
+struct descriptors;
 struct guest;
 struct ring;
 struct switchboard;
@@ -28,6 +29,16 @@ struct worker;
 #define LOOP_DIALING_MS 10
 #define LOOP_RESUMING_MS 1000
 
+/*
+ * Chores are what a turn does for connections beside moving their bytes, at some
+ * 10 us each: a client that is accepted, its line, a host socket that is dialed
+ * or closed. Whoever does one counts it. When a turn has done so many, no
+ * further guest has a part in it; */
+#define LOOP_CHORES 48u
+
+/* of one kind and one guest it does fewer. What is left is the next turn's. */
+#define LOOP_CHORES_OF_A_KIND 16u
+
 /* Accepting on a listening socket that paused for want of descriptors. */
 struct accept_pause {
 	struct timer timer; /* armed while it lasts */
@@ -37,17 +48,18 @@ struct accept_pause {
 struct loop {
 	struct ring *ring;
 	struct pace pace;
+	unsigned chores;      /* done in this turn */
 	struct list active;   /* guests with work in the coming turn */
 	struct list dead;     /* links to free when the ring lets go of them */
 	struct list telling;  /* halves whose other half is yet to be told */
 	struct list refusals; /* of connections between guests, to be told */
-	struct deadlines deadlines;  /* of connections */
-	struct timer_queue greeting; /* of links */
-	struct timer_queue dialing;  /* of links */
-	uint64_t redial_ms;	     /* nobody is dialed again before */
-	int descriptor_max;	     /* above, they are for hypervisors */
-	struct timer_queue resuming; /* of pauses */
-	bool descriptor_freed;	     /* listeners may accept again */
+	struct deadlines deadlines;	 /* of connections */
+	struct timer_queue greeting;	 /* of links */
+	struct timer_queue dialing;	 /* of links */
+	uint64_t redial_ms;		 /* nobody is dialed again before */
+	struct descriptors *descriptors; /* NULL: without bounds */
+	struct timer_queue resuming;	 /* of pauses */
+	bool descriptor_freed;		 /* listeners may accept again */
 
 	/* Another worker may serve a guest that nobody uses yet, and whose
 	 * hypervisor comes now. True: it will, and takes the connection from

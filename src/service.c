@@ -192,19 +192,6 @@ static void pass_deadline(struct link *link)
 	link_carry_out(link, conn_timed_out(&link->conn));
 }
 
-static void pass_deadlines(struct loop *loop, uint64_t now_ms)
-{
-	struct timer *timer;
-	struct conn *conn;
-
-	dial_again(loop, now_ms);
-	listener_expire(loop, now_ms);
-	while ((timer = timer_take_due(&loop->resuming, now_ms)))
-		resume(container_of(timer, struct accept_pause, timer));
-	while ((conn = deadlines_take_due(&loop->deadlines, now_ms)))
-		pass_deadline(link_of(conn));
-}
-
 static uint64_t next_deadline(const struct loop *loop)
 {
 	uint64_t next = dial_next(loop);
@@ -212,6 +199,25 @@ static uint64_t next_deadline(const struct loop *loop)
 	next = min_u64(next, timer_next(&loop->greeting));
 	next = min_u64(next, timer_next(&loop->resuming));
 	return min_u64(next, deadlines_next(&loop->deadlines));
+}
+
+/* Some of those that are due. Up to when none are left: 0, unknown. */
+static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
+{
+	struct timer *timer;
+	struct conn *conn;
+
+	loop->chores = 0;
+	dial_again(loop, now_ms);
+	listener_expire(loop, now_ms);
+	while ((timer = timer_take_due(&loop->resuming, now_ms)))
+		resume(container_of(timer, struct accept_pause, timer));
+	while (loop->chores < LOOP_CHORES &&
+	       (conn = deadlines_take_due(&loop->deadlines, now_ms))) {
+		loop->chores++;
+		pass_deadline(link_of(conn));
+	}
+	return next_deadline(loop) > now_ms ? now_ms : 0;
 }
 
 /* Something is left for GUEST, which has receive buffers. */
@@ -229,8 +235,9 @@ static void collect(struct service *s, struct guest *guest)
 		     frontends_waiting(guest->frontends);
 	bool more = drain || frontends_run(guest->frontends);
 
-	listener_serve(guest);
-	dial_conclude(guest);
+	more |= lifecycle_end_some(guest);
+	more |= listener_serve(guest);
+	more |= dial_conclude(guest);
 	awake_begin(&s->awake, guest);
 	events_send(guest);
 	more |= from_guest_collect(guest, &s->turn, drain);
@@ -274,6 +281,12 @@ static bool turn_full(const struct turn *turn)
 	       turn->npieces == TURN_PIECES || turn->nbuffers == TURN_BUFFERS;
 }
 
+/* It has done for connections what there is time for beside their bytes. */
+static bool turn_busy(const struct loop *loop)
+{
+	return loop->chores >= LOOP_CHORES;
+}
+
 /* A short turn has moved what it may of greedy connections. */
 static bool turn_short(const struct pace *pace)
 {
@@ -289,7 +302,7 @@ static void collect_all(struct service *s)
 	list_init(&todo);
 	list_move_all(&todo, &s->loop.active);
 	while (!list_empty(&todo) && !turn_full(&s->turn) &&
-	       !turn_short(&s->loop.pace)) {
+	       !turn_busy(&s->loop) && !turn_short(&s->loop.pace)) {
 		guest = list_first(&todo, struct guest, active);
 		list_remove(&guest->active);
 		s->served[s->nserved++] = guest;
@@ -405,8 +418,8 @@ void service_turn(struct service *s)
 	if (!list_empty(&s->loop.active))
 		watchdog_begin(&s->watchdog);
 	if (now != s->passed_ms)
-		pass_deadlines(&s->loop, now);
-	s->passed_ms = now;
+		s->passed_ms = pass_deadlines(&s->loop, now);
+	s->loop.chores = 0;
 	pace_begin(&s->loop.pace, now);
 	run_turn(s);
 	watchdog_end(&s->watchdog);

@@ -18,13 +18,11 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -120,24 +118,6 @@ static struct ring *open_ring(enum engine engine)
 	return ring;
 }
 
-/*
- * A guest may use up all descriptors by its connections, but not the share
- * that another VM's hypervisor needs to come and set its rings up.
- */
-static int highest_for_connections(const struct worker_team *team)
-{
-	struct rlimit limit;
-	rlim_t reserve =
-		16 * (rlim_t)team->nworkers + 24 * (rlim_t)team->config->nvms;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	    limit.rlim_cur > (rlim_t)INT_MAX)
-		return INT_MAX;
-	if (reserve > limit.rlim_cur / 4)
-		reserve = limit.rlim_cur / 4;
-	return (int)(limit.rlim_cur - reserve);
-}
-
 static unsigned load_of(const struct worker *w)
 {
 	return atomic_load_explicit(&service_loop(w->service)->hypervisors,
@@ -192,7 +172,7 @@ static int open_service(struct worker *w)
 	loop->board = w->team->board;
 	switchboard_set_bell(loop->board, w->index, service_bell(w->service));
 	loop->relocate = w->team->nworkers > 1 ? relocate : NULL;
-	loop->descriptor_max = highest_for_connections(w->team);
+	loop->descriptors = w->team->descriptors;
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 struct config;
+struct descriptors;
 struct switchboard;
 struct vm;
 struct worker;
@@ -27,6 +28,7 @@ struct worker_team {
 	struct worker *const *workers;
 	unsigned nworkers;
 	struct switchboard *board;
+	struct descriptors *descriptors; /* shared out before any runs */
 };
 
 /* A worker that runs nowhere yet. TEAM outlives it. NULL: out of memory. */

@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "config.h"
+#include "descriptors.h"
 #include "frontends.h"
 #include "lifecycle.h"
 #include "link.h"
@@ -71,6 +72,7 @@ static void call_witness(void)
 	ck_assert_int_eq(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	witness = ends[0];
+	ck_assert(descriptors_take(NULL, &facts.guest->descriptors));
 	link = link_new_from_guest(facts.guest, &request, &ends[1]);
 	ck_assert_ptr_nonnull(link);
 	ck_assert_int_eq(link_join(link), 0);
@@ -174,7 +176,9 @@ void session_pump(void)
 		if (list_empty(&facts.guest->active) && !more)
 			continue;
 		list_remove(&facts.guest->active);
+		loop.chores = 0;
 		more = frontends_run(facts.frontends);
+		more |= lifecycle_end_some(facts.guest);
 		ask_witness();
 		link_sweep(&loop);
 		idle = 0;

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "config.h"
+#include "descriptors.h"
 #include "dial.h"
 #include "guest.h"
 #include "lifecycle.h"
@@ -55,7 +56,6 @@ static void setup(void)
 	ck_assert(!connect(client, (struct sockaddr *)&addr, sizeof(addr)));
 	log_set_level(LOG_LEVEL_ERROR);
 	loop_init(&loop, ring_open("epoll", &why));
-	loop.descriptor_max = 1000;
 	ck_assert_msg(loop.ring, "%s", why);
 	guest = guest_new(&config, &loop);
 	ck_assert_ptr_nonnull(guest);
@@ -175,6 +175,7 @@ START_TEST(an_early_report_is_no_connection)
 	int fd = slow_connect(&listener, clients);
 	struct link *link = link_new_from_guest(guest, &packet, &fd);
 
+	ck_assert(descriptors_take(NULL, &guest->descriptors));
 	ck_assert(!link_join(link) && !link_await(link));
 	list_append(&guest->dialed, &link->host_node);
 	dial_conclude(guest);

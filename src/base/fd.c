@@ -5,6 +5,7 @@
  */
 #include "base/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -64,6 +65,34 @@ int fd_raise_limit(void)
 		return -errno;
 	limit.rlim_cur = limit.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+static unsigned count_in(DIR *dir)
+{
+	const struct dirent *entry;
+	unsigned n = 0;
+
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	return n;
+}
+
+/* Where /proc is missing: the lowest number that is free. */
+unsigned fd_count_open(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n;
+	int fd;
+
+	if (dir) {
+		n = count_in(dir) - 1; /* its own is not counted */
+		closedir(dir);
+		return n;
+	}
+	fd = open("/", O_PATH | O_CLOEXEC);
+	n = fd > 0 ? (unsigned)fd : 0;
+	fd_close(&fd);
+	return n;
 }
 
 int eventfd_signal(int fd)

@@ -26,6 +26,9 @@ bool fd_has_peer(int fd);
 /* Raises the soft limit on open files to the hard one. 0 or -errno. */
 int fd_raise_limit(void);
 
+/* How many are open in this process. */
+unsigned fd_count_open(void);
+
 /*
  * Adds 1 to an eventfd, or writes as much to a pipe in its place. 0 or -errno;
  * a full one has its reader's attention already, so that most errors change

@@ -24,7 +24,7 @@ struct message {
 	uint32_t flags;
 	uint32_t size; /* bytes of payload that are valid */
 	uint32_t nfds;
-	bool excess_fds;	     /* more came, and were closed */
+	bool excess_fds;	     /* more came, which are closed */
 	int fds[VHOST_USER_FDS_MAX]; /* -1: taken */
 	union {
 		uint64_t u64;

@@ -97,6 +97,11 @@ size_t reader_push(struct reader *r, const void *bytes, size_t n,
 	return taken;
 }
 
+void reader_lost_fds(struct reader *r)
+{
+	r->message.excess_fds = true;
+}
+
 int reader_next(struct reader *r, struct message *out, const char **why)
 {
 	if (r->broken) {

@@ -39,6 +39,10 @@ size_t reader_wants(const struct reader *r);
 size_t reader_push(struct reader *r, const void *bytes, size_t n,
 		   const int *fds, unsigned nfds);
 
+/* Some of the descriptors that came with the bytes pushed last were not taken:
+ * the message has too many. Before the next call of reader_next(). */
+void reader_lost_fds(struct reader *r);
+
 /*
  * 1: OUT is the next message, whose descriptors are the caller's now. 0: more
  * bytes are needed. -EPROTO: wrong version, not a request, or too long; there
