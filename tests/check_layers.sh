@@ -40,7 +40,7 @@ layers() {
 	preload/vms preload/address preload/greet
 	preload/claim preload/endpoint
 	preload/table
-	preload/sockopts preload/swap
+	preload/hold preload/sockopts preload/swap
 	preload/dial preload/fan
 	preload/listen
 	preload/calls_data preload/calls_device preload/calls_fd preload/calls_socket preload/inherit

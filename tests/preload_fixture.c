@@ -16,12 +16,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "preload/hold.h"
 #include "preload/state.h"
 #include "preload/vms.h"
 
@@ -34,6 +36,8 @@ static struct {
 	int stop[2]; /* a pipe that is closed to stop it */
 	int stream, seqpacket;
 	int clients[CLIENTS_MAX];
+	int late; /* who asked for PORT_LATE, once asked is posted */
+	sem_t asked;
 	unsigned int count;
 } stand_in;
 
@@ -91,6 +95,10 @@ static void reply(int fd, unsigned int port, bool stream)
 		shutdown(fd, SHUT_WR);
 		break;
 	case PORT_SILENT:
+		break;
+	case PORT_LATE:
+		stand_in.late = fd;
+		sem_post(&stand_in.asked);
 		break;
 	default:
 		say(fd, stream ? "OK 50001\n" : "OK 50001", 64);
@@ -154,10 +162,11 @@ static void begin(const char *variable)
 	ck_assert(mkdtemp(directory) != NULL);
 	ck_assert_int_eq(chdir(directory), 0);
 	if (!initialized)
-		state_init();
+		state_init(hold_end_all);
 	initialized = true;
 	ck_assert_int_eq(vms_load(variable), 0);
 	stand_in.count = 0;
+	sem_init(&stand_in.asked, 0, 0);
 	ck_assert_int_eq(pipe(stand_in.stop), 0);
 	stand_in.stream = unix_socket(SOCK_STREAM, "v3", true);
 	stand_in.seqpacket = unix_socket(SOCK_SEQPACKET, "v3_seqpacket", true);
@@ -188,6 +197,16 @@ void preload_end(void)
 	close(stand_in.seqpacket);
 	snprintf(command, sizeof(command), "cd / && rm -rf '%s'", directory);
 	ck_assert_int_eq(system(command), 0);
+}
+
+void preload_await_late(void)
+{
+	sem_wait(&stand_in.asked);
+}
+
+void preload_answer_late(void)
+{
+	say(stand_in.late, "OK 50001\n", 64);
 }
 
 struct sockaddr_vm vm_address(unsigned int cid, unsigned int port)

@@ -17,11 +17,16 @@
 #define PORT_SILENT 4u /* no answer */
 #define PORT_CUT 5u    /* the end comes within the line */
 #define PORT_ENDLESS 6u
+#define PORT_LATE 7u /* as any other, when preload_answer() says so */
 /* any other: OK, and the word "hello" right behind it */
 
 void preload_one_vm(void);
 void preload_two_vms(void);
 void preload_end(void);
+
+/* Returns when somebody has asked for PORT_LATE. */
+void preload_await_late(void);
+void preload_answer_late(void);
 
 struct sockaddr_vm vm_address(unsigned int cid, unsigned int port);
 /* connect(), bind() and what is returned; 0 or an errno. */

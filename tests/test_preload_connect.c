@@ -7,10 +7,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "preload/table.h"
 #include "preload_fixture.h"
 #include "suite.h"
 
@@ -395,6 +398,132 @@ START_TEST(test_threads)
 }
 END_TEST
 
+static int connecting; /* the descriptor */
+static int outcome;
+
+static void *connect_late(void *unused)
+{
+	outcome = vm_connect(connecting, 3, PORT_LATE);
+	return unused;
+}
+
+/* A thread connects; when this returns the answer is what it waits for. */
+static pthread_t begin_late(void)
+{
+	pthread_t thread;
+
+	connecting = socket(AF_VSOCK, SOCK_STREAM, 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, connect_late, NULL), 0);
+	preload_await_late();
+	return thread;
+}
+
+static void end_late(pthread_t thread)
+{
+	preload_answer_late();
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(outcome, 0);
+}
+
+/* As in the kernel: the call ends well, and the new socket is a new one. */
+START_TEST(test_number_comes_back_during_connect)
+{
+	const pthread_t thread = begin_late();
+	int other, client;
+
+	close(connecting);
+	other = socket(AF_VSOCK, SOCK_STREAM, 0);
+	ck_assert_int_eq(other, connecting);
+	ck_assert_int_eq(vm_bind(other, VMADDR_CID_ANY, 9000), 0);
+	ck_assert_int_eq(listen(other, 8), 0);
+	end_late(thread);
+	ck_assert_uint_eq(vm_name(other).svm_port, 9000);
+	client = guest_calls(3, SOCK_STREAM, 9000);
+	ck_assert_int_ge(client, 0);
+	close(client);
+	close(other);
+	ck_assert_uint_eq(files(), 0);
+}
+END_TEST
+
+START_TEST(test_copy_is_connected_though_the_number_went)
+{
+	const pthread_t thread = begin_late();
+	int copy = dup(connecting);
+
+	close(connecting);
+	ck_assert_int_eq(vm_connect(copy, 3, 1234), EALREADY);
+	end_late(thread);
+	ck_assert_uint_eq(vm_peer(copy).svm_port, PORT_LATE);
+	close(copy);
+	ck_assert_int_eq(table_next(0), -1);
+}
+END_TEST
+
+/* What connects is in the parent. */
+START_TEST(test_child_holds_nothing_of_a_connect)
+{
+	const pthread_t thread = begin_late();
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(table_next(0) == connecting &&
+				      table_next(connecting + 1) == -1
+			      ? 0
+			      : 1);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	end_late(thread);
+	close(connecting);
+	ck_assert_int_eq(table_next(0), -1);
+}
+END_TEST
+
+/* Nothing is held then, and the calls work as they can. */
+START_TEST(test_without_a_free_descriptor)
+{
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+	struct rlimit limit, all;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	limit = all;
+	limit.rlim_cur = (rlim_t)fd + 1;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(dup(fd), -1);
+	ck_assert_int_eq(vm_connect(fd, 77, 1234), ENODEV);
+	ck_assert_int_eq(vm_bind(fd, VMADDR_CID_ANY, 9000), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	ck_assert_uint_eq(vm_name(fd).svm_port, 9000);
+	close(fd);
+	ck_assert_uint_eq(files(), 0);
+}
+END_TEST
+
+/* What a program calls that was compiled with _FORTIFY_SOURCE. */
+ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags,
+		       struct sockaddr *address, socklen_t *length);
+
+START_TEST(test_fortified_recvfrom)
+{
+	struct sockaddr_vm from;
+	socklen_t length = sizeof(from);
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+	char text[8];
+
+	ck_assert_int_eq(vm_connect(fd, 3, 1234), 0);
+	ck_assert_int_eq(__recvfrom_chk(fd, text, 5, sizeof(text), MSG_ERRQUEUE,
+					NULL, NULL),
+			 -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(__recvfrom_chk(fd, text, 5, sizeof(text), MSG_WAITALL,
+					(void *)&from, &length),
+			 5);
+	ck_assert_uint_eq(length, 0);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("preload_connect");
@@ -418,6 +547,11 @@ int main(void)
 	tcase_add_loop_test(connects, test_connect_timeout, 0, 2);
 	tcase_add_test(connects, test_wrong_addresses);
 	tcase_add_test(connects, test_threads);
+	tcase_add_test(connects, test_number_comes_back_during_connect);
+	tcase_add_test(connects, test_copy_is_connected_though_the_number_went);
+	tcase_add_test(connects, test_child_holds_nothing_of_a_connect);
+	tcase_add_test(connects, test_without_a_free_descriptor);
+	tcase_add_test(connects, test_fortified_recvfrom);
 	suite_add_tcase(suite, connects);
 	return suite_run(suite);
 }

@@ -6,11 +6,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -139,6 +142,85 @@ START_TEST(test_close_range)
 }
 END_TEST
 
+/* Sanitizers have a thread of their own. */
+static bool is_alone(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) == 0 && st.st_nlink == 3;
+}
+
+/* A process of one thread has its descriptors for itself as it is. */
+START_TEST(test_close_range_of_its_own)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0 && is_alone()) {
+		int fd = vm_listen(SOCK_STREAM, 9000);
+		bool closed = close_range((unsigned int)fd, UINT_MAX,
+					  CLOSE_RANGE_UNSHARE) == 0;
+
+		_exit(closed && !is_open(fd) && !table_has(fd) && !files());
+	}
+	if (child == 0)
+		_exit(1);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(WEXITSTATUS(status), 1);
+}
+END_TEST
+
+static void *close_copies(void *from)
+{
+	const unsigned int first = *(unsigned int *)from;
+
+	ck_assert_int_eq(close_range(first, first + 9, CLOSE_RANGE_UNSHARE), 0);
+	ck_assert(!is_open((int)first));
+	return from;
+}
+
+/* The port's file may stay: the thread's own descriptor for it lives until the
+ * thread has left the kernel. */
+START_TEST(test_close_range_of_a_thread)
+{
+	int fd = vm_listen(SOCK_STREAM, 9000);
+	unsigned int first = (unsigned int)fcntl(fd, F_DUPFD, 300);
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_copies, &first),
+			 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert(is_open((int)first));
+	ck_assert_uint_eq(vm_name((int)first).svm_port, 9000);
+	close((int)first);
+	close(fd);
+}
+END_TEST
+
+/* What is closed by exec() is the listener with its members, or neither. */
+START_TEST(test_members_follow_close_on_exec)
+{
+	int fd = vm_listen(SOCK_STREAM, 9000);
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 300);
+	int member = 301;
+
+	while (!table_is_hidden(member))
+		member++;
+	ck_assert_int_eq(close_range(400, UINT_MAX, CLOSE_RANGE_CLOEXEC), 0);
+	ck_assert_int_eq(fcntl(member, F_GETFD), 0);
+	ck_assert_int_eq(close_range((unsigned int)fd, (unsigned int)fd,
+				     CLOSE_RANGE_CLOEXEC),
+			 0);
+	ck_assert_int_eq(fcntl(member, F_GETFD), FD_CLOEXEC);
+	fcntl(copy, F_SETFD, 0);
+	ck_assert_int_eq(fcntl(member, F_GETFD), 0);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	ck_assert_int_eq(fcntl(member, F_GETFD), 0);
+	close(copy);
+	close(fd);
+}
+END_TEST
+
 /* At the borders of the table's chunks of 1,024, and of the table. */
 START_TEST(test_descriptors_far_apart)
 {
@@ -213,6 +295,31 @@ START_TEST(test_local_cid)
 }
 END_TEST
 
+/* What a program calls that was compiled with _FORTIFY_SOURCE. */
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int directory, const char *path, int flags);
+int __openat64_2(int directory, const char *path, int flags);
+
+START_TEST(test_fortified_open)
+{
+	const int fds[] = {
+		__open_2("/dev/vsock", O_RDONLY),
+		__open64_2("/dev/vsock", O_RDONLY),
+		__openat_2(AT_FDCWD, "/dev/vsock", O_RDONLY),
+		__openat64_2(AT_FDCWD, "/dev/vsock", O_RDONLY),
+	};
+	struct stat null, st;
+
+	ck_assert_int_eq(stat("/dev/null", &null), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(fds); i++) {
+		ck_assert_int_eq(fstat(fds[i], &st), 0);
+		ck_assert_uint_eq(st.st_rdev, null.st_rdev);
+		close(fds[i]);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("preload_fds");
@@ -227,15 +334,21 @@ int main(void)
 	tcase_add_test(fds, test_dup2_onto_a_listener_closes_it);
 	tcase_add_test(fds, test_number_that_comes_back);
 	tcase_add_test(fds, test_close_range);
+	tcase_add_test(fds, test_close_range_of_its_own);
+	tcase_add_test(fds, test_close_range_of_a_thread);
 	tcase_add_test(fds, test_descriptors_far_apart);
 	tcase_add_test(fds, test_signal_handlers);
 	tcase_add_test(fds, test_local_cid);
+	tcase_add_test(fds, test_fortified_open);
 	suite_add_tcase(suite, fds);
 
 	tcase_add_checked_fixture(two, preload_two_vms, preload_end);
 	tcase_add_loop_test(two, test_port_lives_as_long_as_its_copies, 0,
 			    count);
 	tcase_add_test(two, test_dup2_onto_a_listener_closes_it);
+	tcase_add_test(two, test_close_range_of_its_own);
+	tcase_add_test(two, test_close_range_of_a_thread);
+	tcase_add_test(two, test_members_follow_close_on_exec);
 	suite_add_tcase(suite, two);
 	return suite_run(suite);
 }

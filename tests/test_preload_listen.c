@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -120,6 +123,50 @@ START_TEST(test_other_file_is_left_alone)
 	ck_assert_int_eq(vm_bind(fd, VMADDR_CID_ANY, PORT), EADDRINUSE);
 	close(fd);
 	ck_assert_uint_eq(files(), 1);
+}
+END_TEST
+
+static unsigned int hidden(void)
+{
+	unsigned int count = 0;
+
+	for (int i = 0; i < 1024; i++)
+		count += table_is_hidden(i);
+	return count;
+}
+
+static int binding; /* the descriptor */
+
+static void *bind_it(void *unused)
+{
+	vm_bind(binding, VMADDR_CID_ANY, PORT);
+	return unused;
+}
+
+/* While one thread waits to replace a stale file, the number goes to another
+ * socket: that is not bound, and the file goes as its socket does. */
+START_TEST(test_number_comes_back_during_bind)
+{
+	int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pthread_t thread;
+	int other;
+
+	leave_socket("v3_9000");
+	ck_assert_int_eq(flock(here, LOCK_EX), 0);
+	binding = fresh();
+	ck_assert_int_eq(pthread_create(&thread, NULL, bind_it, NULL), 0);
+	while (!hidden()) /* what it waits with */
+		sched_yield();
+	other = fresh();
+	ck_assert_int_eq(dup2(other, binding), binding);
+	close(here);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(vm_name(binding).svm_port, VMADDR_PORT_ANY);
+	ck_assert_uint_eq(files(), 0);
+	ck_assert_int_eq(vm_bind(other, VMADDR_CID_ANY, PORT), 0);
+	close(binding);
+	close(other);
+	ck_assert_uint_eq(files(), 0);
 }
 END_TEST
 
@@ -278,6 +325,41 @@ START_TEST(test_flags_stay)
 }
 END_TEST
 
+static int accepting; /* the descriptor */
+static int caller;
+
+static void *accept_one(void *unused)
+{
+	caller = accept(accepting, NULL, NULL);
+	return unused;
+}
+
+/* A listener that a thread waits at lives until the call returns. */
+START_TEST(test_number_comes_back_during_accept)
+{
+	pthread_t thread;
+	int client, other;
+
+	accepting = vm_listen(SOCK_STREAM, PORT);
+	ck_assert_int_eq(pthread_create(&thread, NULL, accept_one, NULL), 0);
+	while (hidden() < 3) /* its members, and what waits */
+		sched_yield();
+	close(accepting);
+	other = fresh();
+	ck_assert_int_eq(other, accepting);
+	client = guest_calls(4, SOCK_STREAM, PORT);
+	ck_assert_int_ge(client, 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_ge(caller, 0);
+	ck_assert_uint_eq(vm_peer(caller).svm_cid, 4);
+	ck_assert_uint_eq(hidden(), 0);
+	ck_assert_uint_eq(files(), 0);
+	close(client);
+	close(caller);
+	close(other);
+}
+END_TEST
+
 /* Who closes everything that it did not open takes nothing from us. */
 START_TEST(test_members_are_out_of_reach)
 {
@@ -399,6 +481,7 @@ int main(void)
 	tcase_add_checked_fixture(one, preload_one_vm, preload_end);
 	add_common(one, 1);
 	tcase_add_loop_test(one, test_listen_for_one, 0, 2);
+	tcase_add_test(one, test_number_comes_back_during_bind);
 	suite_add_tcase(suite, one);
 
 	tcase_add_checked_fixture(two, preload_two_vms, preload_end);
@@ -407,6 +490,7 @@ int main(void)
 	tcase_add_test(two, test_second_path_in_use);
 	tcase_add_test(two, test_two_take_turns);
 	tcase_add_test(two, test_flags_stay);
+	tcase_add_test(two, test_number_comes_back_during_accept);
 	tcase_add_test(two, test_members_are_out_of_reach);
 	suite_add_tcase(suite, two);
 	return suite_run(suite);

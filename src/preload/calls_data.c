@@ -57,6 +57,23 @@ EXPORT ssize_t recvfrom(int fd, void *data, size_t size, int flags,
 	return n;
 }
 
+/*
+ * What recvfrom() becomes under _FORTIFY_SOURCE, ROOM being what the compiler
+ * knows of the buffer. The C library's own ends a program that asks for more.
+ */
+ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags,
+		       struct sockaddr *address, socklen_t *length);
+
+EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room,
+			      int flags, struct sockaddr *address,
+			      socklen_t *length)
+{
+	if (size > room && real()->__recvfrom_chk)
+		return real()->__recvfrom_chk(fd, data, size, room, flags,
+					      address, length);
+	return recvfrom(fd, data, size, flags, address, length);
+}
+
 /* AF_VSOCK tells no address with data. The kernel would write a Unix one into
  * the program's buffer, so it is not given that. */
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)

@@ -80,6 +80,35 @@ EXPORT int openat64(int directory, const char *path, int flags, ...)
 	return real()->openat64(directory, stand_in(path), flags, mode);
 }
 
+/*
+ * What they become under _FORTIFY_SOURCE where the compiler does not know the
+ * flags. The C library's own end a program that gives no mode and needs one.
+ */
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int directory, const char *path, int flags);
+int __openat64_2(int directory, const char *path, int flags);
+
+EXPORT int __open_2(const char *path, int flags)
+{
+	return real()->__open_2(stand_in(path), flags);
+}
+
+EXPORT int __open64_2(const char *path, int flags)
+{
+	return real()->__open64_2(stand_in(path), flags);
+}
+
+EXPORT int __openat_2(int directory, const char *path, int flags)
+{
+	return real()->__openat_2(directory, stand_in(path), flags);
+}
+
+EXPORT int __openat64_2(int directory, const char *path, int flags)
+{
+	return real()->__openat64_2(directory, stand_in(path), flags);
+}
+
 static int answer_cid(int fd, void *out)
 {
 	const unsigned int cid = VMADDR_CID_HOST;
@@ -112,7 +141,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	if ((request == FIOCLEX || request == FIONCLEX) && table_has(fd)) {
 		const int after = errno;
 
-		fan_follow(fd, fd);
+		fan_follow_all(fd);
 		errno = after;
 	}
 	return result;

@@ -7,7 +7,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,7 +76,7 @@ static int after_fcntl(int fd, int command, int result)
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		return copied(fd, result);
 	if (command == F_SETFD)
-		fan_follow(fd, fd);
+		fan_follow_all(fd);
 	errno = saved;
 	return result;
 }
@@ -125,39 +128,93 @@ static int real_close_range(unsigned int first, unsigned int last, int flags)
 	return (int)syscall(SYS_close_range, first, last, flags);
 }
 
-/* One descriptor that the table has and the range holds, which begins at
- * *FIRST. */
-static int close_known(int fd, unsigned int *first, int flags)
+/*
+ * One descriptor that the table has and the range holds, which begins at
+ * *FIRST. What is ours is closed by close(), what is hidden is left out, and
+ * the rest is in the range that remains.
+ */
+static int close_known(int fd, unsigned int *first, bool ours)
 {
 	int result = 0;
 
 	if (table_is_hidden(fd)) {
 		if ((unsigned int)fd > *first)
 			result = real_close_range(*first, (unsigned int)fd - 1,
-						  flags);
+						  0);
 		*first = (unsigned int)fd + 1;
-	} else {
+	} else if (ours) {
 		close(fd);
 	}
 	return result;
 }
 
-EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+static int close_all(unsigned int first, unsigned int last, bool ours)
 {
-	const int saved = errno;
 	int fd;
 
-	if (first > last || flags)
-		return real_close_range(first, last, flags);
-	if (first > INT_MAX)
-		return real_close_range(first, last, flags);
 	for (fd = table_next((int)first); fd >= 0 && (unsigned int)fd <= last;
 	     fd = table_next(fd + 1)) {
-		if (close_known(fd, &first, flags) < 0)
+		if (close_known(fd, &first, ours) < 0)
 			return -1;
 	}
-	errno = saved;
-	return first > last ? 0 : real_close_range(first, last, flags);
+	return first > last ? 0 : real_close_range(first, last, 0);
+}
+
+/*
+ * There is one thread alone. /proc counts a directory for each (proc(5)); where
+ * it is not mounted there may be more, which would then lose what they share.
+ */
+static bool is_alone(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) == 0 && st.st_nlink <= 3;
+}
+
+/*
+ * The descriptors become this thread's own first. Other threads go on with
+ * theirs, and with the table, which is in the memory that they share; without
+ * them it is this thread's, too.
+ */
+static int close_apart(unsigned int first, unsigned int last)
+{
+	if (unshare(CLONE_FILES) < 0)
+		return -1;
+	return close_all(first, last, is_alone());
+}
+
+/* The range may hold members without their listener, and the other way
+ * round. */
+static int close_on_exec(unsigned int first, unsigned int last, int flags)
+{
+	int result = real_close_range(first, last, flags);
+
+	for (int fd = table_next(0); fd >= 0; fd = table_next(fd + 1)) {
+		if (!table_is_hidden(fd))
+			fan_follow_all(fd);
+	}
+	return result;
+}
+
+/* The kernel answers what it does not know. */
+EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	const unsigned int how = (unsigned int)flags;
+	const int saved = errno;
+	int result;
+
+	if (first > last || first > INT_MAX ||
+	    how & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
+		return real_close_range(first, last, flags);
+	if (how & CLOSE_RANGE_CLOEXEC)
+		result = close_on_exec(first, last, flags);
+	else if (how & CLOSE_RANGE_UNSHARE)
+		result = close_apart(first, last);
+	else
+		result = close_all(first, last, true);
+	if (!result)
+		errno = saved;
+	return result;
 }
 
 EXPORT void closefrom(int lowest)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* The interposed functions that set sockets up and ask them. */
 #include <linux/vm_sockets.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include "preload/answer.h"
 #include "preload/dial.h"
 #include "preload/fan.h"
+#include "preload/hold.h"
 #include "preload/listen.h"
 #include "preload/real.h"
 #include "preload/sockopts.h"
@@ -81,13 +83,50 @@ EXPORT int socket(int domain, int type, int protocol)
 	return answer(make_socket(type, protocol), saved);
 }
 
+/*
+ * These three hold what they work on, as the kernel does; cancellation lets go
+ * of it as well.
+ */
+static int held_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct hold hold = hold_begin(fd);
+	int err;
+
+	pthread_cleanup_push(listen_let_go, &hold);
+	err = listen_bind(hold.fd, address, length);
+	pthread_cleanup_pop(1);
+	return err;
+}
+
+static int held_listen(int fd, int backlog)
+{
+	struct hold hold = hold_begin(fd);
+	int err;
+
+	pthread_cleanup_push(listen_let_go, &hold);
+	err = listen_start(hold.fd, backlog);
+	pthread_cleanup_pop(1);
+	return err;
+}
+
+static int held_dial(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct hold hold = hold_begin(fd);
+	int err;
+
+	pthread_cleanup_push(listen_let_go, &hold);
+	err = dial(hold.fd, address, length);
+	pthread_cleanup_pop(1);
+	return err;
+}
+
 EXPORT int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	const int saved = errno;
 
 	if (!table_has(fd))
 		return real()->bind(fd, address, length);
-	return answer(listen_bind(fd, address, length), saved);
+	return answer(held_bind(fd, address, length), saved);
 }
 
 EXPORT int listen(int fd, int backlog)
@@ -96,7 +135,7 @@ EXPORT int listen(int fd, int backlog)
 
 	if (!table_has(fd))
 		return real()->listen(fd, backlog);
-	return answer(listen_start(fd, backlog), saved);
+	return answer(held_listen(fd, backlog), saved);
 }
 
 EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
@@ -105,7 +144,7 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 
 	if (!table_has(fd))
 		return real()->connect(fd, address, length);
-	return answer(dial(fd, address, length), saved);
+	return answer(held_dial(fd, address, length), saved);
 }
 
 EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,

@@ -41,6 +41,7 @@ static int may_connect(const struct endpoint *endpoint)
 	switch (endpoint->state) {
 	case ENDPOINT_IDLE:
 		return 0;
+	case ENDPOINT_BINDING:
 	case ENDPOINT_CONNECTING:
 		return -EALREADY;
 	case ENDPOINT_CONNECTED:
@@ -85,7 +86,7 @@ static void finish(const struct call *call, int err)
 	state_lock(&saved);
 	endpoint = table_find(call->fd);
 	if (!endpoint) {
-		/* closed by another thread meanwhile */
+		/* closed by another thread, and there was no hold */
 	} else if (err) {
 		if (call->used_up)
 			swap_fresh(endpoint, call->fd);

@@ -8,7 +8,8 @@
 /*
  * FD, which the table has, is connected to a guest's port, or through a
  * listener of this host to its port.  Waits for the answer, at most for the
- * socket's connect timeout, even if FD does not block.  0 or -errno.
+ * socket's connect timeout, even if FD does not block.  FD is a hold, or its
+ * number might come back for another file meanwhile.  0 or -errno.
  */
 int dial(int fd, const struct sockaddr *address, socklen_t length);
 

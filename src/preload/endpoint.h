@@ -14,7 +14,8 @@
 
 enum endpoint_state {
 	ENDPOINT_IDLE,	     /* new or bound */
-	ENDPOINT_CONNECTING, /* a thread is in connect() */
+	ENDPOINT_BINDING,    /* a thread is in bind() */
+	ENDPOINT_CONNECTING, /* or in connect() */
 	ENDPOINT_CONNECTED,
 	ENDPOINT_LISTENING,
 };

@@ -125,7 +125,7 @@ static int install(struct fan *fan, int epoll, int fd)
 	}
 	state_unlock(&saved);
 	if (!err)
-		fan_follow(fd, fd);
+		fan_follow_all(fd);
 	return err;
 }
 
@@ -283,6 +283,38 @@ void fan_follow(int fd, int like)
 
 	if (flags >= 0)
 		with_fan(fd, set_flags, &flags);
+}
+
+/* FD_CLOEXEC if all descriptors of the program for ENDPOINT have it. */
+static int common_flags(const struct endpoint *endpoint)
+{
+	int flags = FD_CLOEXEC;
+
+	for (int fd = table_next(0); fd >= 0; fd = table_next(fd + 1)) {
+		int own;
+
+		if (table_find(fd) != endpoint || table_is_hidden(fd))
+			continue;
+		own = real()->fcntl(fd, F_GETFD);
+		if (own >= 0)
+			flags &= own;
+	}
+	return flags;
+}
+
+void fan_follow_all(int fd)
+{
+	struct endpoint *endpoint;
+	struct state_guard saved;
+	int flags;
+
+	state_lock(&saved);
+	endpoint = table_find(fd);
+	if (endpoint && endpoint->fan) {
+		flags = common_flags(endpoint);
+		set_flags(endpoint->fan, &flags);
+	}
+	state_unlock(&saved);
 }
 
 /* Milliseconds that accept() waits, or -1. */

@@ -29,11 +29,12 @@ int fan_setsockopt(int fd, int level, int option, const void *value,
 int fan_getsockopt(int fd, int level, int option, void *value,
 		   socklen_t *length);
 /*
- * The members of FD's fan get LIKE's close-on-exec flag, so that they live
- * through exec() if the program's descriptor does.  Nothing happens if FD has
- * no fan.
+ * The members of FD's fan get the close-on-exec flag of LIKE, or that of all
+ * the descriptors that the program has for the fan, so that they live through
+ * exec() if one of these does.  Nothing happens if FD has no fan.
  */
 void fan_follow(int fd, int like);
+void fan_follow_all(int fd);
 
 /* A fan of these listening sockets, which were inherited; NULL without
  * memory.  Their descriptors become hidden. */

@@ -10,10 +10,12 @@
 
 #include <errno.h>
 #include <linux/vm_sockets.h>
+#include <pthread.h>
 #include <stddef.h>
 
 #include "preload/claim.h"
 #include "preload/fan.h"
+#include "preload/hold.h"
 #include "preload/real.h"
 #include "preload/state.h"
 #include "preload/table.h"
@@ -33,33 +35,63 @@ static int claim_any(int fd, uint32_t *port)
 	return -EADDRNOTAVAIL;
 }
 
-int listen_bind(int fd, const struct sockaddr *address, socklen_t length)
+static int may_bind(const struct endpoint *endpoint,
+		    const struct vm_address *at)
 {
-	struct endpoint *endpoint;
-	struct vm_address at;
-	struct endpoint now;
-	struct state_guard saved;
-	int err = address_take(address, length, &at);
-
-	if (err)
-		return err;
-	if (!table_view(fd, &now) || endpoint_bound(&now))
+	if (!endpoint || endpoint->state != ENDPOINT_IDLE ||
+	    endpoint_bound(endpoint))
 		return -EINVAL;
 	if (!vms_count() ||
-	    (at.cid != VMADDR_CID_ANY && at.cid != VMADDR_CID_HOST))
+	    (at->cid != VMADDR_CID_ANY && at->cid != VMADDR_CID_HOST))
 		return -EADDRNOTAVAIL;
-	err = at.port == VMADDR_PORT_ANY ? claim_any(fd, &at.port)
-					 : claim_take(fd, vms_at(0), at.port);
-	if (err)
-		return err;
+	return 0;
+}
+
+/* Before there is a file: of two threads that call bind() one makes it. */
+static int begin_bind(int fd, const struct vm_address *at)
+{
+	struct endpoint *endpoint;
+	struct state_guard saved;
+	int err;
+
 	state_lock(&saved);
 	endpoint = table_find(fd);
-	if (endpoint) {
-		endpoint->local = at;
+	err = may_bind(endpoint, at);
+	if (!err)
+		endpoint->state = ENDPOINT_BINDING;
+	state_unlock(&saved);
+	return err;
+}
+
+static void finish_bind(int fd, const struct vm_address *at, int err)
+{
+	struct endpoint *endpoint;
+	struct state_guard saved;
+
+	state_lock(&saved);
+	endpoint = table_find(fd);
+	if (endpoint)
+		endpoint->state = ENDPOINT_IDLE;
+	if (endpoint && !err) {
+		endpoint->local = *at;
 		endpoint->claimed = true;
 	}
 	state_unlock(&saved);
-	return 0;
+}
+
+int listen_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct vm_address at;
+	int err = address_take(address, length, &at);
+
+	if (!err)
+		err = begin_bind(fd, &at);
+	if (err)
+		return err;
+	err = at.port == VMADDR_PORT_ANY ? claim_any(fd, &at.port)
+					 : claim_take(fd, vms_at(0), at.port);
+	finish_bind(fd, &at, err);
+	return err;
 }
 
 static int start_one(int fd, int backlog)
@@ -90,6 +122,7 @@ int listen_start(int fd, int backlog)
 	case ENDPOINT_LISTENING:
 		return now.fan ? fan_listen(fd, backlog)
 			       : start_one(fd, backlog);
+	case ENDPOINT_BINDING:
 	case ENDPOINT_CONNECTING:
 	case ENDPOINT_CONNECTED:
 		break;
@@ -142,6 +175,37 @@ static int adopt(int client, const struct endpoint *listener,
 	return err ? err : client;
 }
 
+void listen_end(const struct endpoint *last)
+{
+	if (last->fan)
+		fan_close(last->fan);
+	if (!last->claimed)
+		return;
+	for (unsigned int i = 0; i < vms_count(); i++)
+		claim_release(vms_at(i), last->local.port);
+}
+
+void listen_let_go(void *hold)
+{
+	struct endpoint last;
+
+	if (hold_end(hold, &last))
+		listen_end(&last);
+}
+
+/* Cancellation lets go as well. */
+static int accept_from_fan(int fd, struct sockaddr_un *peer, socklen_t *length,
+			   int flags)
+{
+	struct hold hold = hold_begin(fd);
+	int client;
+
+	pthread_cleanup_push(listen_let_go, &hold);
+	client = fan_accept(hold.fd, peer, length, flags);
+	pthread_cleanup_pop(1);
+	return client;
+}
+
 int listen_accept(int fd, struct sockaddr *address, socklen_t *length,
 		  int flags)
 {
@@ -154,7 +218,7 @@ int listen_accept(int fd, struct sockaddr *address, socklen_t *length,
 	if (!table_view(fd, &listener))
 		return -EBADF;
 	if (listener.fan) {
-		client = fan_accept(fd, &peer, &peer_length, flags);
+		client = accept_from_fan(fd, &peer, &peer_length, flags);
 	} else {
 		client =
 			real()->accept4(fd, (void *)&peer, &peer_length, flags);
@@ -166,16 +230,6 @@ int listen_accept(int fd, struct sockaddr *address, socklen_t *length,
 	if (client >= 0 && address && length)
 		address_give(&remote, address, length);
 	return client;
-}
-
-void listen_end(const struct endpoint *last)
-{
-	if (last->fan)
-		fan_close(last->fan);
-	if (!last->claimed)
-		return;
-	for (unsigned int i = 0; i < vms_count(); i++)
-		claim_release(vms_at(i), last->local.port);
 }
 
 void listen_end_all(void)

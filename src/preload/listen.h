@@ -10,6 +10,7 @@
 
 #include "preload/endpoint.h"
 
+/* FD of these two is a hold, as for dial(). */
 int listen_bind(int fd, const struct sockaddr *address, socklen_t length);
 int listen_start(int fd, int backlog);
 /* The new descriptor, which the table has then. */
@@ -22,6 +23,9 @@ int listen_accept(int fd, struct sockaddr *address, socklen_t *length,
 void listen_end(const struct endpoint *last);
 /* The same for all that this process has, when it exits. */
 void listen_end_all(void);
+/* Ends a struct hold (hold.h), and the endpoint if nothing else refers to it;
+ * for pthread_cleanup_push(3). */
+void listen_let_go(void *hold);
 
 /* The addresses of CLIENT, whose peer has this name, if one of our ports is
  * what it was accepted from. */

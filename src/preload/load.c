@@ -2,6 +2,7 @@
 /* What happens when the library is loaded, and when the program exits. */
 #include <stdlib.h>
 
+#include "preload/hold.h"
 #include "preload/inherit.h"
 #include "preload/listen.h"
 #include "preload/real.h"
@@ -17,7 +18,7 @@ __attribute__((constructor)) static void load(void)
 	real();
 	if (!text)
 		return;
-	state_init();
+	state_init(hold_end_all);
 	vms_load(text);
 	inherit_all();
 }

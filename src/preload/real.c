@@ -24,15 +24,17 @@ static const struct {
 	const char *name;
 	size_t slot;
 } symbols[] = {
-	SYMBOL(socket),	     SYMBOL(bind),	 SYMBOL(listen),
-	SYMBOL(connect),     SYMBOL(accept4),	 SYMBOL(getsockname),
-	SYMBOL(getpeername), SYMBOL(getsockopt), SYMBOL(setsockopt),
-	SYMBOL(shutdown),    SYMBOL(sendto),	 SYMBOL(sendmsg),
-	SYMBOL(recvfrom),    SYMBOL(recvmsg),	 SYMBOL(dup),
-	SYMBOL(dup2),	     SYMBOL(dup3),	 SYMBOL(fcntl),
-	SYMBOL(fcntl64),     SYMBOL(close),	 SYMBOL(close_range),
-	SYMBOL(closefrom),   SYMBOL(open),	 SYMBOL(open64),
-	SYMBOL(openat),	     SYMBOL(openat64),	 SYMBOL(ioctl),
+	SYMBOL(socket),		SYMBOL(bind),	      SYMBOL(listen),
+	SYMBOL(connect),	SYMBOL(accept4),      SYMBOL(getsockname),
+	SYMBOL(getpeername),	SYMBOL(getsockopt),   SYMBOL(setsockopt),
+	SYMBOL(shutdown),	SYMBOL(sendto),	      SYMBOL(sendmsg),
+	SYMBOL(recvfrom),	SYMBOL(recvmsg),      SYMBOL(dup),
+	SYMBOL(dup2),		SYMBOL(dup3),	      SYMBOL(fcntl),
+	SYMBOL(fcntl64),	SYMBOL(close),	      SYMBOL(close_range),
+	SYMBOL(closefrom),	SYMBOL(open),	      SYMBOL(open64),
+	SYMBOL(openat),		SYMBOL(openat64),     SYMBOL(ioctl),
+	SYMBOL(__recvfrom_chk), SYMBOL(__open_2),     SYMBOL(__open64_2),
+	SYMBOL(__openat_2),	SYMBOL(__openat64_2),
 };
 
 static struct real functions;

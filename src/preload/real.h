@@ -27,6 +27,13 @@ struct real {
 	ssize_t (*recvfrom)(int, void *, size_t, int, struct sockaddr *,
 			    socklen_t *);
 	ssize_t (*recvmsg)(int, struct msghdr *, int);
+	/* Fortified ones; NULL where the C library has none. */
+	ssize_t (*__recvfrom_chk)(int, void *, size_t, size_t, int,
+				  struct sockaddr *, socklen_t *);
+	int (*__open_2)(const char *, int);
+	int (*__open64_2)(const char *, int);
+	int (*__openat_2)(int, const char *, int);
+	int (*__openat64_2)(int, const char *, int);
 	int (*dup)(int);
 	int (*dup2)(int, int);
 	int (*dup3)(int, int, int);

@@ -13,6 +13,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct state_guard before_fork;
 static pid_t owner;
+static void (*in_child)(void);
 
 void state_lock(struct state_guard *saved)
 {
@@ -54,11 +55,13 @@ static void leave(void)
 static void leave_in_child(void)
 {
 	owner = getpid();
+	in_child();
 	leave();
 }
 
-void state_init(void)
+void state_init(void (*after_fork)(void))
 {
+	in_child = after_fork;
 	owner = getpid();
 	pthread_atfork(prepare, leave, leave_in_child);
 }

@@ -25,7 +25,8 @@ void state_unlock(const struct state_guard *saved);
  */
 bool state_is_ours(void);
 
-/* Once, before there are threads. */
-void state_init(void);
+/* Once, before there are threads. AFTER_FORK is called in each child, with the
+ * lock. */
+void state_init(void (*after_fork)(void));
 
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Two levels, which grow and never shrink: a chunk that a reader has found
- * stays where it is.
+ * stays where it is. An entry is an endpoint's address and one bit, which says
+ * that the program does not see the descriptor; a fan's member has that bit
+ * alone.
  */
 #include "preload/table.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 #include "preload/state.h"
@@ -16,10 +19,11 @@
 #define CHUNK_SIZE (1 << CHUNK_BITS)
 #define CHUNKS 1024
 
-typedef _Atomic(struct endpoint *) entry;
+#define HIDDEN ((uintptr_t)1)
+
+typedef _Atomic(uintptr_t) entry;
 
 static _Atomic(entry *) chunks[CHUNKS];
-static struct endpoint hidden;
 
 /* NULL if there is no room for it yet. */
 static entry *entry_of(int fd)
@@ -33,11 +37,11 @@ static entry *entry_of(int fd)
 	return chunk ? &chunk[fd & (CHUNK_SIZE - 1)] : NULL;
 }
 
-static struct endpoint *load(int fd)
+static uintptr_t load(int fd)
 {
 	entry *at = entry_of(fd);
 
-	return at ? atomic_load_explicit(at, memory_order_relaxed) : NULL;
+	return at ? atomic_load_explicit(at, memory_order_relaxed) : 0;
 }
 
 static int make_room(int fd)
@@ -57,29 +61,28 @@ static int make_room(int fd)
 	return 0;
 }
 
-static void store(int fd, struct endpoint *endpoint)
+static void store(int fd, const struct endpoint *endpoint, uintptr_t bits)
 {
 	entry *at = entry_of(fd);
 
 	if (at)
-		atomic_store_explicit(at, endpoint, memory_order_relaxed);
+		atomic_store_explicit(at, (uintptr_t)endpoint | bits,
+				      memory_order_relaxed);
 }
 
 bool table_has(int fd)
 {
-	return load(fd) != NULL;
+	return load(fd) != 0;
 }
 
 bool table_is_hidden(int fd)
 {
-	return load(fd) == &hidden;
+	return load(fd) & HIDDEN;
 }
 
 struct endpoint *table_find(int fd)
 {
-	struct endpoint *found = load(fd);
-
-	return found == &hidden ? NULL : found;
+	return (struct endpoint *)(load(fd) & ~HIDDEN);
 }
 
 bool table_view(int fd, struct endpoint *copy)
@@ -109,7 +112,7 @@ static int add(int fd, const struct endpoint *like)
 		return -ENOMEM;
 	*made = *like;
 	made->fds = 1;
-	store(fd, made);
+	store(fd, made, 0);
 	return 0;
 }
 
@@ -124,13 +127,13 @@ int table_add(int fd, const struct endpoint *like)
 	return err;
 }
 
-static bool drop(int fd, struct endpoint *last)
+bool table_take(int fd, struct endpoint *last)
 {
 	struct endpoint *found = table_find(fd);
 
 	if (!found)
 		return false;
-	store(fd, NULL);
+	store(fd, NULL, 0);
 	if (--found->fds)
 		return false;
 	*last = *found;
@@ -146,7 +149,7 @@ bool table_drop(int fd, struct endpoint *last)
 	if (!table_has(fd))
 		return false;
 	state_lock(&saved);
-	was_last = drop(fd, last);
+	was_last = table_take(fd, last);
 	state_unlock(&saved);
 	return was_last;
 }
@@ -163,11 +166,11 @@ bool table_alias(int from, int to, struct endpoint *last)
 	found = table_find(from);
 	if (found)
 		found->fds++;
-	was_last = drop(to, last);
+	was_last = table_take(to, last);
 	if (found && make_room(to) < 0)
 		found->fds--;
 	else if (found)
-		store(to, found);
+		store(to, found, 0);
 	state_unlock(&saved);
 	return was_last;
 }
@@ -202,11 +205,23 @@ int table_hide(int fd)
 	int err = make_room(fd);
 
 	if (!err)
-		store(fd, &hidden);
+		store(fd, NULL, HIDDEN);
 	return err;
 }
 
 void table_unhide(int fd)
 {
-	store(fd, NULL);
+	store(fd, NULL, 0);
+}
+
+int table_hold(int from, int to)
+{
+	struct endpoint *found = table_find(from);
+	int err = make_room(to);
+
+	if (err)
+		return err;
+	found->fds++;
+	store(to, found, HIDDEN);
+	return 0;
 }

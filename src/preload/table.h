@@ -6,8 +6,8 @@
  * next to nothing.  To change an entry takes the lock of state.h; an entry is
  * followed under it only, so that no endpoint is freed below a reader.
  *
- * Hidden descriptors are the library's own, the members of a fan: for the
- * program they are not open.
+ * Hidden descriptors are the library's own, the members of a fan and those
+ * that hold a file (hold.h): for the program they are not open.
  */
 #ifndef URING_VSOCK_PRELOAD_TABLE_H
 #define URING_VSOCK_PRELOAD_TABLE_H
@@ -39,5 +39,10 @@ struct endpoint *table_find(int fd);
 /* 0, -ENOMEM or -EMFILE */
 int table_hide(int fd);
 void table_unhide(int fd);
+/* TO, a copy of FROM that is hidden, refers to FROM's endpoint, which there is.
+ * 0, -ENOMEM or -EMFILE */
+int table_hold(int from, int to);
+/* As table_drop(). */
+bool table_take(int fd, struct endpoint *last);
 
 #endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Copied under the lock: as long as the table has the number, close() has not
+ * closed it, since it takes the entry away first.
+ */
+#include "preload/hold.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "preload/real.h"
+#include "preload/state.h"
+#include "preload/table.h"
+
+#define HOLD_FROM 900 /* beyond the numbers that programs choose */
+
+static unsigned int holds; /* with the lock */
+
+static int copy_of(int fd)
+{
+	int copy = real()->fcntl(fd, F_DUPFD_CLOEXEC, HOLD_FROM);
+
+	/* The process may have no such number. */
+	if (copy < 0 && errno == EINVAL)
+		copy = real()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return copy;
+}
+
+struct hold hold_begin(int fd)
+{
+	struct hold hold = { .fd = fd };
+	struct state_guard saved;
+	int copy = -1;
+
+	state_lock(&saved);
+	if (table_find(fd))
+		copy = copy_of(fd);
+	if (copy >= 0 && table_hold(fd, copy) == 0) {
+		hold = (struct hold){ .fd = copy, .copy = true };
+		holds++;
+	} else if (copy >= 0) {
+		real()->close(copy);
+	}
+	state_unlock(&saved);
+	return hold;
+}
+
+bool hold_end(const struct hold *hold, struct endpoint *last)
+{
+	struct state_guard saved;
+	bool was_last;
+
+	if (!hold->copy)
+		return false;
+	state_lock(&saved);
+	was_last = table_take(hold->fd, last);
+	holds--;
+	state_unlock(&saved);
+	real()->close(hold->fd);
+	return was_last;
+}
+
+/* What they were the last of is the parent's to clean up. */
+void hold_end_all(void)
+{
+	for (int fd = table_next(0); holds && fd >= 0;
+	     fd = table_next(fd + 1)) {
+		struct endpoint last;
+
+		if (!table_is_hidden(fd) || !table_find(fd))
+			continue;
+		table_take(fd, &last);
+		real()->close(fd);
+		holds--;
+	}
+}
