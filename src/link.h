@@ -103,6 +103,12 @@ bool link_is_light(const struct link *link);
 /* It is offered few receive buffers, as it fills no more. */
 bool link_reads_little(const struct link *link);
 
+/* The host program will send no more than what is in the host socket. */
+static inline bool link_source_ended(const struct link *link)
+{
+	return link->half_closed || link->hung_up;
+}
+
 /* There may be data for the guest. */
 bool link_has_data(const struct link *link);
 
@@ -116,11 +122,8 @@ struct link *link_new_greeting(struct guest *guest, int *fd,
  * can use it. The guest has it back when the link ends. */
 uint32_t link_grant(struct link *link);
 
-/*
- * Bytes that are in the host socket to be read, 1 for the end alone;
- * LINK_HOLDS_UNKNOWN where the kernel does not say. 0: a report will come when
- * there is more.
- */
+/* Bytes that are in the host socket to be read; LINK_HOLDS_UNKNOWN where the
+ * kernel does not say. 0: a report will come if there is more. */
 #define LINK_HOLDS_UNKNOWN UINT32_MAX
 uint32_t link_holds(const struct link *link);
 

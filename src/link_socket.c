@@ -70,8 +70,7 @@ static void on_event(struct ring_watch *watch, int events)
 	link_refresh(link);
 }
 
-/* AF_VSOCK answers since Linux 6.17. An end that was reported is there behind
- * the bytes. */
+/* AF_VSOCK answers since Linux 6.17. */
 uint32_t link_holds(const struct link *link)
 {
 	int bytes;
@@ -80,9 +79,7 @@ uint32_t link_holds(const struct link *link)
 		return 0;
 	if (ioctl(link->fd, SIOCINQ, &bytes) < 0)
 		return LINK_HOLDS_UNKNOWN;
-	if (bytes > 0)
-		return (uint32_t)bytes;
-	return link->half_closed || link->hung_up;
+	return bytes > 0 ? (uint32_t)bytes : 0;
 }
 
 int link_watch(struct link *link)

@@ -10,7 +10,8 @@
  * (rx_buffers.h). So a link that others follow, and that may be offered more
  * than it fills, asks its socket first how much is there: a fraction of a
  * microsecond, where a read's bytes take ten to copy. After a read it asks what
- * is left, which saves a turn and a read that finds nothing.
+ * is left, which saves a turn and a read that finds nothing; an end that was
+ * reported goes to the guest behind the last bytes, in their turn.
  *
  * Headers are written when the lengths are known, after the sends are finished,
  * so that they say what this turn's sends have made of the credit. A link that
@@ -92,7 +93,7 @@ static bool is_alone(const struct link *link)
 /* What a read may find: LINK_HOLDS_UNKNOWN where asking would not help. */
 static uint32_t bytes_to_read(const struct link *link)
 {
-	if (link->burst == 1 || is_alone(link))
+	if (!link_source_ended(link) && (link->burst == 1 || is_alone(link)))
 		return LINK_HOLDS_UNKNOWN;
 	return link_holds(link);
 }
@@ -143,6 +144,33 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 	return true;
 }
 
+/* There is nothing to read, now or ever. */
+static void read_nothing(struct link *link)
+{
+	unsigned orders = 0;
+
+	if (link_source_ended(link))
+		orders = conn_host_ended(&link->conn, link->hung_up);
+	link_carry_out(link, orders);
+}
+
+/* More of a stream, or its end. False: no buffer is left. */
+static bool serve_stream(struct link *link, struct turn *turn,
+			 struct ring *ring)
+{
+	uint32_t held = bytes_to_read(link);
+
+	if (held && !offer_buffers(link, turn, ring, held))
+		return false;
+	/* Forgotten before the read, as a report may come between its -EAGAIN
+	 * and our looking at that. */
+	link->readable = false;
+	list_remove(&link->node);
+	if (!held)
+		read_nothing(link);
+	return true;
+}
+
 /* It used up the buffers that there were: others are first in those to come. */
 static void give_way(struct link *link)
 {
@@ -154,7 +182,6 @@ static void give_way(struct link *link)
 static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 {
 	bool data = link_has_data(link) && conn_may_send(&link->conn);
-	uint32_t held;
 
 	/* A lone credit update rides on the data, if that comes. */
 	if ((!data || conn_speaks_first(&link->conn)) &&
@@ -171,13 +198,7 @@ static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 			return false;
 		}
 	} else if (link->readable && conn_may_send(&link->conn)) {
-		held = bytes_to_read(link);
-		if (held && !offer_buffers(link, turn, ring, held))
-			return false;
-		link->readable = false;
-		list_remove(&link->node);
-		if (held)
-			return true;
+		return serve_stream(link, turn, ring);
 	}
 	list_remove(&link->node);
 	link_refresh(link);
@@ -302,6 +323,8 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 		note_read(link, (uint32_t)n);
 		look_ahead(link, recv, (uint32_t)n,
 			   give_data(turn, recv, (uint32_t)n));
+		if (!link->readable && link_source_ended(link))
+			orders = conn_host_ended(&link->conn, link->hung_up);
 	} else if (n == -EFAULT) {
 		rx_memory_gone(link->guest);
 	} else if (n != -EAGAIN) {
