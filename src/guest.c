@@ -67,6 +67,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	list_init(&guest->calling);
 	list_init(&guest->dialed);
 	list_init(&guest->parted);
+	list_init(&guest->told);
 	list_init(&guest->active);
 	list_init(&guest->awake);
 	resets_init(&guest->resets);

@@ -67,6 +67,7 @@ struct guest {
 	struct list calling;  /* listeners on which somebody may wait */
 	struct list dialed;   /* links whose connect(2) has come to an end */
 	struct list parted;   /* links that only have bytes for the host */
+	struct list told;     /* links whose end the guest is shown next */
 	uint32_t ending_at;   /* where in the table the next of them may be */
 	bool ending; /* conns are a past session's: lifecycle_end_some() */
 	unsigned descriptors; /* that its connections hold */

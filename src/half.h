@@ -42,7 +42,8 @@ struct half {
 				  * to the other's worker */
 	uint8_t news;	       /* enum half_fact bits to be told */
 	uint8_t heard;	       /* HALF_BEHIND_DATA bits, behind the inbox */
-	bool over;	       /* HALF_RESETS or _FINISHES was told, or heard */
+	uint8_t end;	       /* how it ended: news, once its guest knows */
+	bool over; /* HALF_RESETS or _FINISHES is told, or was heard */
 };
 
 /* The other half has been told all there is. */

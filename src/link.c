@@ -200,16 +200,20 @@ static void tell_orders(struct link *link, unsigned orders)
 
 	if (orders & CONN_ESTABLISH)
 		news |= HALF_ACCEPTS;
-	if (orders & CONN_END_WRITES)
-		news |= HALF_ENDS;
-	if (orders & CONN_END_READS) {
-		news |= HALF_DEAF;
+	if (orders & CONN_END_READS)
 		parcels_free(&half->inbox);
-	}
 	if (orders & CONN_HANG_UP && !half->over) {
 		half->over = true;
-		news |= broke_off(&link->conn) ? HALF_RESETS : HALF_FINISHES;
+		half->end = broke_off(&link->conn) ? HALF_RESETS
+						   : HALF_FINISHES;
+		if (!link_part_later(link))
+			news |= half->end;
 	}
+	/* Half an end would be heard as the rest of the whole one. */
+	if (orders & CONN_END_WRITES && !link->parting)
+		news |= HALF_ENDS;
+	if (orders & CONN_END_READS && !link->parting)
+		news |= HALF_DEAF;
 	if (news)
 		link_tell(link, news);
 }
@@ -319,7 +323,10 @@ void link_refresh(struct link *link)
 {
 	if (link->phase == LINK_JOINED)
 		refresh_joined(link);
-	if (link->phase == LINK_PARTED && link->fd < 0 &&
+	if (unlikely(link->parting) && !conn_owes_end(&link->conn) &&
+	    list_empty(&link->host_node))
+		list_append(&link->guest->told, &link->host_node);
+	if (link->phase == LINK_PARTED && link->fd < 0 && !link->parting &&
 	    link->staged == LINK_NOT_STAGED &&
 	    (!link->half || half_told(link->half)))
 		bury(link);
@@ -329,6 +336,8 @@ void link_guest_gone(struct link *link)
 {
 	link_carry_out(link, conn_guest_gone(&link->conn));
 	ended_forget(&link->guest->ended, &link->conn);
+	if (link->parting)
+		link_part(link);
 }
 
 void link_kill(struct link *link)
@@ -342,6 +351,8 @@ void link_kill(struct link *link)
 	if (link->phase != LINK_PARTED)
 		list_remove(&link->node);
 	link->phase = LINK_PARTED;
+	if (link->parting)
+		link_part(link);
 	link_close_socket(link);
 	if (link->half)
 		list_remove(&link->half->telling);

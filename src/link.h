@@ -53,8 +53,8 @@ struct link {
 	struct guest *guest;
 	struct ring_watch watch; /* of fd, once it is connected */
 	struct list node;	 /* ready, small, greeting, parted or dead */
-	struct list host_node;	 /* flushing, knocking or dialed list */
-	struct timer timer;	 /* greeting or dialing */
+	struct list host_node;	 /* flushing, knocking, dialed or told list */
+	struct timer timer;	 /* greeting, dialing or parting */
 	struct backlog backlog;
 	struct messages ends;  /* SEQPACKET: the messages in the backlog */
 	struct link_held held; /* SEQPACKET */
@@ -77,6 +77,7 @@ struct link {
 	bool hung_up;	       /* POLLHUP was reported: it is gone */
 	bool end_writes;       /* shutdown(SHUT_WR) after the backlog */
 	bool hang_up;	       /* close after the backlog */
+	bool parting;	       /* once the guest was told: link_part_later() */
 };
 
 /* SO_SNDBUF of host sockets: the most that needs no privilege by default;
@@ -194,9 +195,28 @@ void link_free_dead(struct loop *loop);
 struct link *link_of(struct conn *conn);
 
 /*
- * The socket's part of what link.c does: hanging up at once, the orders of
+ * Where both ends of a connection are told that it is over, the guest is told
+ * first: a program there may use its port again as soon as it hears from the
+ * program at the other end, and its kernel frees the port when it has seen our
+ * last packet. So the host socket is closed, and the other half told, after
+ * that packet was shown to the guest (guest->told), or LOOP_PARTING_MS later.
+ *
+ * link_part_later() is called where the end is due; false: nothing is owed to
+ * the guest, or nothing can be given to it now, and there is no reason to wait.
+ * link_part() is the end of the waiting, link_part_told() that of all whose
+ * guest has been shown the packet, link_part_due() that of who waited too long.
+ */
+bool link_part_later(struct link *link);
+void link_part(struct link *link);
+void link_part_told(struct guest *guest);
+void link_part_due(struct loop *loop, uint64_t now_ms);
+
+/*
+ * The socket's part of what link.c does: having no more to do with it but to
+ * close it, hanging up at once, the orders of
  * link_carry_out(), and a hang-up that nobody would read.
  */
+void link_leave_socket(struct link *link);
 void link_close_socket(struct link *link);
 void link_order_socket(struct link *link, unsigned orders);
 void link_notice_hang_up(struct link *link);

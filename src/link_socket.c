@@ -149,6 +149,16 @@ static void take_line(struct link *link)
 	}
 }
 
+void link_leave_socket(struct link *link)
+{
+	ring_unwatch(link->guest->loop->ring, &link->watch);
+	link_stop_waiting(link);
+	list_remove(&link->host_node);
+	drop_backlog(link);
+	link_drop_held(link);
+	link->readable = false;
+}
+
 /*
  * close(2) alone would leave the host program waiting while the ring still
  * holds the file for a poll that is being cancelled.
@@ -161,16 +171,11 @@ void link_close_socket(struct link *link)
 		return;
 	take_line(link);
 	shutdown(link->fd, SHUT_RDWR);
-	ring_unwatch(loop->ring, &link->watch);
+	link_leave_socket(link);
 	fd_close(&link->fd);
 	descriptors_give(loop->descriptors, &link->guest->descriptors);
 	loop->descriptor_freed = true;
 	loop->chores++;
-	link_stop_waiting(link);
-	list_remove(&link->host_node);
-	drop_backlog(link);
-	link_drop_held(link);
-	link->readable = false;
 }
 
 static bool flushed(const struct link *link)
@@ -195,7 +200,8 @@ void link_drained(struct link *link)
 		return;
 	drop_unended(link);
 	if (link->hang_up) {
-		link_close_socket(link);
+		if (!link_part_later(link))
+			link_close_socket(link);
 	} else if (link->end_writes) {
 		link->end_writes = false;
 		shutdown(link->fd, SHUT_WR);
@@ -222,7 +228,8 @@ void link_order_socket(struct link *link, unsigned orders)
 {
 	if (orders & CONN_ESTABLISH && !link->forwarded)
 		orders |= answer_ok(link);
-	if (orders & CONN_END_READS && link->fd >= 0)
+	if (orders & CONN_END_READS && link->fd >= 0 &&
+	    !(orders & CONN_HANG_UP && flushed(link)))
 		shutdown(link->fd, SHUT_RD);
 	if (orders & CONN_END_WRITES)
 		link->end_writes = true;

@@ -29,6 +29,10 @@ struct worker;
 #define LOOP_DIALING_MS 10
 #define LOOP_RESUMING_MS 1000
 
+/* The other end of a connection hears of its end after so long even if the
+ * guest, which should know first, has no receive buffer for the packet. */
+#define LOOP_PARTING_MS 1000
+
 /*
  * Chores are what a turn does for connections beside moving their bytes, at some
  * 10 us each: a client that is accepted, its line, a host socket that is dialed
@@ -56,6 +60,7 @@ struct loop {
 	struct deadlines deadlines;	 /* of connections */
 	struct timer_queue greeting;	 /* of links */
 	struct timer_queue dialing;	 /* of links */
+	struct timer_queue parting;	 /* of links */
 	uint64_t redial_ms;		 /* nobody is dialed again before */
 	struct descriptors *descriptors; /* NULL: without bounds */
 	struct timer_queue resuming;	 /* of pauses */
@@ -84,6 +89,7 @@ static inline void loop_init(struct loop *loop, struct ring *ring)
 	deadlines_init(&loop->deadlines);
 	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
 	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);
+	timer_queue_init(&loop->parting, LOOP_PARTING_MS);
 	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
 }
 

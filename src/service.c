@@ -197,6 +197,7 @@ static uint64_t next_deadline(const struct loop *loop)
 	uint64_t next = dial_next(loop);
 
 	next = min_u64(next, timer_next(&loop->greeting));
+	next = min_u64(next, timer_next(&loop->parting));
 	next = min_u64(next, timer_next(&loop->resuming));
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
@@ -209,6 +210,7 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 
 	loop->chores = 0;
 	dial_again(loop, now_ms);
+	link_part_due(loop, now_ms);
 	listener_expire(loop, now_ms);
 	while ((timer = timer_take_due(&loop->resuming, now_ms)))
 		resume(container_of(timer, struct accept_pause, timer));
@@ -254,6 +256,7 @@ static void conclude(struct guest *guest)
 		guest_wake(guest);
 	awake_notify(guest);
 	lifecycle_check_queues(guest);
+	link_part_told(guest);
 	link_limit_parted(guest);
 }
 

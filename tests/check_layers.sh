@@ -61,7 +61,7 @@ layers() {
 	guest
 	switchboard half half_message
 	awake events frontend link rx_buffers
-	half_data link_socket siblings_refuse
+	half_data link_part link_socket siblings_refuse
 	dial incoming sends_messages
 	sends siblings_hear to_guest_messages
 	siblings_tell

@@ -280,14 +280,17 @@ START_TEST(the_next_driver_is_answered)
 END_TEST
 
 /* RSTs for others fill the RX ring, of which the guest takes nothing. */
-static void use_up_buffers(struct notifier *n)
+static void exhaust(struct sockets *sockets)
 {
-	struct sockets *sockets = &n->s.guest.sockets;
-
 	driver_pause_rx(&sockets->driver, true);
 	for (uint32_t i = 0; i < 2 * SMALL_RING; i++)
 		say(gsock_raw(sockets, 2000 + i, PORT), VIRTIO_VSOCK_OP_RW, 0);
-	drive_until(&n->s.world, driver_tx_idle(&sockets->driver));
+	drive_until(sockets->driver.world, driver_tx_idle(&sockets->driver));
+}
+
+static void use_up_buffers(struct notifier *n)
+{
+	exhaust(&n->s.guest.sockets);
 }
 
 static void take_again(struct notifier *n)
@@ -343,6 +346,130 @@ START_TEST(what_is_owed_to_the_last_is_not_sent_to_the_next)
 }
 END_TEST
 
+/* Ends of a connection that both sides are told of by us. */
+enum ending { GUEST_CLOSES, GUEST_FINISHES, GUEST_BREAKS_RULES, ENDINGS };
+
+static void end(struct notifier *n, enum ending how)
+{
+	switch (how) {
+	case GUEST_CLOSES:
+		say(n->g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
+		break;
+	case GUEST_FINISHES: /* what the host began */
+		say(n->g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_SEND);
+		break;
+	case GUEST_BREAKS_RULES:
+		say(n->g, VIRTIO_VSOCK_OP_RESPONSE, 0);
+		break;
+	case ENDINGS:
+		break;
+	}
+}
+
+/* A connection whose end the guest cannot be told of. */
+static void end_unheard(struct notifier *n, enum ending how)
+{
+	notifier_connect(n);
+	if (how == GUEST_FINISHES) {
+		host_shutdown(host_of(n, n->connections));
+		drive_until(&n->s.world,
+			    n->g->last.op == VIRTIO_VSOCK_OP_SHUTDOWN);
+	}
+	use_up_buffers(n);
+	end(n, how);
+	drive_until(&n->s.world, driver_tx_idle(&n->s.guest.sockets.driver));
+}
+
+/* Its port is free then, before anybody can tell its program to go on. */
+START_TEST(the_guest_hears_of_the_end_before_the_host_program)
+{
+	struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+
+	config.driver.rx_size = SMALL_RING;
+	notifier_open(&n, _i, &config);
+	for (enum ending how = GUEST_CLOSES; how < ENDINGS; how++) {
+		struct host_conn *host;
+		uint16_t last = how == GUEST_FINISHES ? VIRTIO_VSOCK_OP_SHUTDOWN
+						      : VIRTIO_VSOCK_OP_RST;
+		uint64_t before;
+
+		end_unheard(&n, how);
+		host = host_of(&n, n.connections);
+		before = n.g->packets;
+		world_rest(&n.s.world, 20);
+		ck_assert(!host_over(host));
+		take_again(&n);
+		drive_until(&n.s.world, host_over(host));
+		expect_alone(n.g, before, last);
+		host_close(host);
+		say(n.g, VIRTIO_VSOCK_OP_RST, 0);
+	}
+	notifier_close(&n);
+}
+END_TEST
+
+/* It has no buffer for the last packet for as long as it likes. */
+START_TEST(a_guest_that_takes_nothing_does_not_keep_the_host_program)
+{
+	struct guest_config config = guest_defaults(DAEMON_CID);
+	struct notifier n;
+
+	config.driver.rx_size = SMALL_RING;
+	notifier_open(&n, _i, &config);
+	for (enum ending how = GUEST_CLOSES; how < ENDINGS; how++) {
+		end_unheard(&n, how);
+		host_hears(&n, n.connections);
+		take_again(&n);
+		drive_until(&n.s.world,
+			    n.g->last.op != VIRTIO_VSOCK_OP_RESPONSE);
+		say(n.g, VIRTIO_VSOCK_OP_RST, 0);
+	}
+	notifier_close(&n);
+}
+END_TEST
+
+START_TEST(another_guest_hears_of_the_end_second)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		const struct daemon_config d = { .vms = 2 };
+		struct guest_config config = guest_defaults(DAEMON_CID);
+		struct guest_config other = guest_defaults(DAEMON_CID + 1);
+		struct gsock *listener, *a, *b;
+		struct driver *driver;
+		struct twins t;
+
+		config.driver.rx_size = SMALL_RING;
+		twins_open_with(&t, _i, w, &d, &config, &other);
+		driver = &t.s.guest.sockets.driver;
+		listener = gsock_listen(&t.b.sockets, SIBLING_PORT);
+		for (unsigned i = 0; i < 2; i++) {
+			uint32_t port = twins_port();
+
+			a = gsock_raw(&t.s.guest.sockets, port, SIBLING_PORT);
+			a->peer_cid = DAEMON_CID + 1;
+			say(a, VIRTIO_VSOCK_OP_REQUEST, 0);
+			expect_alone(a, 0, VIRTIO_VSOCK_OP_RESPONSE);
+			b = gsock_accept(listener);
+			exhaust(&t.s.guest.sockets);
+			say(a, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
+			drive_until(&t.s.world, driver_tx_idle(driver));
+			world_rest(&t.s.world, 20);
+			ck_assert_uint_eq(b->peer_shut, 0);
+			if (i) /* never takes any more */
+				drive_until(&t.s.world, b->peer_shut);
+			driver_pause_rx(driver, false);
+			drive_until(&t.s.world, b->peer_shut);
+			drive_until(&t.s.world,
+				    a->last.op == VIRTIO_VSOCK_OP_RST);
+			gsock_close(b);
+		}
+		twins_close(&t);
+	}
+}
+END_TEST
+
 START_TEST(between_guests_as_well)
 {
 	FOR_EACH_WORKER_COUNT(w)
@@ -387,6 +514,9 @@ int main(void)
 		the_next_driver_is_answered,
 		what_is_owed_to_nobody_is_not_sent_to_the_next,
 		what_is_owed_to_the_last_is_not_sent_to_the_next,
+		the_guest_hears_of_the_end_before_the_host_program,
+		a_guest_that_takes_nothing_does_not_keep_the_host_program,
+		another_guest_hears_of_the_end_second,
 		between_guests_as_well,
 	};
 

@@ -492,6 +492,13 @@ enum conn_deadline conn_due(const struct conn *conn)
 	return CONN_NO_DEADLINE;
 }
 
+bool conn_owes_end(const struct conn *conn)
+{
+	if (conn->state == CONN_CLOSED)
+		return conn->pending;
+	return conn->state != CONN_CLOSING || !told_all(conn);
+}
+
 bool conn_gives_way(const struct conn *conn)
 {
 	return conn->state == CONN_CLOSED ||

@@ -162,6 +162,10 @@ unsigned conn_abort(struct conn *conn);
 /* The guest is gone: as conn_abort(), but nothing is owed to it. */
 unsigned conn_guest_gone(struct conn *conn);
 
+/* The guest will be told of the end, by RST or SHUTDOWN, and has not been so
+ * far: in OPEN of a connection that it closed, RST waits for its last bytes. */
+bool conn_owes_end(const struct conn *conn);
+
 /*
  * The guest knows that this one is over, or as much as says so with a REQUEST
  * from the same addresses: it may be ended by conn_guest_gone() for that.
