@@ -17,6 +17,8 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -58,7 +60,7 @@ static const char *explain(int err)
 	case -ENOSYS:
 		return "the kernel has no io_uring";
 	case -EPERM:
-		return "io_uring is forbidden here, by the sysctl "
+		return "io_uring is forbidden here (EPERM), by the sysctl "
 		       "kernel.io_uring_disabled or a seccomp filter";
 	case -ENOMEM:
 		return "not enough lockable memory: raise RLIMIT_MEMLOCK";
@@ -70,42 +72,108 @@ static const char *explain(int err)
 	}
 }
 
-static bool has_operations(struct io_uring *ur)
+/* A ring was set up, so the kernel has these calls as well: who denies one of
+ * them is a filter. */
+enum refusable { REGISTER, ENTER };
+
+#define DENIED(call, name)                                               \
+	call " fails with " name ": a seccomp filter seems to deny it, " \
+	     "though it allows io_uring_setup"
+
+static const char *explain_refusal(enum refusable call, int err)
+{
+	switch (err) {
+	case -EPERM:
+		return call == REGISTER ? DENIED("io_uring_register", "EPERM")
+					: DENIED("io_uring_enter", "EPERM");
+	case -EACCES:
+		return call == REGISTER ? DENIED("io_uring_register", "EACCES")
+					: DENIED("io_uring_enter", "EACCES");
+	case -ENOSYS:
+		return call == REGISTER ? DENIED("io_uring_register", "ENOSYS")
+					: DENIED("io_uring_enter", "ENOSYS");
+	default:
+		return call == REGISTER ? "io_uring_register failed"
+					: "io_uring_enter failed";
+	}
+}
+
+static int refuse(enum refusable call, int err, const char **why)
+{
+	*why = explain_refusal(call, err);
+	return err;
+}
+
+static int too_old(const char **why)
+{
+	*why = "the kernel's io_uring lacks operations: Linux 5.13 or later is "
+	       "needed";
+	return -ENOSYS;
+}
+
+/* All that may be asked about: opcodes have a byte. */
+#define OPCODES 256
+
+/* 0, or -errno with *WHY. */
+static int check_operations(struct io_uring *ur, const char **why)
 {
 	static const int needed[] = {
 		IORING_OP_POLL_ADD, IORING_OP_SENDMSG,	    IORING_OP_RECVMSG,
 		IORING_OP_ACCEPT,   IORING_OP_ASYNC_CANCEL,
 	};
-	struct io_uring_probe *probe = io_uring_get_probe_ring(ur);
-	bool all = probe;
+	struct io_uring_probe *probe = calloc(
+		1, sizeof(*probe) + OPCODES * sizeof(struct io_uring_probe_op));
+	bool all = true;
 	size_t i;
+	int err;
 
-	for (i = 0; probe && i < ARRAY_SIZE(needed); i++)
+	if (!probe) {
+		*why = "out of memory";
+		return -ENOMEM;
+	}
+	err = io_uring_register_probe(ur, probe, OPCODES);
+	for (i = 0; !err && i < ARRAY_SIZE(needed); i++)
 		all = all && io_uring_opcode_supported(probe, needed[i]);
-	io_uring_free_probe(probe);
-	return all;
+	free(probe);
+	/* Kernels that cannot be asked say EINVAL. */
+	if (err && err != -EINVAL)
+		return refuse(REGISTER, err, why);
+	return err || !all ? too_old(why) : 0;
 }
 
-/* Multishot POLL is no operation of its own: arm one and look. 0, -ENOSYS, or
- * why it could not be tried. */
-static int polls_multishot(struct io_uring *ur)
+/* Arms a multishot POLL of FD, which is ready. 0, or -errno with *WHY. */
+static int try_multishot(struct io_uring *ur, int fd, const char **why)
 {
-	int ends[2];
-	int err = -ENOSYS;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ur);
 	struct io_uring_cqe *cqe;
-	struct io_uring_sqe *sqe;
+	bool works;
+	int n;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	sqe = io_uring_get_sqe(ur);
-	io_uring_prep_poll_multishot(sqe, ends[1], POLLOUT);
+	io_uring_prep_poll_multishot(sqe, fd, POLLOUT);
 	io_uring_sqe_set_data64(sqe, URING_IGNORED_DATA);
-	if (io_uring_submit_and_wait(ur, 1) == 1 &&
-	    io_uring_peek_cqe(ur, &cqe) == 0) {
-		if (cqe->res > 0 && (cqe->flags & IORING_CQE_F_MORE))
-			err = 0;
-		io_uring_cqe_seen(ur, cqe);
+	n = io_uring_submit_and_wait(ur, 1);
+	if (n < 0)
+		return refuse(ENTER, n, why);
+	if (n != 1 || io_uring_peek_cqe(ur, &cqe) != 0)
+		return too_old(why);
+	works = cqe->res > 0 && (cqe->flags & IORING_CQE_F_MORE);
+	io_uring_cqe_seen(ur, cqe);
+	return works ? 0 : too_old(why);
+}
+
+/* Multishot POLL is no operation of its own: arm one and look. */
+static int check_multishot(struct io_uring *ur, const char **why)
+{
+	struct io_uring_sqe *sqe;
+	int ends[2];
+	int err;
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		err = -errno;
+		*why = explain(err);
+		return err;
 	}
+	err = try_multishot(ur, ends[1], why);
 	/* The hang-up ends the request; its completions are ignored. */
 	fd_close(&ends[0]);
 	sqe = io_uring_get_sqe(ur);
@@ -124,12 +192,10 @@ int uring_setup(struct io_uring *ur, const char **why)
 		*why = explain(err);
 		return err;
 	}
-	err = has_operations(ur) ? polls_multishot(ur) : -ENOSYS;
+	err = check_operations(ur, why);
 	if (!err)
-		return 0;
-	*why = err == -ENOSYS ? "the kernel's io_uring lacks operations: "
-				"Linux 5.13 or later is needed"
-			      : explain(err);
-	io_uring_queue_exit(ur);
+		err = check_multishot(ur, why);
+	if (err)
+		io_uring_queue_exit(ur);
 	return err;
 }
