@@ -108,6 +108,7 @@ struct link *link_new_greeting(struct guest *guest, int *fd,
 		return NULL;
 	link->fd = fd_take(fd);
 	link->conn.type = (uint16_t)type;
+	link->unanswered = true;
 	return link;
 }
 

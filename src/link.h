@@ -70,6 +70,7 @@ struct link {
 	uint8_t line;	       /* bytes of the CONNECT line, still to be read */
 	uint8_t logged_state;  /* enum conn_state that was logged last */
 	bool waiting;	       /* for room in the host program's backlog */
+	bool unanswered;       /* a CONNECT line, come or not, has no OK yet */
 	bool forwarded;	       /* fd is of AF_VSOCK: no line is spoken */
 	bool connecting;       /* its connect(2) is under way */
 	bool readable;	       /* a read may find bytes or the end */

@@ -133,8 +133,7 @@ void link_drop_held(struct link *link)
 /*
  * Takes the CONNECT line off the socket; what descriptors came with it are
  * closed by the kernel. As late as can be: AF_UNIX wakes the host program up
- * when its bytes are read, and it would find that there is no answer yet. Not
- * at all would make its end an ECONNRESET.
+ * when its bytes are read, and it would find that there is no answer yet.
  */
 static void take_line(struct link *link)
 {
@@ -159,6 +158,27 @@ void link_leave_socket(struct link *link)
 	link->readable = false;
 }
 
+/* What is read at most of a host program that is refused, so that it costs no
+ * more than another one however much it has written. */
+#define REFUSED_READS 8
+#define REFUSED_BYTES 2048
+
+/*
+ * Takes off what a program has written that gets no connection: its line, which
+ * is wrong, too long or refused, and what stands behind it. AF_UNIX makes an
+ * ECONNRESET of the end of file where bytes are left unread, as they are beyond
+ * the bound.
+ */
+static void drop_refused(const struct link *link)
+{
+	char bytes[REFUSED_BYTES];
+	unsigned i;
+
+	for (i = 0; i < REFUSED_READS; i++)
+		if (recv(link->fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0)
+			return;
+}
+
 /*
  * close(2) alone would leave the host program waiting while the ring still
  * holds the file for a poll that is being cancelled.
@@ -169,8 +189,10 @@ void link_close_socket(struct link *link)
 
 	if (link->fd < 0)
 		return;
-	take_line(link);
 	shutdown(link->fd, SHUT_RDWR);
+	/* nothing more comes now */
+	if (link->unanswered && !link->forwarded)
+		drop_refused(link);
 	link_leave_socket(link);
 	fd_close(&link->fd);
 	descriptors_give(loop->descriptors, &link->guest->descriptors);
@@ -220,6 +242,7 @@ static unsigned answer_ok(struct link *link)
 
 	bool good = n == (ssize_t)len || (n < 0 && errno == EPIPE);
 
+	link->unanswered = false;
 	take_line(link);
 	return good && !link->line ? 0 : conn_abort(&link->conn);
 }

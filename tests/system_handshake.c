@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* "CONNECT <port>\n" on the hybrid socket, and "OK <port>\n" from it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -82,12 +84,65 @@ START_TEST(malformed_lines_end_that_client_only)
 		client_dial(&s, &c);
 		client_say(&s, &c, lines[i].text, lines[i].size, 4096);
 		s.world.context = lines[i].text;
-		client_expect_refusal(&s, &c);
+		client_expect_end(&s, &c);
 		pair_both_ways(&healthy, 10000);
 	}
 	s.world.context = NULL;
 	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
 	pair_close(&healthy);
+	scene_close(&s);
+}
+END_TEST
+
+/* The end of file and no error, however much of it was wrong or in vain. */
+START_TEST(a_refusal_is_an_end_whatever_stands_behind_the_line)
+{
+	static const char *const beginnings[] = { "CONNECT 9\n", "GET /\n", "",
+						  "CONNECT 00000000000000000" };
+	char bytes[8192];
+	struct host_conn c;
+	struct scene s;
+
+	scene_open(&s, _i);
+	for (unsigned i = 0; i < ARRAY_SIZE(beginnings); i++) {
+		memset(bytes, '1', sizeof(bytes));
+		memcpy(bytes, beginnings[i], strlen(beginnings[i]));
+		s.world.context = beginnings[i];
+		client_dial(&s, &c);
+		client_say(&s, &c, bytes, sizeof(bytes), sizeof(bytes));
+		client_expect_end(&s, &c);
+	}
+	s.world.context = NULL;
+	scene_check_works(&s);
+	scene_close(&s);
+}
+END_TEST
+
+/* Messages behind the first one are left unread no more than bytes are. */
+START_TEST(a_refused_message_is_an_end)
+{
+	static const char *const firsts[] = { "CONNECT 9", "HELLO",
+					      "CONNECT 9\nx" };
+	struct scene s;
+
+	scene_open(&s, _i);
+	for (unsigned i = 0; i < ARRAY_SIZE(firsts); i++) {
+		char path[128];
+		char byte;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s_seqpacket", s.daemon.uds[0]);
+		fd = host_dial_seqpacket(path);
+		need(fd >= 0, "dial");
+		need(send(fd, firsts[i], strlen(firsts[i]), 0) > 0, "send");
+		send(fd, "more", 4, MSG_NOSIGNAL);
+		while (recv(fd, &byte, 1, MSG_DONTWAIT) < 0) {
+			ck_assert_int_eq(errno, EAGAIN);
+			world_rest(&s.world, 1);
+		}
+		close(fd);
+	}
+	scene_check_works(&s);
 	scene_close(&s);
 }
 END_TEST
@@ -266,6 +321,8 @@ int main(void)
 	const TTest *const tests[] = {
 		line_may_come_in_any_pieces,
 		malformed_lines_end_that_client_only,
+		a_refusal_is_an_end_whatever_stands_behind_the_line,
+		a_refused_message_is_an_end,
 		a_megabyte_without_a_newline_is_cut_short,
 		ports_from_0_to_the_last_are_taken,
 		bytes_behind_the_line_then_shutdown_get_an_answer,
