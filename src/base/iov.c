@@ -53,7 +53,7 @@ size_t iov_read(struct iov_cursor *cursor, void *dst, size_t len)
 	if (likely(cursor->count &&
 		   len <= cursor->iov->iov_len - cursor->offset)) {
 		memmove(dst, (char *)cursor->iov->iov_base + cursor->offset,
-		       len);
+			len);
 		cursor->offset += len;
 		return len;
 	}
@@ -70,7 +70,8 @@ size_t iov_write(struct iov_cursor *cursor, const void *src, size_t len)
 	struct iovec piece;
 
 	while ((piece = next_piece(cursor, len - done)).iov_len) {
-		memmove(piece.iov_base, (const char *)src + done, piece.iov_len);
+		memmove(piece.iov_base, (const char *)src + done,
+			piece.iov_len);
 		done += piece.iov_len;
 	}
 	return done;
