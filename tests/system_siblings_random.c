@@ -7,6 +7,8 @@
  *	bytes	all that was sent, in order, if neither end broke off
  *	ends	what the other shut down, and no more; both ways once the other
  *		has gone, or once both directions have ended
+ *	how	cut off by an RST alone if the other broke off, and only then:
+ *		all other ends are told by SHUTDOWN
  *
  * URING_VSOCK_SOAK is how many seconds to go on for, URING_VSOCK_SEED where to
  * begin; each round has a seed of its own, which is named if it fails.
@@ -187,9 +189,13 @@ static void close_end(struct end *e)
 	/* send(2) would not have returned before */
 	if (!e->sock || !gsock_sent(e->sock))
 		return;
+	/* A kernel knows nothing of a socket that gave up connecting. */
+	if (e->sock->state == GSOCK_CONNECTING)
+		e->broken = true;
+	else
+		e->closed = true;
 	gsock_close(e->sock);
 	e->sock = NULL;
-	e->closed = true;
 }
 
 static void reset_end(struct end *e)
@@ -307,6 +313,21 @@ static bool due_all(const struct talk *t, unsigned i)
 	return !t->ends[!i].broken && !(t->ends[i].shut & SHUT_RCV);
 }
 
+/* The other broke off an open connection, and nothing else ended it. Whoever
+ * shuts both directions down is answered by an RST in any case. */
+static bool due_cut(const struct talk *t, unsigned i)
+{
+	const struct end *other = &t->ends[!i];
+
+	return other->broken && !other->closed && other->shut != SHUT_BOTH &&
+	       t->ends[i].shut != SHUT_BOTH && !both_directions_ended(t);
+}
+
+static bool may_be_cut(const struct talk *t, unsigned i)
+{
+	return t->ends[!i].broken || t->ends[i].shut == SHUT_BOTH;
+}
+
 /* Never is an end told of what did not happen. */
 static void check_end(const struct talk *t, unsigned i)
 {
@@ -319,6 +340,8 @@ static void check_end(const struct talk *t, unsigned i)
 		ck_assert(due == SHUT_BOTH || t->refusable);
 	else
 		ck_assert_uint_eq(g->peer_shut & ~due, 0);
+	if (g->cut)
+		ck_assert(may_be_cut(t, i));
 	ck_assert_uint_le(g->in.got, t->ends[!i].sent);
 	if (gsock_eof(g) && due_all(t, i) && g->peer_shut)
 		ck_assert_uint_eq(g->in.got, t->ends[!i].sent);
@@ -388,6 +411,8 @@ static void settle(struct soak *s)
 		if (!t->port || !g)
 			continue;
 		check_messages(t, g);
+		if (!g->refused && due_cut(t, i % 2))
+			ck_assert(g->cut);
 		gsock_close(g);
 	}
 	for (unsigned i = 0; i < TALKS; i++)

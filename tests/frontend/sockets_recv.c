@@ -239,6 +239,7 @@ static void recv_open(struct gsock *g, const struct packet *p,
 		return;
 	case VIRTIO_VSOCK_OP_RST:
 		g->reset = true;
+		g->cut = g->peer_shut != SHUT_BOTH;
 		gsock_done(g);
 		return;
 	case VIRTIO_VSOCK_OP_REQUEST:

@@ -57,6 +57,7 @@ struct gsock {
 	uint8_t peer_shut; /* and got */
 	bool refused;	   /* RST while connecting */
 	bool reset;	   /* RST afterwards */
+	bool cut;	   /* and before SHUTDOWN of both directions */
 	bool done;	   /* Linux's SOCK_DONE */
 	bool released;	   /* closed by its user: freed with the connection */
 	uint64_t close_due_ms;
