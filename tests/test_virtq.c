@@ -11,6 +11,7 @@
  * other rules, and the first cause has to be the one that is told.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
