@@ -33,12 +33,8 @@ void siblings_refuse(struct loop *loop, const struct half_message *ask)
 
 void siblings_drop_refusals(struct loop *loop)
 {
-	struct siblings_refusal *refusal;
+	struct list *node;
 
-	while (!list_empty(&loop->refusals)) {
-		refusal = list_first(&loop->refusals, struct siblings_refusal,
-				     node);
-		list_remove(&refusal->node);
-		free(refusal);
-	}
+	while ((node = list_take(&loop->refusals)))
+		free(container_of(node, struct siblings_refusal, node));
 }

@@ -259,8 +259,8 @@ static void tell_refusals(struct loop *loop, struct turn *turn)
 				     node);
 		if (!deliver(loop, turn, &refusal->m, NULL))
 			return;
-		list_remove(&refusal->node);
-		free(refusal);
+		free(container_of(list_take(&loop->refusals),
+				  struct siblings_refusal, node));
 	}
 }
 

@@ -43,6 +43,20 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
+/* Takes the first node off, which then is on no list; NULL if there is none.
+ * Static analysis follows this where a loop frees what it took. */
+static inline struct list *list_take(struct list *head)
+{
+	struct list *node = head->next;
+
+	if (node == head)
+		return NULL;
+	head->next = node->next;
+	node->next->prev = head;
+	list_init(node);
+	return node;
+}
+
 /* Moves all of FROM, in order, to the empty list TO. */
 static inline void list_move_all(struct list *to, struct list *from)
 {

@@ -218,6 +218,8 @@ void driver_send_data(struct driver *d, const struct packet *p,
 	struct buffer *b = prepare(d, p, p->len);
 	size_t at = 0;
 
+	if (!b)
+		die("no TX buffer is left, though one was looked for");
 	while (at < p->len && !d->config.trusting) {
 		size_t n;
 		const void *bytes = source_peek(source, p->len - at, &n);
@@ -271,12 +273,9 @@ void driver_return_events(struct driver *d)
 
 void driver_forget_queued(struct driver *d)
 {
-	while (!list_empty(&d->queued)) {
-		struct queued_packet *q =
-			list_first(&d->queued, struct queued_packet, node);
+	struct list *node;
 
-		list_remove(&q->node);
-		free(q);
-	}
+	while ((node = list_take(&d->queued)))
+		free(container_of(node, struct queued_packet, node));
 	d->queued_replies = 0;
 }

@@ -64,12 +64,10 @@ struct gsock *gsock_new(struct sockets *s, enum gsock_state state,
 
 void gsock_free(struct gsock *g)
 {
-	while (!list_empty(&g->unread)) {
-		struct list *first = g->unread.next;
+	struct list *unread;
 
-		list_remove(first);
-		free(first);
-	}
+	while ((unread = list_take(&g->unread)))
+		free(unread);
 	list_remove(&g->node);
 	list_remove(&g->ready);
 	list_remove(&g->touched);
