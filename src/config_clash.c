@@ -381,9 +381,11 @@ static void find_paths(struct settler *s)
 	const struct vm_config *vm = s->c.vm;
 
 	if (vm->socket)
-		strcpy(s->path[SOCKET], vm->socket);
+		snprintf(s->path[SOCKET], sizeof(s->path[SOCKET]), "%s",
+			 vm->socket);
 	if (vm->uds_path)
-		strcpy(s->path[UDS_PATH], vm->uds_path);
+		snprintf(s->path[UDS_PATH], sizeof(s->path[UDS_PATH]), "%s",
+			 vm->uds_path);
 	if (vm->uds_path && vm->seqpacket &&
 	    strlen(vm->uds_path) + strlen(SEQPACKET_SUFFIX) <= CONFIG_PATH_MAX)
 		sprintf(s->path[SEQPACKET], "%s" SEQPACKET_SUFFIX,

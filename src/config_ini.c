@@ -104,7 +104,7 @@ static char *next_line(char *out, int room, void *stream)
 	f->began = f->begins;
 	f->begins = false;
 	if (f->began)
-		return strcpy(out, "=\n");
+		return memcpy(out, "=\n", sizeof("=\n"));
 	do {
 		if (!read_line(f))
 			return NULL;

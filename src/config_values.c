@@ -89,9 +89,9 @@ static void directory_of(const char *path, char out[CONFIG_PATH_MAX + 1])
 	size_t len = slash ? (size_t)(slash - path) : 0;
 
 	if (!slash)
-		strcpy(out, ".");
+		memcpy(out, ".", sizeof("."));
 	else if (!len)
-		strcpy(out, "/");
+		memcpy(out, "/", sizeof("/"));
 	else
 		*(char *)mempcpy(out, path, len) = '\0';
 }
@@ -216,10 +216,6 @@ const char *value_socket_mode(const char *text, struct vm_config *vm)
 	if (!len || len > 4 || strspn(text, "01234567") != len)
 		return "expected an octal mode up to 0777, such as 0660";
 	mode = strtoul(text, NULL, 8);
-	/* as YAML writes octal numbers */
-	if (strncmp(text, "0o", 2) == 0)
-		text += 2;
-	len = strlen(text);
 	if (mode > 0777)
 		return "expected an octal mode up to 0777, such as 0660";
 	vm->socket_mode = (mode_t)mode;
