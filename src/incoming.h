@@ -23,7 +23,7 @@ int incoming_size(struct link *link);
 
 /* Reads the next message, of LEN bytes, into IOV. 0 or -errno; -EFAULT: the
  * memory behind IOV is gone. */
-int incoming_read(struct link *link, struct iovec *iov, unsigned n,
+int incoming_read(struct link *link, struct iovec *iov, unsigned count,
 		  uint32_t len);
 
 /* Reads it into link->held. 0 or -errno. */

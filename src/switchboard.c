@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "config.h"
 #include "guest.h"
 #include "lane.h"
@@ -100,6 +101,7 @@ void switchboard_enter(struct switchboard *board, struct guest *guest)
 {
 	struct switch_vm *vm = switchboard_find(board, guest_cid(guest));
 
+	debug_assert(vm); /* guests are those of the configuration */
 	guest->place = vm;
 	vm->guest = guest;
 	atomic_store(&vm->loop, guest->loop);
@@ -109,6 +111,7 @@ void switchboard_leave(struct switchboard *board, struct guest *guest)
 {
 	struct switch_vm *vm = switchboard_find(board, guest_cid(guest));
 
+	debug_assert(vm);
 	if (atomic_load(&vm->loop) == guest->loop)
 		atomic_store(&vm->loop, NULL);
 }

@@ -95,7 +95,7 @@ static ssize_t hear(int fd, int type, uint64_t deadline, char *answer)
 int greet(int fd, int type, uint32_t port, uint64_t deadline,
 	  uint32_t *host_port)
 {
-	char answer[ANSWER_MAX];
+	char answer[ANSWER_MAX] = "";
 	ssize_t n = say(fd, type, port);
 
 	if (!n)
