@@ -35,7 +35,8 @@ static void raise_limit(void)
 {
 	struct rlimit limit;
 
-	getrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
@@ -76,7 +77,7 @@ static bool progressed(const struct options *o, const struct scene_count *at,
 static bool stands_still(const struct options *o, const struct scene *s,
 			 const struct scene_count *at)
 {
-	for (double waited = 0; waited < o->patience; waited += 0.01) {
+	for (unsigned ms = 0; ms < o->patience * 1000; ms += 10) {
 		struct scene_count now = scene_count(s);
 
 		if (progressed(o, at, &now))

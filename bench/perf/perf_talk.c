@@ -69,7 +69,7 @@ int perf_hear(int fd, struct perf_message *out, struct perf_why *why)
 
 int perf_hear_kind(int fd, enum perf_kind kind, struct perf_why *why)
 {
-	struct perf_message m;
+	struct perf_message m = { 0 };
 	int heard = perf_hear(fd, &m, why);
 
 	if (heard < 0)

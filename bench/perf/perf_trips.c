@@ -243,6 +243,6 @@ void perf_crr_answer(struct perf_run *run, const struct perf_data *data, int fd)
 	end.in = perf_pattern_after(end.in, data->sequence % PERF_PERIOD *
 						    run->plan.size);
 	if (receive_piece(&end) > 0 && send_piece(&end) == 0)
-		recv(fd, &more, 1, 0); /* the client closes first */
+		(void)recv(fd, &more, 1, 0); /* the client closes first */
 	end_close(&end);
 }
