@@ -59,14 +59,14 @@ START_TEST(packets_of_another_type_are_answered_and_harm_nobody)
 	scene_open(&s, _i);
 	hand_open(&h, &s);
 	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
-		for (uint16_t op = VIRTIO_VSOCK_OP_REQUEST;
+		for (int op = VIRTIO_VSOCK_OP_REQUEST;
 		     op <= VIRTIO_VSOCK_OP_CREDIT_REQUEST; op++) {
 			uint64_t before = h.g->packets;
 
 			if (op == VIRTIO_VSOCK_OP_RST)
 				continue;
 			h.g->type = types[i];
-			hand_send(&h, op, 0, NULL, 0);
+			hand_send(&h, (uint16_t)op, 0, NULL, 0);
 			drive_until(&s.world, h.g->packets > before);
 			ck_assert_uint_eq(h.g->last.op, VIRTIO_VSOCK_OP_RST);
 			ck_assert_uint_eq(h.g->last.type, types[i]);

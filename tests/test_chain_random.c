@@ -188,6 +188,8 @@ static bool add_piece(const struct vring_desc *d)
 	return all_mapped(d->addr, d->len);
 }
 
+/* Calls itself once at most, for an indirect table. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static bool reference_table(uint64_t table, uint32_t entries, uint32_t i,
 			    bool nested)
 {

@@ -150,7 +150,7 @@ static int slow_connect(int *listener, int clients[2])
 	ck_assert(!getsockname(*listener, (struct sockaddr *)&in, &len));
 	for (unsigned i = 0; i < 3; i++) {
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		connect(fd, (struct sockaddr *)&in, sizeof(in));
+		(void)connect(fd, (struct sockaddr *)&in, sizeof(in));
 		if (i < 2)
 			clients[i] = fd;
 	}

@@ -307,8 +307,8 @@ static void run(const char *const *arguments, struct outcome *outcome)
 	fflush(stdout);
 	collect(out, STDOUT_FILENO, saved_out, outcome->out);
 	collect(err, STDERR_FILENO, saved_err, outcome->err);
-	while (argc)
-		free(argv[--argc]);
+	for (int i = 0; i < argc; i++)
+		free(argv[i]);
 }
 
 static void write_files(void)

@@ -330,6 +330,7 @@ START_TEST(pattern_shows_every_changed_byte)
 	uint8_t *copy = malloc(100000);
 	size_t i;
 
+	ck_assert_ptr_nonnull(copy);
 	ck_assert_int_eq(perf_pattern_make(&pattern, 3, 100000), 0);
 	memcpy(copy, perf_pattern_at(&pattern, 17), 100000);
 	for (i = 0; i < ARRAY_SIZE(places); i++) {

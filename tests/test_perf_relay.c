@@ -137,6 +137,7 @@ static void start_pipe(struct relay *r, unsigned connection, bool to_server,
 	struct pipe *pipe = malloc(sizeof(*pipe));
 	pthread_t thread;
 
+	ck_assert_ptr_nonnull(pipe);
 	*pipe = (struct pipe){ .relay = r,
 			       .from = from,
 			       .to = to,

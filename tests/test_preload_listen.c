@@ -209,7 +209,7 @@ static void expect_bytes(int from, int to)
 static void expect_call(int listener, unsigned int vm, int type)
 {
 	int guest = guest_calls(vm, type, PORT);
-	struct sockaddr_vm from;
+	struct sockaddr_vm from = { 0 };
 	socklen_t length = sizeof(from);
 	int fd;
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "frontend/basics.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 void *need_zeroed(size_t count, size_t size)
 {
@@ -12,10 +10,4 @@ void *need_zeroed(size_t count, size_t size)
 	if (!memory)
 		die("out of memory");
 	return memory;
-}
-
-void need(bool condition, const char *what)
-{
-	if (!condition)
-		die("%s: %s", what, strerror(errno));
 }

@@ -11,9 +11,11 @@
 #ifndef URING_VSOCK_FRONTEND_BASICS_H
 #define URING_VSOCK_FRONTEND_BASICS_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -33,7 +35,12 @@ _Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Memory that is there, zeroed; a failure ends the program. */
 void *need_zeroed(size_t count, size_t size);
 
-/* Fails with WHAT and errno if CONDITION does not hold. */
-void need(bool condition, const char *what);
+/* Fails with WHAT and errno if CONDITION does not hold. It stands here so that
+ * static analysis sees what holds afterwards. */
+static inline void need(bool condition, const char *what)
+{
+	if (!condition)
+		die("%s: %s", what, strerror(errno));
+}
 
 #endif

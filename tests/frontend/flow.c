@@ -82,11 +82,11 @@ static void compare(const struct sink *sink, const uint8_t *bytes,
 		size_t n = length - at;
 		const uint8_t *due = bytes_at(sink->seed, sink->got + at, &n);
 
-		for (size_t i = 0; memcmp(bytes + at, due, n) && i < n; i++)
+		for (size_t i = 0; memcmp(bytes + at, due, n) != 0 && i < n;
+		     i++)
 			if (bytes[at + i] != due[i])
-				die("flow %u: byte %llu is %#x, not %#x",
-				    sink->seed,
-				    (unsigned long long)(sink->got + at + i),
+				die("flow %u: byte %ju is %#x, not %#x",
+				    sink->seed, (uintmax_t)sink->got + at + i,
 				    bytes[at + i], due[i]);
 		at += n;
 	}

@@ -297,7 +297,7 @@ uint32_t host_port(const struct host_conn *c)
 
 	sscanf(c->line, "OK %u\n", &port);
 	snprintf(text, sizeof(text), "OK %u\n", port);
-	if (strcmp(text, c->line) || port < 1024 || port > 65535)
+	if (strcmp(text, c->line) != 0 || port < 1024 || port > 65535)
 		die("not an OK line: %s", c->line);
 	return port;
 }
