@@ -205,17 +205,21 @@ static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 	return true;
 }
 
-/* False: there are no buffers for all of them. */
-static bool serve_list(struct list *list, struct turn *turn, struct ring *ring)
+/* False: there are no buffers for all of them. The sockets of those that end
+ * are closed on the way, or when they have been read: some in a turn. */
+static bool serve_list(struct list *list, struct turn *turn, struct ring *ring,
+		       struct loop *loop)
 {
+	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
 	unsigned links = LINKS_PER_TURN;
 
-	while (links-- && turn->nrecvs < TURN_RECVS && !list_empty(list)) {
+	while (links-- && loop->chores < enough && turn->nrecvs < TURN_RECVS &&
+	       !list_empty(list)) {
 		struct link *link = list_first(list, struct link, node);
 
-		if (!link->guest->loop->pace.left_in &&
-		    !link_reads_little(link))
+		if (!loop->pace.left_in && !link_reads_little(link))
 			break;
+		loop->chores += link->hung_up;
 		if (!serve(link, turn, ring))
 			return false;
 	}
@@ -226,16 +230,17 @@ static bool serve_list(struct list *list, struct turn *turn, struct ring *ring)
 static void serve_lists(struct guest *guest, struct turn *turn,
 			struct ring *ring)
 {
-	bool light_only = guest->loop->pace.light_only;
+	struct loop *loop = guest->loop;
+	bool light_only = loop->pace.light_only;
 
 	if (guest->ready_first && !light_only) {
 		guest->ready_first = false;
-		if (serve_list(&guest->ready, turn, ring))
-			serve_list(&guest->small, turn, ring);
-	} else if (!serve_list(&guest->small, turn, ring)) {
+		if (serve_list(&guest->ready, turn, ring, loop))
+			serve_list(&guest->small, turn, ring, loop);
+	} else if (!serve_list(&guest->small, turn, ring, loop)) {
 		guest->ready_first = true;
 	} else if (!light_only) {
-		serve_list(&guest->ready, turn, ring);
+		serve_list(&guest->ready, turn, ring, loop);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "system.h"
 
 #define KILLS 100
@@ -72,6 +73,58 @@ START_TEST(the_next_hypervisor_is_served_at_once)
 		guest_revive(&s.guest, s.daemon.socket[0]);
 	}
 	scene_check_works(&s);
+	scene_close(&s);
+}
+END_TEST
+
+/* COUNT connections, each from a port of its own that is the same each time. */
+static void connect_many(struct scene *s, struct host_conn *c, unsigned count,
+			 int listener)
+{
+	enum { FIRST_PORT = 20000, BATCH = 200 };
+
+	for (unsigned i = 0; i < count; i += BATCH) {
+		for (unsigned k = i; k < i + BATCH; k++)
+			gsock_connect_from(&s->guest.sockets, FIRST_PORT + k,
+					   PACKET_HOST_CID, PORT);
+		for (unsigned k = i; k < i + BATCH; k++)
+			drive_until(&s->world,
+				    host_accept(&c[k], &s->world, listener));
+	}
+}
+
+static void expect_over(struct scene *s, struct host_conn *c, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		drive_until(&s->world, host_over(&c[i]));
+		host_close(&c[i]);
+	}
+}
+
+/* They are more than end in a few turns. The next machine connects from the
+ * same ports to the same, and meets none of them; who talked to the last one
+ * learns of its end. */
+START_TEST(the_next_session_meets_no_connection_of_the_last)
+{
+	enum { BEFORE = 2000, NOW = 400 };
+	static struct host_conn before[BEFORE], now[NOW];
+	struct scene s;
+	int listener;
+
+	ck_assert(!fd_raise_limit());
+	scene_open(&s, _i);
+	listener = host_listen(s.daemon.uds[0], PORT, 4096);
+	connect_many(&s, before, BEFORE, listener);
+	guest_kill(&s.guest);
+	guest_revive(&s.guest, s.daemon.socket[0]);
+	connect_many(&s, now, NOW, listener);
+	host_unlisten(s.daemon.uds[0], PORT, listener);
+	expect_over(&s, before, BEFORE);
+	scene_check_works(&s);
+	for (unsigned i = 0; i < NOW; i++)
+		ck_assert(!host_over(&now[i]));
+	guest_kill(&s.guest);
+	expect_over(&s, now, NOW);
 	scene_close(&s);
 }
 END_TEST
@@ -386,6 +439,7 @@ int main(void)
 	const TTest *const tests[] = {
 		hypervisor_killed_a_hundred_times_under_load,
 		the_next_hypervisor_is_served_at_once,
+		the_next_session_meets_no_connection_of_the_last,
 		guest_reboots_a_hundred_times_under_load,
 		signals_under_load_end_it_cleanly,
 		sighup_is_left_alone_if_it_was_ignored,
