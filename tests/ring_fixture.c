@@ -82,18 +82,6 @@ void eye_sees(struct ring_watch *watch, int what)
 	eye->all |= what;
 }
 
-void eye_accepts(struct ring_watch *watch, int what)
-{
-	struct eye *eye = (struct eye *)watch;
-
-	eye->reports++;
-	eye->last = what;
-	if (what < 0)
-		eye->errors++;
-	else
-		eye->fds[eye->nfds++] = what;
-}
-
 void eye_open(struct eye *eye, int fd)
 {
 	eye_init(eye);
@@ -128,14 +116,6 @@ void wait_reports(struct eye *eye, unsigned reports)
 	uint64_t latest = clock_ms() + PATIENCE_MS;
 
 	while (eye->reports < reports)
-		wait_on(latest);
-}
-
-void wait_accepted(struct eye *eye, unsigned fds)
-{
-	uint64_t latest = clock_ms() + PATIENCE_MS;
-
-	while (eye->nfds < fds)
 		wait_on(latest);
 }
 

@@ -19,11 +19,8 @@
 struct eye {
 	struct ring_watch watch; /* first: the watch of a report is the eye */
 	unsigned reports;
-	int last;     /* report */
-	int all;      /* poll(2) bits of all reports, or the last error */
-	int fds[512]; /* accepted */
-	unsigned nfds;
-	int errors;
+	int last; /* report */
+	int all;  /* poll(2) bits of all reports */
 };
 
 extern struct ring *ring;
@@ -35,15 +32,13 @@ void ring_stop(void);
 
 void eye_init(struct eye *eye);
 ring_done eye_sees;
-ring_done eye_accepts;
 /* Starts watching FD. */
 void eye_open(struct eye *eye, int fd);
 /* Stops, and waits until its memory is free. */
 void eye_close(struct eye *eye);
 
-/* Waits until the eye has had so many reports (or accepted so many). */
+/* Waits until the eye has had so many reports. */
 void wait_reports(struct eye *eye, unsigned reports);
-void wait_accepted(struct eye *eye, unsigned fds);
 /* Waits until one of its reports had one of BITS. */
 void wait_bits(struct eye *eye, int bits);
 /* Takes what is there already, without waiting for more. */

@@ -299,21 +299,6 @@ START_TEST(closes_what_it_opened)
 }
 END_TEST
 
-/* The same memory for either kind of watch. */
-START_TEST(once_a_listener_then_not)
-{
-	if (!begin(_i))
-		return;
-	eye_init(&eye);
-	ck_assert_int_ne(ring_accept(ring, &eye.watch, 9999, eye_sees), 0);
-	ck_assert_int_eq(ring_watch(ring, &eye.watch, pair[0], eye_sees), 0);
-	put(pair[1], "a", 1);
-	wait_bits(&eye, POLLIN);
-	ck_assert(!(eye.all & ~(POLLIN | POLLRDNORM)));
-	finish();
-}
-END_TEST
-
 /* One engine refuses it at once, the other reports what the kernel says
  * later. */
 START_TEST(not_a_descriptor)
@@ -350,7 +335,6 @@ int main(void)
 	tcase_add_loop_test(c, time_outs, 0, ENGINES);
 	tcase_add_loop_test(c, a_look_ahead, 0, ENGINES);
 	tcase_add_loop_test(c, closes_what_it_opened, 0, ENGINES);
-	tcase_add_loop_test(c, once_a_listener_then_not, 0, ENGINES);
 	tcase_add_loop_test(c, not_a_descriptor, 0, ENGINES);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);

@@ -59,7 +59,6 @@ int ring_watch(struct ring *ring, struct ring_watch *watch, int fd,
 
 	watch->fd = fd;
 	watch->done = done;
-	watch->accepting = false;
 	err = ring->engine->watch(ring, watch);
 	if (err) {
 		watch->fd = -1;
@@ -72,24 +71,6 @@ void ring_watch_writable(struct ring *ring, struct ring_watch *watch)
 {
 	if (watch->done && !watch->writable_armed)
 		ring->engine->watch_writable(ring, watch);
-}
-
-int ring_accept(struct ring *ring, struct ring_watch *watch, int fd,
-		ring_done *done)
-{
-	int err;
-
-	if (watch->readable_armed)
-		return 0;
-	watch->fd = fd;
-	watch->done = done;
-	watch->accepting = true;
-	err = ring->engine->accept(ring, watch);
-	if (err) {
-		watch->fd = -1;
-		watch->done = NULL;
-	}
-	return err;
 }
 
 /* DONE goes first: it is by that that completions which are under way see that

@@ -17,7 +17,6 @@ struct ring_engine {
 	void (*close)(struct ring *ring);
 	int (*watch)(struct ring *ring, struct ring_watch *watch);
 	void (*watch_writable)(struct ring *ring, struct ring_watch *watch);
-	int (*accept)(struct ring *ring, struct ring_watch *watch);
 	void (*unwatch)(struct ring *ring, struct ring_watch *watch);
 	/* Performs queued[0..nqueued), of which there are at least two. */
 	void (*run)(struct ring *ring);

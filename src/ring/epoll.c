@@ -12,9 +12,6 @@
 #include "base/fd.h"
 #include "ring/engine.h"
 
-/* Connections accepted by one report; others' events come in between. */
-#define ACCEPTS_MAX 64
-
 /* Reports fetched by one call. */
 #define EVENTS_MAX 256
 
@@ -81,14 +78,6 @@ static int epoll_start(struct ring *ring, struct ring_watch *watch)
 	return err;
 }
 
-/* A listening socket that waits would hang the thread in accept_some(). */
-static int epoll_accept(struct ring *ring, struct ring_watch *watch)
-{
-	int err = fd_nonblock(watch->fd);
-
-	return err ? err : epoll_start(ring, watch);
-}
-
 static void epoll_watch_writable(struct ring *ring, struct ring_watch *watch)
 {
 	watch->writable_armed = true;
@@ -114,42 +103,12 @@ static void epoll_unwatch(struct ring *ring, struct ring_watch *watch)
 	watch->writable_armed = false;
 }
 
-static void accept_some(struct ring *ring, struct ring_watch *watch)
-{
-	unsigned n = ACCEPTS_MAX;
-	int fd, err;
-
-	while (watch->done && n--) {
-		fd = accept4(watch->fd, NULL, NULL,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		err = fd < 0 ? -errno : 0;
-		if (err == -EAGAIN)
-			return;
-		if (err == -EINTR || err == -ECONNABORTED)
-			continue;
-		if (err) {
-			control(ring, EPOLL_CTL_DEL, watch);
-			watch->readable_armed = false;
-			watch->done(watch, err);
-			return;
-		}
-		watch->done(watch, fd);
-	}
-	/* Looks again, and reports if there are more. */
-	if (watch->done)
-		control(ring, EPOLL_CTL_MOD, watch);
-}
-
 static void report(struct ring *ring, const struct epoll_event *event)
 {
 	struct ring_watch *watch = event->data.ptr;
 
 	if (!watch) /* stopped since the event was fetched */
 		return;
-	if (watch->accepting) {
-		accept_some(ring, watch);
-		return;
-	}
 	if ((event->events & EPOLLOUT) && watch->writable_armed) {
 		watch->writable_armed = false;
 		control(ring, EPOLL_CTL_MOD, watch);
@@ -201,7 +160,6 @@ const struct ring_engine ring_engine_epoll = {
 	.close = epoll_close,
 	.watch = epoll_start,
 	.watch_writable = epoll_watch_writable,
-	.accept = epoll_accept,
 	.unwatch = epoll_unwatch,
 	.run = epoll_run,
 	.wait = epoll_wait_and_report,

@@ -64,15 +64,6 @@ int ring_watch(struct ring *ring, struct ring_watch *watch, int fd,
 void ring_watch_writable(struct ring *ring, struct ring_watch *watch);
 
 /*
- * Accepts connections on the listening socket FD: done() is called with each
- * new descriptor (non-blocking, close-on-exec; it becomes the callee's) or
- * with a negative errno, after which accepting has paused until the next
- * ring_accept() on the same watch. Returns 0 or -errno.
- */
-int ring_accept(struct ring *ring, struct ring_watch *watch, int fd,
-		ring_done *done);
-
-/*
  * No report comes after this. The descriptor may be closed at once; the
  * watch's memory may be reused when ring_watch_busy() is false, which some
  * later ring_wait() brings about. Harmless on a watch that is not started.

@@ -2,22 +2,19 @@
 /*
  * The io_uring engine; with uring_setup.c the only user of liburing.
  *
- * Readiness is multishot POLL and multishot ACCEPT; both are armed anew
- * whenever a completion comes without F_MORE (a full completion queue ends a
- * multishot). Sends and receives carry MSG_DONTWAIT, so each completes inside
+ * Readiness is multishot POLL, armed anew whenever a completion comes without
+ * F_MORE (a full completion queue ends a multishot). Sends and receives carry MSG_DONTWAIT, so each completes inside
  * the io_uring_enter(2) that submits it.
  *
  * user_data is a pointer whose low bits name the kind of request.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/fd.h"
 #include "ring/engine.h"
 #include "ring/uring_setup.h"
 
@@ -29,7 +26,6 @@ enum tag {
 	TAG_IO,
 	TAG_READABLE,
 	TAG_WRITABLE,
-	TAG_ACCEPT,
 	TAG_CANCEL = URING_IGNORED_DATA,
 	TAG_MASK = 7,
 };
@@ -38,8 +34,7 @@ struct uring {
 	struct ring base;
 	struct io_uring ur;
 	unsigned unfinished; /* operations of this ring_run() */
-	bool accept_multishot;
-	unsigned nfree; /* of the registered files; 0 also without any */
+	unsigned nfree;	     /* of the registered files; 0 also without any */
 	int free_files[FILES_MAX];
 };
 
@@ -75,7 +70,6 @@ static struct ring *uring_open(const char **why)
 		errno = -err;
 		return NULL;
 	}
-	u->accept_multishot = true;
 	register_what_helps(u);
 	return &u->base;
 }
@@ -134,33 +128,6 @@ static void uring_watch_writable(struct ring *ring, struct ring_watch *watch)
 	watch->in_flight++;
 }
 
-static void arm_accept(struct uring *u, struct ring_watch *watch)
-{
-	struct io_uring_sqe *sqe = take_sqe(u);
-	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-
-	watch->multishot = u->accept_multishot;
-	if (watch->multishot)
-		io_uring_prep_multishot_accept(sqe, watch->fd, NULL, NULL,
-					       flags);
-	else
-		io_uring_prep_accept(sqe, watch->fd, NULL, NULL, flags);
-	seal(sqe, watch, TAG_ACCEPT);
-	watch->readable_armed = true;
-	watch->in_flight++;
-}
-
-static int uring_accept(struct ring *ring, struct ring_watch *watch)
-{
-	int flags = fcntl(watch->fd, F_GETFL);
-
-	/* ACCEPT on a non-blocking socket fails instead of waiting. */
-	if (flags < 0 || fcntl(watch->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-		return -errno;
-	arm_accept(uring_of(ring), watch);
-	return 0;
-}
-
 static void cancel(struct uring *u, struct ring_watch *watch, enum tag tag)
 {
 	struct io_uring_sqe *sqe = take_sqe(u);
@@ -190,7 +157,7 @@ static void uring_unwatch(struct ring *ring, struct ring_watch *watch)
 
 	release_file(u, watch);
 	if (watch->readable_armed)
-		cancel(u, watch, watch->accepting ? TAG_ACCEPT : TAG_READABLE);
+		cancel(u, watch, TAG_READABLE);
 	if (watch->writable_armed)
 		cancel(u, watch, TAG_WRITABLE);
 	watch->readable_armed = false;
@@ -271,38 +238,6 @@ static void on_writable(struct ring *ring, struct ring_watch *watch, int res,
 	watch->done(watch, res < 0 ? POLLERR : res);
 }
 
-/* ACCEPT ended: go on unless accepting itself is what failed. */
-static bool accept_again(struct uring *u, const struct ring_watch *watch,
-			 int res)
-{
-	if (res == -EINVAL && watch->multishot) {
-		u->accept_multishot = false; /* before Linux 5.19 */
-		return true;
-	}
-	return res >= 0 || res == -ECONNABORTED || res == -EINTR;
-}
-
-/* Who was accepted while the watch was being stopped belongs to nobody, and is
- * closed. */
-static void on_accept(struct uring *u, struct ring_watch *watch, int res,
-		      bool more)
-{
-	if (!watch->done)
-		fd_close(&res);
-	if (!more && cancelled(watch, res))
-		return;
-	if (!watch->done)
-		return;
-	if (!more) {
-		watch->in_flight--;
-		watch->readable_armed = false;
-		if (accept_again(u, watch, res))
-			arm_accept(u, watch);
-	}
-	if (res >= 0 || !watch->readable_armed)
-		watch->done(watch, res);
-}
-
 /* Returns whether it was a report. */
 static bool complete(struct uring *u, uint64_t data, int res, bool more)
 {
@@ -318,9 +253,6 @@ static bool complete(struct uring *u, uint64_t data, int res, bool more)
 		return true;
 	case TAG_WRITABLE:
 		on_writable(&u->base, object, res, more);
-		return true;
-	case TAG_ACCEPT:
-		on_accept(u, object, res, more);
 		return true;
 	case TAG_CANCEL:
 	case TAG_MASK: /* liburing's own time-outs */
@@ -416,7 +348,6 @@ const struct ring_engine ring_engine_io_uring = {
 	.close = uring_close,
 	.watch = uring_watch,
 	.watch_writable = uring_watch_writable,
-	.accept = uring_accept,
 	.unwatch = uring_unwatch,
 	.run = uring_run,
 	.wait = uring_wait,

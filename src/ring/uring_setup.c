@@ -118,8 +118,10 @@ static int too_old(const char **why)
 static int check_operations(struct io_uring *ur, const char **why)
 {
 	static const int needed[] = {
-		IORING_OP_POLL_ADD, IORING_OP_SENDMSG,	    IORING_OP_RECVMSG,
-		IORING_OP_ACCEPT,   IORING_OP_ASYNC_CANCEL,
+		IORING_OP_POLL_ADD,
+		IORING_OP_SENDMSG,
+		IORING_OP_RECVMSG,
+		IORING_OP_ASYNC_CANCEL,
 	};
 	struct io_uring_probe *probe = calloc(
 		1, sizeof(*probe) + OPCODES * sizeof(struct io_uring_probe_op));

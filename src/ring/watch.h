@@ -11,11 +11,8 @@
 
 struct ring_watch;
 
-/*
- * A report: poll(2) bits for ring_watch(), a descriptor or a negative errno
- * for ring_accept().
- */
-typedef void ring_done(struct ring_watch *watch, int what);
+/* A report of poll(2) bits. */
+typedef void ring_done(struct ring_watch *watch, int bits);
 
 struct ring_watch {
 	ring_done *done;    /* NULL: not started, nothing is reported */
@@ -23,8 +20,6 @@ struct ring_watch {
 	int slot;	    /* io_uring: registered file, or -1 */
 	uint16_t uses;	    /* io_uring: operations so far, saturating */
 	uint16_t in_flight; /* io_uring: requests that will still complete */
-	bool accepting;
-	bool multishot; /* io_uring: how accepting was armed */
 	bool readable_armed;
 	bool writable_armed;
 };
