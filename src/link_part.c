@@ -40,8 +40,15 @@ void link_part(struct link *link)
 
 void link_part_told(struct guest *guest)
 {
-	while (!list_empty(&guest->told))
+	struct loop *loop = guest->loop;
+	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
+
+	while (!list_empty(&guest->told) && loop->chores < enough) {
+		loop->chores++;
 		link_part(list_first(&guest->told, struct link, host_node));
+	}
+	if (!list_empty(&guest->told))
+		guest_wake(guest);
 }
 
 void link_part_due(struct loop *loop, uint64_t now_ms)

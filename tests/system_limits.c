@@ -126,9 +126,12 @@ START_TEST(ten_thousand_connections_move_bytes_and_leave_nothing)
 	struct pair *p = need_zeroed(n, sizeof(*p));
 	struct daemon_usage before, opened;
 	struct scene s;
+	unsigned fds;
 
 	scene_open(&s, _i);
+	fds = daemon_fds(&s.daemon);
 	scene_check_works(&s);
+	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
 	before = daemon_usage(&s.daemon);
 	for (unsigned round = 0; round < 2; round++) {
 		open_many(&s, p, n);
@@ -186,10 +189,11 @@ START_TEST(without_descriptors_guests_are_refused)
 	struct gsock *g[100];
 	struct host_conn c[100];
 	struct scene s;
-	unsigned opened = 0, refused = 0, accepted = 0;
+	unsigned opened = 0, refused = 0, accepted = 0, fds;
 	int listener;
 
 	open_scarce(&s, _i, 64);
+	fds = daemon_fds(&s.daemon);
 	listener = host_listen(s.daemon.uds[0], PORT, 200);
 	for (unsigned i = 0; i < ARRAY_SIZE(g); i++)
 		g[i] = gsock_connect(&s.guest.sockets, PORT);
@@ -210,6 +214,7 @@ START_TEST(without_descriptors_guests_are_refused)
 		host_close(&c[i]);
 	}
 	host_unlisten(s.daemon.uds[0], PORT, listener);
+	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
 	scene_check_works(&s);
 	ck_assert_uint_le(daemon_log_lines(&s.daemon), 30);
 	scene_close(&s);
@@ -223,9 +228,10 @@ START_TEST(without_descriptors_clients_wait)
 	struct gsock *listener;
 	struct host_conn c[100];
 	struct scene s;
-	unsigned ready = 0;
+	unsigned ready = 0, fds;
 
 	open_scarce(&s, _i, 64);
+	fds = daemon_fds(&s.daemon);
 	listener = gsock_listen(&s.guest.sockets, 1024);
 	for (unsigned i = 0; i < ARRAY_SIZE(c); i++)
 		host_connect(&c[i], &s.world, s.daemon.uds[0], 1024);
@@ -249,6 +255,7 @@ START_TEST(without_descriptors_clients_wait)
 	ck_assert_uint_eq(ready, ARRAY_SIZE(c));
 	gsock_close(listener);
 	ck_assert_uint_le(daemon_log_lines(&s.daemon), 30);
+	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
 	scene_check_works(&s);
 	scene_close(&s);
 }

@@ -23,6 +23,7 @@ static const char *const workers[] = { "1", "2" };
 struct neighbours {
 	struct scene s;	     /* the VM that comes late is VM 0 */
 	struct guest greedy; /* in VM 1 */
+	unsigned fds;	     /* of the daemon, with the greedy one alone */
 };
 
 static void neighbours_open(struct neighbours *n, int engine, const char *of)
@@ -32,6 +33,7 @@ static void neighbours_open(struct neighbours *n, int engine, const char *of)
 
 	scene_daemon(&n->s, engine, &d);
 	guest_boot(&n->greedy, &c, &n->s.world, n->s.daemon.socket[1]);
+	n->fds = daemon_fds(&n->s.daemon);
 }
 
 /* The late one has its hypervisor, and its share. */
@@ -53,6 +55,9 @@ static void expect_served(struct neighbours *n)
 
 static void neighbours_close(struct neighbours *n)
 {
+	guest_free(&n->s.guest);
+	memset(&n->s.guest, 0, sizeof(n->s.guest));
+	drive_until(&n->s.world, daemon_fds(&n->s.daemon) == n->fds);
 	guest_check_works(&n->greedy, n->s.daemon.uds[1]);
 	guest_free(&n->greedy);
 	scene_close(&n->s);
