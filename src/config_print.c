@@ -6,8 +6,16 @@
  */
 #include "config_print.h"
 
+#include <string.h>
+
+#include "base/bytes.h"
 #include "config.h"
 #include "config_remarks.h"
+
+/* Bytes of a list, and ranges such as "4294967294-4294967294,", that stand in
+ * one line: inih reads no more than 198 bytes of one. */
+#define LIST_MAX 180
+#define RANGES_A_LINE 8
 
 static void print_front(const struct vm_config *vm, FILE *out)
 {
@@ -37,21 +45,39 @@ static void print_owner(const struct vm_config *vm, FILE *out)
 	fprintf(out, ":%u\n", vm->owner_gid);
 }
 
+/* A list goes on in another line of the same key, which adds to it. */
 static void print_groups(const struct vm_config *vm, FILE *out)
 {
+	size_t used = 0;
 	unsigned i;
 
-	fputs("groups = ", out);
-	for (i = 0; i < vm->ngroups; i++)
-		fprintf(out, "%s%s", i ? "+" : "", vm->groups[i]);
+	for (i = 0; i < vm->ngroups; i++) {
+		size_t len = strlen(vm->groups[i]) + 1;
+
+		if (used + len > LIST_MAX)
+			used = 0;
+		if (!used)
+			fprintf(out, "%sgroups = ", i ? "\n" : "");
+		fprintf(out, "%s%s", used ? "+" : "", vm->groups[i]);
+		used += len;
+	}
 	fputc('\n', out);
 }
 
 static void print_ranges(const char *key, const struct ranges *r, FILE *out)
 {
-	fprintf(out, "%s = ", key);
-	ranges_print(r, out);
-	fputc('\n', out);
+	unsigned i;
+
+	for (i = 0; i < r->count; i += RANGES_A_LINE) {
+		const struct ranges part = {
+			.list = r->list + i,
+			.count = min_u32(r->count - i, RANGES_A_LINE),
+		};
+
+		fprintf(out, "%s = ", key);
+		ranges_print(&part, out);
+		fputc('\n', out);
+	}
 }
 
 static void print_allowed(const char *key, bool limited, const struct ranges *r,
