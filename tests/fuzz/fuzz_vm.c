@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The text of --vm: each line of the input is one. What is printed goes where
+ * nobody reads it.
+ */
+#include "config.h"
+#include "fuzz/settings.h"
+#include "options.h"
+
+#define VMS_MAX 8
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static FILE *nowhere;
+	char *argv[1 + 2 * VMS_MAX + 1] = { "uring-vsock" };
+	char *text = calloc(1, size + 1);
+	FILE *saved = stderr;
+	char *rest = text;
+	struct config config;
+	int argc = 1;
+	int status = 0;
+
+	fuzz_check(text);
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "w");
+	fuzz_check(nowhere);
+	if (size)
+		memcpy(text, data, size);
+	while (rest && argc < 1 + 2 * VMS_MAX) {
+		argv[argc++] = "--vm";
+		argv[argc++] = strsep(&rest, "\n");
+	}
+	stderr = nowhere;
+	argc = options_parse(argc, argv, &config, &status);
+	stderr = saved;
+	if (argc == 0) {
+		settings_check(&config);
+		config_free(&config);
+	} else {
+		fuzz_check(status == EXIT_MISTAKES);
+	}
+	free(text);
+	return 0;
+}
