@@ -17,8 +17,10 @@
 /* Of each worker: a file of /proc that is read, and some to spare. */
 #define PASSING 4
 
-/* unix(7): no message brings more (SCM_MAX_FD), of which 8 are wanted. */
+/* unix(7): no message brings more (SCM_MAX_FD), of which 8 are wanted. Fewer
+ * where a VM has few: this part of what it may have. */
 #define SURPLUS_MAX 245
+#define SURPLUS_PART 8
 
 /* For who only waits: this part of a VM's share, and not less than a few. */
 #define WAITING_PART 4
@@ -42,10 +44,10 @@ unsigned descriptors_share_out(struct descriptors *d, unsigned nvms,
 			    (uint64_t)nworkers * PASSING;
 	unsigned rest = limit > reserved ? (unsigned)(limit - reserved) : 0;
 
-	d->surplus = min_u32(rest / 8 / nworkers, SURPLUS_MAX);
-	rest -= d->surplus * nworkers;
 	d->share = nvms > 1 ? rest / 2 / nvms : rest;
 	d->common = rest - d->share * nvms;
+	d->surplus = min_u32(d->share / SURPLUS_PART, SURPLUS_MAX);
+	d->share -= d->surplus;
 	atomic_init(&d->borrowed, 0);
 	return d->share;
 }

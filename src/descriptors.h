@@ -2,7 +2,8 @@
 /*
  * Who may have how many of the process's descriptors. Set aside for good are
  * those that are open when the daemon has started, what the front ends of each
- * VM hold at the worst, and what each worker needs for a moment. The rest is
+ * VM hold at the worst and send for nothing, and what each worker needs for a
+ * moment. The rest is
  * for connections: one half in equal shares, which each VM may have at any
  * time; of the other half a VM may take as long as it has no more of it than
  * is left. A single VM may have all.
@@ -56,8 +57,8 @@ const char *descriptors_error(int err);
  * there are few altogether. */
 unsigned descriptors_for_waiting(const struct descriptors *d, unsigned most);
 
-/* How many a worker may receive beyond those that a message may bring, to close
- * them at once. */
+/* How many of a VM's may be on their way to be closed: what its front end sends
+ * beyond what a message may bring. They are part of no share. */
 unsigned descriptors_surplus(const struct descriptors *d);
 
 #endif

@@ -24,11 +24,11 @@ struct frontends;
 /*
  * Descriptors that all front ends of one VM hold at the most: those that wait,
  * with the one that takes a place; the front end, with the channel for requests
- * of ours and three eventfds for each queue; and a message that it has not
- * finished.
+ * of ours and three eventfds for each queue; a message that it has not finished;
+ * and as many that are being closed.
  */
 #define FRONTENDS_DESCRIPTORS \
-	(FRONTENDS_WAITING + 1 + 2 + 3 * GUEST_QUEUES + VHOST_USER_FDS_MAX)
+	(FRONTENDS_WAITING + 1 + 2 + 3 * GUEST_QUEUES + 2 * VHOST_USER_FDS_MAX)
 
 /* NULL and errno on lack of memory. Needs guest->loop->ring. */
 struct frontends *frontends_new(struct guest *guest);

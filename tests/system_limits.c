@@ -10,6 +10,7 @@
 #define MANY 10000u
 #define BATCH 200u
 #define BYTES 1000u
+#define SCARCE 80u /* descriptors */
 
 /* As many connections as descriptors allow here, at most MANY. */
 static unsigned how_many(void)
@@ -182,7 +183,7 @@ static void open_scarce(struct scene *s, int engine, unsigned nofile)
 	guest_boot(&s->guest, &c, &s->world, s->daemon.socket[0]);
 }
 
-/* 64 descriptors, some of them the daemon's own, for 100 connections. The log
+/* Some of them are the daemon's own, or set aside, and 100 are wanted. The log
  * is bounded, too: guests cannot fill it with their wishes. */
 START_TEST(without_descriptors_guests_are_refused)
 {
@@ -192,7 +193,7 @@ START_TEST(without_descriptors_guests_are_refused)
 	unsigned opened = 0, refused = 0, accepted = 0, fds;
 	int listener;
 
-	open_scarce(&s, _i, 64);
+	open_scarce(&s, _i, SCARCE);
 	fds = daemon_fds(&s.daemon);
 	listener = host_listen(s.daemon.uds[0], PORT, 200);
 	for (unsigned i = 0; i < ARRAY_SIZE(g); i++)
@@ -230,7 +231,7 @@ START_TEST(without_descriptors_clients_wait)
 	struct scene s;
 	unsigned ready = 0, fds;
 
-	open_scarce(&s, _i, 64);
+	open_scarce(&s, _i, SCARCE);
 	fds = daemon_fds(&s.daemon);
 	listener = gsock_listen(&s.guest.sockets, 1024);
 	for (unsigned i = 0; i < ARRAY_SIZE(c); i++)
