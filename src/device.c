@@ -20,6 +20,7 @@
 #include <linux/virtio_vsock.h>
 
 #include "config.h"
+#include "departure.h"
 #include "guest.h"
 #include "loop.h"
 #include "protocol/wire.h"
@@ -68,6 +69,8 @@ static void start_queue(struct guest *guest, unsigned i)
 		  q->setup.base);
 	/* A guest that we know nothing of is in the middle of something. */
 	guest->owes_reset |= goes_on && i != GUEST_EVENT;
+	if (i == GUEST_RX)
+		departure_forget(guest);
 	if (moved)
 		lifecycle_end_connections(guest);
 	guest_wake(guest);
@@ -209,6 +212,8 @@ uint16_t device_stop_queue(struct guest *guest, unsigned i)
 	device_pause_queue(guest, i);
 	queue_drop_kick(q, guest->loop->ring);
 	q->polled = false;
+	if (i == GUEST_RX)
+		departure_expect(guest);
 	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u stopped at index %u", i,
 		  q->setup.base);
 	return q->setup.base;
@@ -242,6 +247,7 @@ void device_set_status(struct guest *guest, uint8_t status)
 static void stop_all(struct guest *guest)
 {
 	pause_all(guest);
+	departure_forget(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		queue_drop_kick(&guest->queue[i], guest->loop->ring);
 }

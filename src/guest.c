@@ -68,6 +68,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	list_init(&guest->dialed);
 	list_init(&guest->parted);
 	list_init(&guest->told);
+	timer_init(&guest->departure.timer);
 	list_init(&guest->active);
 	list_init(&guest->awake);
 	resets_init(&guest->resets);
@@ -85,6 +86,7 @@ void guest_free(struct guest *guest)
 	debug_assert(!guest->descriptors);
 	list_remove(&guest->active);
 	list_remove(&guest->awake);
+	timer_disarm(&guest->departure.timer);
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_free(&guest->queue[i]);
 	memory_put(guest->memory);

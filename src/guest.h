@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "queues.h"
 #include "resets.h"
 #include "vsock/ended.h"
@@ -41,6 +42,13 @@ struct guest_counts {
 	uint64_t bytes_in;  /* that were given to it */
 };
 
+/* What departure.h knows of the driver whose rings were stopped. */
+struct departure {
+	struct timer timer;
+	uint16_t index; /* where it stood in the RX ring */
+	uint16_t looks;
+};
+
 struct guest {
 	const struct vm_config *config;
 	struct loop *loop;
@@ -56,6 +64,7 @@ struct guest {
 	uint64_t features;
 	uint64_t protocol_features;
 	uint8_t status;
+	struct departure departure;
 
 	/* Connections: written by link.c, from_guest.c and to_guest.c. */
 	struct table conns;

@@ -33,6 +33,9 @@ struct worker;
  * guest, which should know first, has no receive buffer for the packet. */
 #define LOOP_PARTING_MS 1000
 
+/* How often a stopped ring is looked at: departure.h. */
+#define LOOP_DEPARTING_MS 300
+
 /*
  * Chores are what a turn does for connections beside moving their bytes, at some
  * 10 us each: a client that is accepted, its line, a host socket that is dialed
@@ -61,6 +64,7 @@ struct loop {
 	struct timer_queue greeting;	 /* of links */
 	struct timer_queue dialing;	 /* of links */
 	struct timer_queue parting;	 /* of links */
+	struct timer_queue departing;	 /* of guests */
 	uint64_t redial_ms;		 /* nobody is dialed again before */
 	struct descriptors *descriptors; /* NULL: without bounds */
 	struct timer_queue resuming;	 /* of pauses */
@@ -90,6 +94,7 @@ static inline void loop_init(struct loop *loop, struct ring *ring)
 	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
 	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);
 	timer_queue_init(&loop->parting, LOOP_PARTING_MS);
+	timer_queue_init(&loop->departing, LOOP_DEPARTING_MS);
 	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
 }
 

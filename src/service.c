@@ -26,6 +26,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "bell.h"
+#include "departure.h"
 #include "dial.h"
 #include "events.h"
 #include "from_guest.h"
@@ -198,6 +199,7 @@ static uint64_t next_deadline(const struct loop *loop)
 
 	next = min_u64(next, timer_next(&loop->greeting));
 	next = min_u64(next, timer_next(&loop->parting));
+	next = min_u64(next, timer_next(&loop->departing));
 	next = min_u64(next, timer_next(&loop->resuming));
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
@@ -211,6 +213,7 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 	loop->chores = 0;
 	dial_again(loop, now_ms);
 	link_part_due(loop, now_ms);
+	departure_look(loop, now_ms);
 	listener_expire(loop, now_ms);
 	while ((timer = timer_take_due(&loop->resuming, now_ms)))
 		resume(container_of(timer, struct accept_pause, timer));

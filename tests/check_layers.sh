@@ -69,6 +69,7 @@ layers() {
 	from_guest to_guest listener
 	forwards
 	lifecycle
+	departure
 	device
 	handlers
 	frontends

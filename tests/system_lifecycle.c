@@ -360,6 +360,8 @@ START_TEST(half_closed_and_paused_daemons_sleep)
 	drive_until(&s.world, driver_tx_idle(&s.guest.sockets.driver));
 	expect_asleep(&s);
 	guest_pause(&s.guest);
+	/* it is looked at for three seconds whether the driver has gone */
+	world_rest(&s.world, 3000);
 	expect_asleep(&s);
 	guest_start(&s.guest);
 	pair_to_host(&p[0], MIB);

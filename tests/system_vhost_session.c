@@ -118,14 +118,19 @@ START_TEST(second_front_end_is_refused_while_the_first_lives)
 }
 END_TEST
 
-/* Host programs see EOF soon after what has happened since START. */
-static void expect_eof_at_once(struct scene *s, struct pair *pairs, unsigned n,
-			       uint64_t start)
+static void expect_eof(struct scene *s, struct pair *pairs, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		drive_until(&s->world, host_over(&pairs[i].host));
 		host_close(&pairs[i].host);
 	}
+}
+
+/* Host programs see EOF soon after what has happened since START. */
+static void expect_eof_at_once(struct scene *s, struct pair *pairs, unsigned n,
+			       uint64_t start)
+{
+	expect_eof(s, pairs, n);
 	ck_assert_uint_lt(clock_ms() - start, AT_ONCE_MS);
 }
 
@@ -212,6 +217,71 @@ START_TEST(hosts_see_eof_when_a_running_device_is_reset)
 		scene_check_works(&s);
 		scene_close(&s);
 	}
+}
+END_TEST
+
+/* QEMU since 9.1, when a driver goes: first the rings, then the device. */
+START_TEST(hosts_see_eof_when_a_stopped_device_is_reset)
+{
+	struct pair p[4];
+	struct scene s;
+
+	scene_open(&s, _i);
+	open_four(&s, p);
+	guest_pause(&s.guest);
+	ck_assert_uint_eq(vhost_tell(&s.guest.vhost, VU_RESET_DEVICE, NULL, 0,
+				     NULL, 0),
+			  0);
+	expect_eof(&s, p, 4);
+	guest_kill(&s.guest);
+	guest_revive(&s.guest, s.daemon.socket[0]);
+	scene_check_works(&s);
+	scene_close(&s);
+}
+END_TEST
+
+/* Before 9.1 nothing is said, but a driver that goes takes its buffers back. */
+START_TEST(hosts_see_eof_when_the_driver_takes_its_buffers_back)
+{
+	/* from where the ring stopped; then its memory is somebody else's */
+	static const uint16_t indexes[] = { 0, 30000 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++) {
+		struct vring_avail *avail;
+		struct pair p[2];
+		struct scene s;
+
+		scene_open(&s, _i);
+		pair_from_guest(&s, &p[0]);
+		pair_from_host(&s, &p[1]);
+		guest_pause(&s.guest);
+		avail = s.guest.sockets.driver.rings[DRIVER_RX].avail;
+		avail->idx = htole16(
+			(uint16_t)(s.guest.bases[DRIVER_RX] + indexes[i]));
+		expect_eof(&s, p, 2);
+		/* a driver that comes later */
+		sockets_forget(&s.guest.sockets);
+		guest_reboot(&s.guest);
+		scene_check_works(&s);
+		scene_close(&s);
+	}
+}
+END_TEST
+
+/* However long nothing happens, a pause ends nothing. */
+START_TEST(a_long_pause_is_not_taken_for_an_end)
+{
+	struct scene s;
+	struct pair p;
+
+	scene_open(&s, _i);
+	pair_from_guest(&s, &p);
+	guest_pause(&s.guest);
+	world_rest(&s.world, 700);
+	guest_start(&s.guest);
+	pair_both_ways(&p, MIB);
+	pair_close(&p);
+	scene_close(&s);
 }
 END_TEST
 
@@ -317,6 +387,9 @@ int main(void)
 		hosts_see_eof_when_the_hypervisor_dies,
 		hosts_see_eof_when_the_guest_reboots,
 		hosts_see_eof_when_a_running_device_is_reset,
+		hosts_see_eof_when_a_stopped_device_is_reset,
+		hosts_see_eof_when_the_driver_takes_its_buffers_back,
+		a_long_pause_is_not_taken_for_an_end,
 		pauses_keep_connections_and_bytes,
 		nothing_is_written_to_memory_of_stopped_rings,
 		dials_during_a_pause_end_one_way_or_the_other,

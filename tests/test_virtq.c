@@ -495,6 +495,26 @@ END_TEST
 
 /* Rings lie in region 2: a map without it is refused, and the queue keeps the
  * map that it has. */
+START_TEST(where_the_guest_stands_after_a_stop)
+{
+	struct virtq_setup elsewhere;
+	uint16_t index = 1;
+
+	start(8, 65535, false);
+	ring_add(&driver, 0);
+	ring_add(&driver, 1);
+	virtq_stop(&q);
+	ck_assert(virtq_guest_index(&driver.setup, guest.memory, &index));
+	ck_assert_uint_eq(index, 1);
+	ring_set_avail_index(&driver, 65535);
+	ck_assert(virtq_guest_index(&driver.setup, guest.memory, &index));
+	ck_assert_uint_eq(index, 65535);
+	elsewhere = driver.setup;
+	elsewhere.avail = 16;
+	ck_assert(!virtq_guest_index(&elsewhere, guest.memory, &index));
+}
+END_TEST
+
 START_TEST(remap)
 {
 	const struct memory_region *r = guest_regions();
@@ -601,6 +621,7 @@ static void add_chain_tests(Suite *suite)
 	tcase_add_loop_test(c, one_element_for_a_batch, 0, ARRAY_SIZE(batches));
 	tcase_add_loop_test(c, chains_are_what_the_queue_is_for, 0,
 			    ARRAY_SIZE(rules));
+	tcase_add_test(c, where_the_guest_stands_after_a_stop);
 	tcase_add_test(c, memory_vanishes);
 	tcase_add_test(c, memory_vanished_under_a_chain);
 	suite_add_tcase(suite, c);

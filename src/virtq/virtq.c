@@ -166,6 +166,18 @@ bool virtq_running(const struct virtq *q)
 	return q->memory;
 }
 
+bool virtq_guest_index(const struct virtq_setup *setup,
+		       const struct memory *memory, uint16_t *index)
+{
+	struct parts parts;
+	const char *why;
+
+	if (locate(setup, memory, &parts, &why) < 0)
+		return false;
+	*index = layout_load(parts.avail + INDEX, __ATOMIC_RELAXED);
+	return true;
+}
+
 void virtq_break(struct virtq *q, const char *why)
 {
 	if (!q->broken)

@@ -100,6 +100,13 @@ uint16_t virtq_stop(struct virtq *q);
 
 bool virtq_running(const struct virtq *q);
 
+/*
+ * Of a queue of SETUP that does not run: the guest's available index, as it is
+ * now. False: its ring is not in MEMORY. Writes nothing.
+ */
+bool virtq_guest_index(const struct virtq_setup *setup,
+		       const struct memory *memory, uint16_t *index);
+
 /* Entries that wait to be taken; reads the guest's index. 0 when broken. */
 uint16_t virtq_available(struct virtq *q);
 

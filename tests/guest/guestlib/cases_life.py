@@ -101,18 +101,24 @@ def guest_program_killed(session):
     session.still_works()
 
 
+def _held_connection(session):
+    """A host program whose connection no program in the guest will end."""
+    port = session.port()
+    held = session.host_peer(f"--receive {ENDLESS}", "listen",
+                             f"unix:{session.port_path(port)}")
+    held.expect("listening")
+    session.guest(f"vsock-peer --receive {ENDLESS} connect vsock:2:{port}")
+    held.expect("connected")
+    return held
+
+
 @case("driver unloaded and loaded again", every_engine=True)
 def driver_reloaded(session):
     hanging = _Hanging(session)
     for guest in hanging.guests:
         guest.kill()
         guest.wait()
-    held = session.host_peer(f"--receive {ENDLESS}", "listen",
-                             f"unix:{session.port_path(1)}")
-    held.expect("listening")
-    # A connection whose socket is closed by nobody but the driver's end.
-    session.guest(f"vsock-peer --receive {ENDLESS} connect vsock:2:1")
-    held.expect("connected")
+    held = _held_connection(session)
     unbind = session.guest(
         "cd /sys/bus/virtio/drivers/vmw_vsock_virtio_transport && "
         "d=$(echo virtio*) && echo $d >unbind && echo unbound && "
@@ -121,6 +127,33 @@ def driver_reloaded(session):
     if held.wait() == 0:
         raise Failed("the host did not notice")
     session.still_works()
+
+
+# How a driver goes, and what brings it back when the host has noticed.
+LEAVING = (
+    ("cd /sys/bus/virtio/drivers/vmw_vsock_virtio_transport && "
+     "echo virtio* >/tmp/device && cat /tmp/device >unbind",
+     "cat /tmp/device "
+     ">/sys/bus/virtio/drivers/vmw_vsock_virtio_transport/bind"),
+    ("cd /sys/bus/virtio/drivers/vmw_vsock_virtio_transport/virtio* && "
+     "echo 1 >$(readlink -f ..)/remove",
+     "echo 1 >/sys/bus/pci/rescan"),
+)
+
+
+@case("driver gone, and not coming back by itself", every_engine=True)
+def driver_gone(session):
+    slowest = 0.0
+    for leave, come in LEAVING:
+        held = _held_connection(session)
+        began = time.monotonic()
+        session.guest(leave).succeed()
+        if held.wait() == 0:
+            raise Failed("the host did not notice")
+        slowest = max(slowest, held.ended_at - began)
+        session.guest(come).succeed()
+        session.still_works()
+    return f"ends seen within {slowest:.1f} s"
 
 
 @case("guest reboot")
