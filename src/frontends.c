@@ -127,7 +127,8 @@ static bool unused(const struct frontends *f)
 	const struct guest *guest = f->guest;
 
 	return !guest->frontend && !f->nwaiting && !guest->greetings &&
-	       !guest->conns.count && !guest->nparted && !guest->halves;
+	       !guest->conns.count && !guest->nparted && !guest->halves &&
+	       list_empty(&guest->told);
 }
 
 /* 0, or -errno: -EAGAIN when nobody waits any more. */

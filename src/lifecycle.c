@@ -105,6 +105,8 @@ void lifecycle_kill_connections(struct guest *guest)
 		continue;
 	guest->ending = false;
 	forget_packets(guest);
+	while (!list_empty(&guest->told))
+		link_kill(list_first(&guest->told, struct link, host_node));
 	while (!list_empty(&guest->greeting))
 		link_kill(list_first(&guest->greeting, struct link, node));
 	while (!list_empty(&guest->parted))

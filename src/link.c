@@ -236,7 +236,8 @@ static void part(struct link *link)
 	ended_add(&link->guest->ended, &link->conn, clock_ms());
 	list_remove(&link->node);
 	link->phase = LINK_PARTED;
-	if (link->half)
+	/* Nothing remains but to let the other end know. */
+	if (link->half || link->parting)
 		return;
 	list_append(&link->guest->parted, &link->node);
 	link->guest->nparted++;

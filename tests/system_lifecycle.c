@@ -40,9 +40,12 @@ START_TEST(hypervisor_killed_a_hundred_times_under_load)
 	struct daemon_usage before;
 	struct pair p[PAIRS];
 	struct scene s;
+	unsigned fds;
 
 	scene_open(&s, _i);
+	fds = daemon_fds(&s.daemon);
 	scene_check_works(&s);
+	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
 	before = daemon_usage(&s.daemon);
 	for (unsigned k = 0; k < KILLS; k++) {
 		load(&s, p, PAIRS);

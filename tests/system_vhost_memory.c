@@ -167,8 +167,9 @@ START_TEST(bad_tables_are_refused_and_the_old_one_stays)
 	unsigned fds;
 
 	open_with_regions(&s, _i, 2, 0);
-	scene_check_works(&s);
 	fds = daemon_fds(&s.daemon);
+	scene_check_works(&s);
+	drive_until(&s.world, daemon_fds(&s.daemon) == fds);
 	for (unsigned how = 0; how < 9; how++) {
 		r[0] = ram_region(&s.guest.ram, 0);
 		r[1] = ram_region(&s.guest.ram, 1);
