@@ -161,7 +161,7 @@ START_TEST(test_number_comes_back_during_bind)
 	ck_assert_int_eq(dup2(other, binding), binding);
 	close(here);
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-	ck_assert_uint_eq(vm_name(binding).svm_port, VMADDR_PORT_ANY);
+	ck_assert(vm_name(binding).svm_port == VMADDR_PORT_ANY);
 	ck_assert_uint_eq(files(), 0);
 	ck_assert_int_eq(vm_bind(other, VMADDR_CID_ANY, PORT), 0);
 	close(binding);
