@@ -111,6 +111,7 @@ static void start_queue(struct machine *m, unsigned queue)
 					     base + USED_AT, &why),
 			 0);
 	ck_assert_int_eq(queue_set_base(q, 0, &why), 0);
+	q->polled = true;
 	ck_assert_int_eq(queue_start(q, m->memory, 0, &why), 0);
 	q->enabled = true;
 	for (unsigned i = 0; i < SIZE; i++) {
