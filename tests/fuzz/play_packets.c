@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What guests send and receive. Each packet that comes is checked by itself and
+ * against what its end has said and heard.
+ */
+#include "fuzz/play.h"
+
+#define STRANGE_PORT 9000u
+
+static struct driver *driver_of(const struct end *end)
+{
+	return &play.guests[end->vm].driver;
+}
+
+/* What END sends goes to its program, or to another guest's end. */
+static uint16_t destination(const struct end *end)
+{
+	const struct end *partner = play_partner(end);
+
+	return partner ? flow_sink(partner, false) : flow_sink(end, true);
+}
+
+/* With FUZZ_TELL in the environment, for whoever reads of a find. */
+static void play_tell(const char *way, const struct end *end,
+		      const struct virtio_vsock_hdr *hdr)
+{
+	static int tells = -1;
+
+	if (tells < 0)
+		tells = getenv("FUZZ_TELL") != NULL;
+	if (tells)
+		fprintf(stderr,
+			"guest %d end %2d %s op %u type %u %u:%u to %u:%u, %u "
+			"bytes, flags %u, alloc %u, fwd %u\n",
+			end ? (int)end->vm : -1, end ? (int)end->index : -1,
+			way, hdr->op, hdr->type, (unsigned)hdr->src_cid,
+			hdr->src_port, (unsigned)hdr->dst_cid, hdr->dst_port,
+			hdr->len, hdr->flags, hdr->buf_alloc, hdr->fwd_cnt);
+}
+
+static void note_credit(struct end *end, const struct virtio_vsock_hdr *hdr)
+{
+	if (hdr->op == VIRTIO_VSOCK_OP_RST)
+		return;
+	if (hdr->op == VIRTIO_VSOCK_OP_REQUEST ||
+	    hdr->op == VIRTIO_VSOCK_OP_RESPONSE)
+		end->said_fwd = 0;
+	end->said_alloc = hdr->buf_alloc;
+	if ((int32_t)(hdr->fwd_cnt - end->said_fwd) > 0)
+		end->said_fwd = hdr->fwd_cnt;
+	end->last_limit = (uint64_t)end->said_fwd + hdr->buf_alloc;
+	if (end->limit < end->last_limit)
+		end->limit = end->last_limit;
+}
+
+/* What was granted is known when nothing is on its way: then it is also what
+ * the daemon goes by, unless it leaves packets for later turns (pace.h). */
+static bool is_overdrawn(const struct end *end,
+			 const struct virtio_vsock_hdr *hdr)
+{
+	const struct guest_play *guest = &play.guests[end->vm];
+
+	return end->open && end->flow && guest->taken &&
+	       guest->driver.queue[DRIVER_RX].busy && !truth_hastens(end) &&
+	       play.flows[end->flow].sent + (uint64_t)hdr->len >
+		       end->told_limit;
+}
+
+/* Streams to and from programs, as long as nobody ends them. */
+static bool is_harmless(const struct end *end, const struct play_packet *p)
+{
+	bool data = p->op == VIRTIO_VSOCK_OP_RW &&
+		    play.flows[end->flow].sent + (uint64_t)p->len <=
+			    end->told_limit;
+
+	return !p->strange && !p->fwd_off &&
+	       (data || p->op == VIRTIO_VSOCK_OP_CREDIT_UPDATE ||
+		p->op == VIRTIO_VSOCK_OP_CREDIT_REQUEST);
+}
+
+/* Until it is answered, a connection is easily spoilt. */
+static void note_harm(struct end *end, const struct play_packet *p)
+{
+	bool begins = p->op == VIRTIO_VSOCK_OP_REQUEST && !end->posted &&
+		      play.guests[end->vm].taken && !truth_conn(end);
+
+	if (p->strange && p->strange != PLAY_LONG)
+		return;
+	if (p->strange || p->op != VIRTIO_VSOCK_OP_RESPONSE)
+		end->asked = false;
+	if (end->asked || (begins && !p->strange))
+		end->harmless = true;
+	else if (!is_harmless(end, p))
+		end->harmless = false;
+	if (!end->harmless)
+		end->clean = false;
+	end->posted++;
+}
+
+static void note_opened(struct end *end)
+{
+	end->open = true;
+	end->clean = end->harmless && !end->spoilt &&
+		     end->type == VIRTIO_VSOCK_TYPE_STREAM &&
+		     end->index < PLAY_ASKER;
+}
+
+/* Before it is sent. */
+static void note_sent(struct end *end, const struct virtio_vsock_hdr *hdr)
+{
+	bool begins = hdr->op == VIRTIO_VSOCK_OP_REQUEST ||
+		      hdr->op == VIRTIO_VSOCK_OP_RESPONSE;
+
+	note_credit(end, hdr);
+	if (hdr->op == VIRTIO_VSOCK_OP_RST)
+		end->open = end->asked = false;
+	else
+		end->sent_other++;
+	/* By the time it is answered, the end may have other ports. */
+	if (is_called(end) && hdr->op != VIRTIO_VSOCK_OP_RST)
+		play.guests[end->vm].strange++;
+	if (hdr->op == VIRTIO_VSOCK_OP_REQUEST) {
+		end->program.old = ++end->calls;
+		end->told_limit = 0;
+		end->spoilt = false;
+	}
+	if (begins || !end->flow)
+		end->flow = flow_new(destination(end));
+	if (hdr->op == VIRTIO_VSOCK_OP_RESPONSE && end->asked) {
+		end->asked = false;
+		note_opened(end);
+	}
+	if (hdr->op == VIRTIO_VSOCK_OP_RW && is_overdrawn(end, hdr))
+		end->overdrawn = true;
+	if (hdr->op == VIRTIO_VSOCK_OP_RW && end->flow)
+		flow_sent(end->flow, hdr->len,
+			  hdr->flags & VIRTIO_VSOCK_SEQ_EOM);
+}
+
+static void make_header(const struct end *end, const struct play_packet *p,
+			struct virtio_vsock_hdr *hdr)
+{
+	*hdr = (struct virtio_vsock_hdr){
+		.src_cid = STAGE_CID + end->vm,
+		.dst_cid = end->peer_cid,
+		.src_port = end->port,
+		.dst_port = end->peer_port,
+		.len = p->op == VIRTIO_VSOCK_OP_RW ? p->len : 0,
+		.type = end->type,
+		.op = p->op,
+		.flags = p->flags,
+		.buf_alloc = p->buf_alloc,
+		.fwd_cnt = end->in.got + (uint32_t)p->fwd_off,
+	};
+}
+
+/* The end does not hear of it, and what it may cause is counted apart. */
+static void make_strange(struct virtio_vsock_hdr *hdr, uint8_t how)
+{
+	switch (how) {
+	case PLAY_OTHER_TYPE:
+		hdr->type = hdr->type == VIRTIO_VSOCK_TYPE_STREAM
+				    ? VIRTIO_VSOCK_TYPE_SEQPACKET
+				    : VIRTIO_VSOCK_TYPE_STREAM;
+		/* A connection of that type would be another end's. */
+		if (hdr->op == VIRTIO_VSOCK_OP_REQUEST)
+			hdr->op = VIRTIO_VSOCK_OP_CREDIT_UPDATE;
+		break;
+	case PLAY_NO_TYPE:
+		hdr->type = 3;
+		break;
+	case PLAY_OTHER_SOURCE:
+		hdr->src_cid += 7;
+		hdr->src_port = STRANGE_PORT;
+		break;
+	case PLAY_NOBODY:
+		hdr->dst_cid = 77;
+		break;
+	case PLAY_NO_PORT:
+		hdr->src_port = hdr->dst_port = STRANGE_PORT;
+		break;
+	default:
+		break;
+	}
+}
+
+void packet_post(struct end *end, const struct play_packet *p)
+{
+	struct guest_play *guest = &play.guests[end->vm];
+	struct virtio_vsock_hdr hdr;
+	uint32_t len, at;
+
+	if (guest->driver.queue[DRIVER_TX].busy == UINT32_MAX)
+		return;
+	make_header(end, p, &hdr);
+	len = hdr.len;
+	note_harm(end, p);
+	make_strange(&hdr, p->strange);
+	at = stage_at(end->flow, play.flows[end->flow].sent);
+	if (p->strange == PLAY_LONG) {
+		hdr.len += 1;
+		hdr.op = VIRTIO_VSOCK_OP_RW;
+		end->sent_other++;
+	} else if (p->strange) {
+		guest->strange += hdr.op != VIRTIO_VSOCK_OP_RST;
+	} else {
+		note_sent(end, &hdr);
+	}
+	play_tell(">", end, &hdr);
+	driver_send(&guest->driver, p->shape, &hdr, at, len);
+	driver_publish(&guest->driver, DRIVER_TX);
+	front_kick(&guest->front, DRIVER_TX);
+}
+
+void packets_offer(struct guest_play *guest, enum driver_shape shape,
+		   uint32_t len, unsigned count)
+{
+	while (count-- && driver_offer(&guest->driver, shape, len))
+		continue;
+	driver_publish(&guest->driver, DRIVER_RX);
+	front_kick(&guest->front, DRIVER_RX);
+}
+
+static bool is_for(const struct end *end, const struct virtio_vsock_hdr *hdr)
+{
+	return hdr->dst_port == end->port && hdr->src_cid == end->peer_cid &&
+	       hdr->type == end->type &&
+	       (hdr->src_port == end->peer_port ||
+		(hdr->op == VIRTIO_VSOCK_OP_REQUEST && is_called(end)));
+}
+
+static struct end *find_end(struct guest_play *guest,
+			    const struct virtio_vsock_hdr *hdr)
+{
+	for (unsigned i = 0; i < PLAY_ENDS; i++)
+		if (is_for(&guest->ends[i], hdr))
+			return &guest->ends[i];
+	return NULL;
+}
+
+/* The other side may be told of a smaller buffer, and of no less consumed. */
+static void hear_credit(struct end *end, const struct virtio_vsock_hdr *hdr)
+{
+	uint64_t limit = (uint64_t)hdr->fwd_cnt + hdr->buf_alloc;
+
+	fuzz_check((int32_t)(hdr->fwd_cnt - end->told_fwd) >= 0);
+	end->told_fwd = hdr->fwd_cnt;
+	if (end->told_limit < limit)
+		end->told_limit = limit;
+}
+
+static void begin_connection(struct end *end)
+{
+	end->told_fwd = 0;
+	end->told_limit = 0;
+	end->overdrawn = false;
+	flow_restart(&end->in);
+}
+
+static void hear_data(struct end *end, const struct virtio_vsock_hdr *hdr,
+		      int chain)
+{
+	static uint8_t bytes[STAGE_BUFFER];
+
+	fuzz_check(hdr->len);
+	driver_read(driver_of(end), chain, DRIVER_HEADER, bytes, hdr->len);
+	flow_expect(flow_sink(end, false), &end->in, bytes, hdr->len,
+		    end->type == VIRTIO_VSOCK_TYPE_SEQPACKET,
+		    hdr->flags & VIRTIO_VSOCK_SEQ_EOM);
+	fuzz_check(end->in.got <= end->limit);
+}
+
+static void hear(struct end *end, const struct virtio_vsock_hdr *hdr, int chain)
+{
+	switch (hdr->op) {
+	case VIRTIO_VSOCK_OP_REQUEST:
+		fuzz_check(end->index >= PLAY_CALLED);
+		begin_connection(end);
+		end->peer_port = hdr->src_port;
+		end->asked = true;
+		end->flow = 0;
+		end->sent_other++;
+		break;
+	case VIRTIO_VSOCK_OP_RESPONSE:
+		fuzz_check(end->index < PLAY_CALLED ||
+			   end->index >= PLAY_ASKER);
+		begin_connection(end);
+		note_opened(end);
+		break;
+	case VIRTIO_VSOCK_OP_RST:
+		fuzz_check(!end->clean);
+		end->open = end->asked = end->overdrawn = false;
+		fuzz_check(++end->resets <= end->sent_other);
+		return;
+	case VIRTIO_VSOCK_OP_RW:
+		hear_data(end, hdr, chain);
+		break;
+	default:
+		fuzz_check(hdr->op <= VIRTIO_VSOCK_OP_CREDIT_REQUEST &&
+			   hdr->op);
+	}
+	hear_credit(end, hdr);
+}
+
+/* It is for this guest, and as long as it says. */
+static void receive(struct guest_play *guest, int chain, uint32_t len)
+{
+	struct virtio_vsock_hdr hdr;
+	struct end *end;
+
+	fuzz_check(len >= DRIVER_HEADER);
+	driver_read(&guest->driver, chain, 0, &hdr, DRIVER_HEADER);
+	fuzz_check(len == DRIVER_HEADER + hdr.len);
+	fuzz_check(!hdr.len || hdr.op == VIRTIO_VSOCK_OP_RW);
+	fuzz_check(hdr.dst_cid == guest->vm->config->guest_cid);
+	end = find_end(guest, &hdr);
+	play_tell("<", end, &hdr);
+	if (end) {
+		hear(end, &hdr, chain);
+		return;
+	}
+	/* Of an earlier connection, or for what was strange. */
+	fuzz_check(hdr.op == VIRTIO_VSOCK_OP_RST);
+	fuzz_check(++guest->strange_resets <= guest->strange);
+}
+
+static void note_taken(struct guest_play *guest)
+{
+	guest->taken = !guest->driver.queue[DRIVER_TX].busy;
+	for (unsigned e = 0; guest->taken && e < PLAY_ENDS; e++)
+		guest->ends[e].posted = 0;
+}
+
+void packets_collect(void)
+{
+	uint32_t len;
+	int chain;
+
+	for (unsigned i = 0; i < PLAY_VMS; i++) {
+		struct guest_play *guest = &play.guests[i];
+
+		if (guest->front.fd < 0)
+			continue;
+		while ((chain = driver_take(&guest->driver, DRIVER_TX, &len)) >=
+		       0)
+			fuzz_check(!len);
+		note_taken(guest);
+		while ((chain = driver_take(&guest->driver, DRIVER_RX, &len)) >=
+		       0)
+			receive(guest, chain, len);
+	}
+}
