@@ -13,8 +13,9 @@ bool link_part_later(struct link *link)
 
 	if (link->parting)
 		return true;
-	if (link->phase != LINK_JOINED || !conn_owes_end(&link->conn) ||
-	    !guest_running(link->guest))
+	/* Nobody is at the other end of one that waits for a backlog. */
+	if (link->phase != LINK_JOINED || link->waiting ||
+	    !conn_owes_end(&link->conn) || !guest_running(link->guest))
 		return false;
 	if (link->fd >= 0)
 		link_leave_socket(link);
