@@ -82,7 +82,7 @@ static uint16_t head_at(uint16_t index)
 
 static void driver_describe(struct fuzz_input *in)
 {
-	unsigned i = fuzz_u8(in) % setup.size;
+	unsigned i = (unsigned)fuzz_u8(in) % setup.size;
 	struct vring_desc desc = walker_desc(&regions, in);
 
 	poke(DESC_AT + DESC_BYTES * (size_t)i, &desc, sizeof(desc));
