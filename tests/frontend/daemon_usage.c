@@ -37,11 +37,12 @@ unsigned daemon_fds(const struct daemon *d)
 	return count - 2;
 }
 
-/* ThreadSanitizer has a thread of its own, which wakes up all the time. */
-#ifdef __SANITIZE_THREAD__
-static const bool counts_wakeups = false;
+/* ThreadSanitizer has a thread of its own, which wakes up all the time and uses
+ * a little of the processor. */
+#ifdef DAEMON_WITH_TSAN
+static const bool counts_activity = false;
 #else
-static const bool counts_wakeups = true;
+static const bool counts_activity = true;
 #endif
 
 static uint64_t switches(const struct daemon *d)
@@ -94,8 +95,8 @@ struct daemon_usage daemon_usage(const struct daemon *d)
 	return (struct daemon_usage){
 		.fds = daemon_fds(d),
 		.anonymous_kib = field_of(path, "RssAnon"),
-		.cpu_ticks = cpu_ticks(d),
-		.wakeups = counts_wakeups ? switches(d) : 0,
+		.cpu_ticks = counts_activity ? cpu_ticks(d) : 0,
+		.wakeups = counts_activity ? switches(d) : 0,
 	};
 }
 
