@@ -11,8 +11,8 @@ cd "${TOP_SRCDIR:-$(dirname "$0")/..}/src"
 
 layers() {
 	cat <<-'END'
-	base/check base/bytes base/clock base/fd
-	base/list base/log base/iov base/text
+	base/check base/bytes base/clock base/fd base/fd_kind
+	base/closer base/list base/log base/iov base/text
 	base/timer base/ranges
 
 	protocol/wire

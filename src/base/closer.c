@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The threads are detached and end when nothing is left to close; whoever goes
+ * last, the owner or a thread, frees the closer. One is started for each call,
+ * as nobody can know whether those that run hang. If none can be started the
+ * descriptors stay open until the next call tries again.
+ */
+#include "base/closer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+/* Enough for close(2), and for the sanitizers. */
+#define STACK_BYTES (128 * 1024)
+
+struct closer {
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	bool owned;
+	unsigned threads;
+	unsigned pending; /* those in the queue, and those being closed */
+	int *queue;
+	unsigned queued;
+	unsigned room;
+};
+
+struct closer *closer_new(void)
+{
+	struct closer *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->idle, NULL);
+	c->owned = true;
+	return c;
+}
+
+/* With the lock, which it gives up. */
+static void release(struct closer *c)
+{
+	bool last = !c->owned && !c->threads;
+
+	pthread_mutex_unlock(&c->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&c->idle);
+	pthread_mutex_destroy(&c->lock);
+	free(c->queue);
+	free(c);
+}
+
+void closer_free(struct closer *c)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->owned = false;
+	release(c);
+}
+
+/* A socket that lingers would take up this thread for as long as it says. */
+static void close_patiently(int fd)
+{
+	const struct linger none = { .l_onoff = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
+}
+
+static void *close_all(void *argument)
+{
+	struct closer *c = argument;
+	int fd;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->queued) {
+		fd = c->queue[--c->queued];
+		pthread_mutex_unlock(&c->lock);
+		close_patiently(fd);
+		pthread_mutex_lock(&c->lock);
+		if (!--c->pending)
+			pthread_cond_broadcast(&c->idle);
+	}
+	c->threads--;
+	release(c);
+	return NULL;
+}
+
+/* With the lock. Signals are for the threads that wait for them. */
+static void start_thread(struct closer *c)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	pthread_t thread;
+
+	if (c->threads == CLOSER_THREADS)
+		return;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!pthread_create(&thread, &attr, close_all, c))
+		c->threads++;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+/* With the lock: room for N more. */
+static bool make_room(struct closer *c, unsigned n)
+{
+	unsigned room = c->queued + n;
+	int *queue;
+
+	if (room <= c->room)
+		return true;
+	queue = reallocarray(c->queue, room, sizeof(*queue));
+	if (!queue)
+		return false;
+	c->queue = queue;
+	c->room = room;
+	return true;
+}
+
+static void close_here(const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close_patiently(fds[i]);
+}
+
+void closer_close(struct closer *c, const int *fds, unsigned n)
+{
+	bool queued;
+
+	if (!n)
+		return;
+	if (!c) {
+		close_here(fds, n);
+		return;
+	}
+	pthread_mutex_lock(&c->lock);
+	queued = make_room(c, n);
+	for (unsigned i = 0; queued && i < n; i++) {
+		if (fds[i] < 0)
+			continue;
+		c->queue[c->queued++] = fds[i];
+		c->pending++;
+	}
+	if (c->queued)
+		start_thread(c);
+	pthread_mutex_unlock(&c->lock);
+	if (!queued)
+		close_here(fds, n);
+}
+
+void closer_close_one(struct closer *c, int *fd)
+{
+	int saved = errno;
+	int taken = fd_take(fd);
+
+	closer_close(c, &taken, taken >= 0);
+	errno = saved;
+}
+
+bool closer_full(struct closer *c)
+{
+	bool full;
+
+	if (!c)
+		return false;
+	pthread_mutex_lock(&c->lock);
+	full = c->pending >= CLOSER_FULL;
+	pthread_mutex_unlock(&c->lock);
+	return full;
+}
+
+void closer_wait(struct closer *c)
+{
+	pthread_mutex_lock(&c->lock);
+	while (c->pending)
+		pthread_cond_wait(&c->idle, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+}

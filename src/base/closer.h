@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Closes descriptors that came from somebody else where nobody waits for it.
+ * close(2) may take as long as their owner likes: a TCP socket lingers, a file
+ * of a user's file system asks its server, the last descriptor of what an epoll
+ * watches waits for that epoll's lock.
+ *
+ * A closer has threads while it has something to close, so that one that hangs
+ * does not keep the next from being closed; up to CLOSER_THREADS of them. What
+ * hangs there belongs to one VM, whose closer counts it.
+ *
+ * The functions may be called by any thread.
+ */
+#ifndef URING_VSOCK_BASE_CLOSER_H
+#define URING_VSOCK_BASE_CLOSER_H
+
+#include <stdbool.h>
+
+/* Each may hang. Beyond, what is to be closed waits. */
+#define CLOSER_THREADS 16
+
+/* Not closed yet, by which time no more should be taken (closer_full()). */
+#define CLOSER_FULL 256
+
+struct closer;
+
+/* NULL and errno on lack of memory. */
+struct closer *closer_new(void);
+
+/* The owner goes; what is under way is closed all the same. Accepts NULL. */
+void closer_free(struct closer *c);
+
+/*
+ * The N descriptors become the closer's; negative ones are left out. Returns at
+ * once. Without a closer (NULL) or memory they are closed here and now.
+ */
+void closer_close(struct closer *c, const int *fds, unsigned n);
+
+/* closer_close() of *FD, which becomes -1. Keeps errno. */
+void closer_close_one(struct closer *c, int *fd);
+
+/* So many wait to be closed that whoever sends them should be sent away. */
+bool closer_full(struct closer *c);
+
+/* Returns when all that it was given is closed. For tests. */
+void closer_wait(struct closer *c);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The link in /proc/self/fd is made up from the kernel's names and not followed
+ * here. What is no file has a name that begins with its kind, which nobody can
+ * choose; a file's begins with '/'.
+ *
+ * /proc/self/fdinfo is not read of anything but files, as epoll, tun and others
+ * add what they find out under a lock. FIOQSIZE tells files apart, being
+ * answered before any file system or driver is asked.
+ */
+#include "base/fd_kind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define EVENTFD_NAME "anon_inode:[eventfd]"
+#define TABLE_MAX (1u << 20)
+
+int fd_is_eventfd(int fd)
+{
+	char path[32];
+	char name[sizeof(EVENTFD_NAME)];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, name, sizeof(name));
+	if (n < 0)
+		return -errno;
+	return n == sizeof(EVENTFD_NAME) - 1 &&
+	       memcmp(name, EVENTFD_NAME, sizeof(EVENTFD_NAME) - 1) == 0;
+}
+
+bool fd_is_shmem(int fd)
+{
+	return fcntl(fd, F_GET_SEALS) >= 0;
+}
+
+bool fd_is_file(int fd)
+{
+	long long bytes;
+
+	return ioctl(fd, FIOQSIZE, &bytes) == 0;
+}
+
+int fdinfo_mount_id(FILE *fdinfo)
+{
+	char line[256];
+	int id;
+
+	while (fgets(line, sizeof(line), fdinfo))
+		if (sscanf(line, "mnt_id: %d", &id) == 1 && id >= 0)
+			return id;
+	return -ENODATA;
+}
+
+int fd_mount_id(int fd)
+{
+	char path[32];
+	FILE *fdinfo;
+	int id;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	fdinfo = fopen(path, "re");
+	if (!fdinfo)
+		return -errno;
+	id = fdinfo_mount_id(fdinfo);
+	fclose(fdinfo);
+	return id;
+}
+
+/*
+ * proc_pid_mountinfo(5): "ID parent device root point options [tags] - type
+ * source options". Blanks within a field are escaped, so that a lone '-' is the
+ * separator. False if the line makes no sense.
+ */
+static bool type_of(const char *line, char *type, size_t room)
+{
+	const char *at = strstr(line, " - ");
+	size_t len;
+
+	if (!at)
+		return false;
+	at += 3;
+	len = strcspn(at, " \n");
+	if (!len)
+		return false;
+	if (len >= room)
+		len = room - 1;
+	*(char *)mempcpy(type, at, len) = '\0';
+	return true;
+}
+
+int mountinfo_type(FILE *mountinfo, int id, char *type, size_t room)
+{
+	char *line = NULL;
+	size_t size = 0;
+	size_t sum = 0;
+	int ret = -ENOENT;
+	ssize_t n;
+
+	while (ret == -ENOENT && (n = getline(&line, &size, mountinfo)) > 0) {
+		sum += (size_t)n;
+		if (sum > TABLE_MAX)
+			ret = -E2BIG;
+		else if (strtol(line, NULL, 10) == id &&
+			 type_of(line, type, room))
+			ret = 0;
+	}
+	free(line);
+	return ret;
+}

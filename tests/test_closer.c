@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Closing elsewhere: whoever hands descriptors over never waits. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/closer.h"
+#include "suite.h"
+
+#define MANY 250
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+START_TEST(test_closes_all_that_it_gets)
+{
+	struct closer *c = closer_new();
+	int fds[MANY + 1];
+	int one;
+
+	for (unsigned round = 0; round < 20; round++) {
+		for (unsigned i = 0; i < MANY; i++)
+			fds[i] = eventfd(0, EFD_CLOEXEC);
+		fds[MANY] = -1;
+		one = eventfd(0, EFD_CLOEXEC);
+		closer_close(c, fds, MANY + 1);
+		errno = ENOSPC;
+		closer_close_one(c, &one);
+		ck_assert_int_eq(errno, ENOSPC);
+		ck_assert_int_eq(one, -1);
+		closer_close_one(c, &one);
+		closer_close(c, NULL, 0);
+		closer_wait(c);
+		for (unsigned i = 0; i < MANY; i++)
+			ck_assert(!is_open(fds[i]));
+	}
+	closer_free(c);
+	closer_free(NULL);
+}
+END_TEST
+
+START_TEST(test_without_one_they_are_closed_at_once)
+{
+	int fds[2] = { eventfd(0, EFD_CLOEXEC), -1 };
+
+	closer_close(NULL, fds, 2);
+	ck_assert(!is_open(fds[0]));
+	ck_assert(!closer_full(NULL));
+}
+END_TEST
+
+/* Its last thread frees it. */
+START_TEST(test_owner_need_not_wait)
+{
+	int end[2];
+	struct pollfd p;
+
+	for (unsigned i = 0; i < 100; i++) {
+		struct closer *c = closer_new();
+
+		ck_assert_int_eq(pipe2(end, O_CLOEXEC), 0);
+		closer_close(c, &end[1], 1);
+		closer_free(c);
+		p = (struct pollfd){ .fd = end[0] };
+		ck_assert_int_eq(poll(&p, 1, -1), 1);
+		close(end[0]);
+	}
+}
+END_TEST
+
+/* Connected, with bytes under way that nobody takes: close(2) waits for that,
+ * 30 s here. */
+static int lingering(int listener, const struct sockaddr_in *at)
+{
+	const struct linger linger = { 1, 30 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char bytes[65536] = { 0 };
+
+	(void)listener;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger,
+				    sizeof(linger)),
+			 0);
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)at, sizeof(*at)),
+			 0);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		continue;
+	return fd;
+}
+
+/* Both in the closer and, if there is none, at once: a hang is the failure. */
+START_TEST(test_sockets_do_not_linger)
+{
+	struct closer *c = _i ? closer_new() : NULL;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(at);
+	int fds[3];
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(listen(listener, 16), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&at, &len),
+			 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = lingering(listener, &at);
+	closer_close(c, fds, ARRAY_SIZE(fds));
+	if (c)
+		closer_wait(c);
+	closer_free(c);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		ck_assert(!is_open(fds[i]));
+	close(listener);
+}
+END_TEST
+
+/* One signal for whoever waits for it, and none for the closer's threads. */
+START_TEST(test_signals_are_not_the_threads)
+{
+	struct closer *c = closer_new();
+	sigset_t before, after;
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	closer_close_one(c, &fd);
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	for (int i = 1; i < SIGRTMIN; i++)
+		ck_assert_int_eq(sigismember(&before, i),
+				 sigismember(&after, i));
+	closer_wait(c);
+	closer_free(c);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("closer");
+	TCase *tcase = tcase_create("closer");
+
+	tcase_set_timeout(tcase, 20);
+	tcase_add_test(tcase, test_closes_all_that_it_gets);
+	tcase_add_test(tcase, test_without_one_they_are_closed_at_once);
+	tcase_add_test(tcase, test_owner_need_not_wait);
+	tcase_add_loop_test(tcase, test_sockets_do_not_linger, 0, 2);
+	tcase_add_test(tcase, test_signals_are_not_the_threads);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
