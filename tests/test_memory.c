@@ -138,9 +138,9 @@ static const struct {
 	{ "region is empty", { 2 * GIB, 0, 0, 0 } },
 	{ "region wraps around", { -4096ull, 8192, 0, 0 } },
 	{ "region wraps around", { 2 * GIB, 8192, -4096ull, 0 } },
-	{ "more than 16 TiB of memory", { 2 * GIB, MEMORY_SIZE_MAX, 0, 0 } },
-	{ "more than 16 TiB of memory", { 2 * GIB, 1ull << 63, 0, 0 } },
-	{ "more than 16 TiB of memory", { 2 * GIB, UINT64_MAX, 0, 0 } },
+	{ "more memory than can be mapped", { 2 * GIB, MEMORY_SIZE_MAX, 0, 0 } },
+	{ "more memory than can be mapped", { 2 * GIB, 1ull << 63, 0, 0 } },
+	{ "more memory than can be mapped", { 2 * GIB, UINT64_MAX, 0, 0 } },
 	{ "region begins too far in its file",
 	  { 2 * GIB, 4096, 0, UINT64_MAX } },
 	{ "region begins too far in its file", { 2 * GIB, 4096, 0, -4096ull } },
@@ -275,7 +275,7 @@ START_TEST(sixteen_tebibytes_are_enough)
 
 	ck_assert_int_eq(ftruncate(fd, (off_t)MEMORY_SIZE_MAX), 0);
 	ck_assert_ptr_null(memory_new(r, fds, 3, &why));
-	ck_assert_str_eq(why, "more than 16 TiB of memory");
+	ck_assert_str_eq(why, "more memory than can be mapped");
 	ck_assert_int_eq(errno, EINVAL);
 	ck_assert_uint_eq(mappings_of("memfd:sparse"), 0);
 	all = memory_new(r, fds, 2, &why);

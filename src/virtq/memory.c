@@ -108,8 +108,9 @@ static struct mapping *mapping_new(const struct memory_region *r, int fd,
 {
 	uint64_t page = page_size(fd);
 	uint64_t offset = r->mmap_offset & ~(page - 1);
-	uint64_t length = (r->mmap_offset - offset + r->size + page - 1) &
-			  ~(page - 1);
+	size_t length =
+		(size_t)((r->mmap_offset - offset + r->size + page - 1) &
+			 ~(page - 1));
 	struct mapping *p;
 	void *start;
 
@@ -145,7 +146,7 @@ static const char *region_fault(const struct memory *m,
 	if (!r->size)
 		return "region is empty";
 	if (r->size > MEMORY_SIZE_MAX - size_of(m))
-		return "more than 16 TiB of memory";
+		return "more memory than can be mapped";
 	/* Which leaves room to round up to pages. */
 	if (r->mmap_offset > INT64_MAX / 2)
 		return "region begins too far in its file";

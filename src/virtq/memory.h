@@ -22,9 +22,16 @@
 
 #define MEMORY_SLOTS_MAX 512
 
-/* Bytes of all regions: sparse files cost nothing, but the address space that
- * all guests share would end at 128 TiB. */
+/*
+ * Bytes of all regions: sparse files cost nothing, but the address space that
+ * all guests share would end at 128 TiB. With pointers of 32 bits half of it,
+ * so that the pages around a region have room as well.
+ */
+#if SIZE_MAX > UINT32_MAX
 #define MEMORY_SIZE_MAX (16ull << 40)
+#else
+#define MEMORY_SIZE_MAX (SIZE_MAX / 2)
+#endif
 
 struct memory;
 
