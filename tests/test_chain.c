@@ -175,8 +175,8 @@ static const struct row accepted[] = {
 };
 
 #define FAULT(why) -EPROTO, why, 0, 0, { { 0, 0 } }
-#define OUTSIDE FAULT("buffer outside guest memory")
-#define BAD_TABLE FAULT("indirect table outside guest memory")
+#define OUTSIDE FAULT(CHAIN_UNMAPPED("buffer"))
+#define BAD_TABLE FAULT(CHAIN_UNMAPPED("indirect table"))
 #define BAD_LENGTH FAULT("indirect table of a bad length")
 #define BAD_INDEX FAULT("descriptor index out of range")
 #define ORDER FAULT("buffer to read behind one to write")
@@ -413,7 +413,7 @@ START_TEST(table_around_2_64)
 	ck_assert_int_eq(walk(CHAIN_SEGMENTS_MAX), 0);
 	put_desc(DIRECT, -16ull, 32, I, 0);
 	ck_assert_int_eq(walk(CHAIN_SEGMENTS_MAX), -EPROTO);
-	ck_assert_str_eq(source.fault, "indirect table outside guest memory");
+	ck_assert_str_eq(source.fault, CHAIN_UNMAPPED("indirect table"));
 	memory_put(m);
 }
 END_TEST

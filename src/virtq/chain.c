@@ -58,7 +58,7 @@ static int append_elsewhere(struct walk *w, uint64_t addr, uint32_t len)
 	if (n == -ENOBUFS)
 		return out_of_room(w);
 	if (n < 0)
-		return fault(w, "buffer outside guest memory");
+		return fault(w, CHAIN_UNMAPPED("buffer"));
 	memory_find(s->memory, addr, &s->buffers);
 	w->segments += (uint32_t)n;
 	return 0;
@@ -187,7 +187,7 @@ static int open_indirect(struct walk *w, struct table *t)
 	if (likely(t->at))
 		return 0;
 	if (!table_is_mapped(s->memory, addr, len))
-		return fault(w, "indirect table outside guest memory");
+		return fault(w, CHAIN_UNMAPPED("indirect table"));
 	memory_find(s->memory, addr, &s->tables);
 	t->at = memory_window_at(&s->tables, addr, len);
 	return 0;

@@ -17,6 +17,11 @@
 #include <sys/uio.h>
 #include "virtq/memory.h"
 
+/* The fault of what a chain refers to outside MEMORY. */
+#define CHAIN_UNMAPPED(what)                                               \
+	what " outside the memory that the hypervisor shares, which must " \
+	     "be all of the guest's, each DIMM and NUMA node"
+
 /* Descriptors with a buffer in one chain; the next one is a fault. */
 #define CHAIN_DESCRIPTORS_MAX 1024
 /*
