@@ -15,10 +15,12 @@
 #include "device.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <linux/virtio_vsock.h>
 
+#include "base/check.h"
 #include "config.h"
 #include "departure.h"
 #include "guest.h"
@@ -114,13 +116,50 @@ static void enable_by_features(struct guest *guest, uint64_t old)
 	}
 }
 
+/* Those that a hypervisor can be told to negotiate, and by what. */
+static const struct {
+	unsigned bit;
+	const char *name;
+	const char *remedy;
+} not_offered[] = {
+	{ VIRTIO_F_RING_PACKED, "VIRTIO_F_RING_PACKED",
+	  "QEMU's packed=on: leave it out" },
+	{ VIRTIO_F_ACCESS_PLATFORM, "VIRTIO_F_ACCESS_PLATFORM",
+	  "QEMU's iommu_platform=on, as a vIOMMU or an encrypted guest needs: "
+	  "leave it out for this device" },
+	{ VIRTIO_F_IN_ORDER, "VIRTIO_F_IN_ORDER",
+	  "QEMU's in_order=on: leave it out" },
+	{ VIRTIO_F_RING_RESET, "VIRTIO_F_RING_RESET",
+	  "QEMU's queue_reset=on: set it to off" },
+	{ VIRTIO_VSOCK_F_SEQPACKET, "VIRTIO_VSOCK_F_SEQPACKET",
+	  "seqpacket=no is set here: QEMU's seqpacket=on does not go with it" },
+};
+
+/* In words, the lowest of BITS. */
+static const char *name_feature(struct guest *guest, uint64_t bits)
+{
+	unsigned bit = (unsigned)__builtin_ctzll(bits);
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(not_offered) && not_offered[i].bit != bit)
+		i++;
+	if (i == ARRAY_SIZE(not_offered))
+		snprintf(guest->reason, sizeof(guest->reason),
+			 "feature bit %u was not offered", bit);
+	else
+		snprintf(guest->reason, sizeof(guest->reason),
+			 "feature bit %u, %s, was not offered (%s)", bit,
+			 not_offered[i].name, not_offered[i].remedy);
+	return guest->reason;
+}
+
 int device_set_features(struct guest *guest, uint64_t features,
 			const char **why)
 {
 	uint64_t old = guest->features;
 
 	if (features & ~device_features(guest)) {
-		*why = "a feature that was not offered";
+		*why = name_feature(guest, features & ~device_features(guest));
 		return -EINVAL;
 	}
 	if ((features ^ old) & RING_FEATURES)
@@ -165,15 +204,61 @@ void device_set_memory(struct guest *guest, struct memory *memory)
 	guest_wake(guest);
 }
 
-/* As when QEMU's machine lacks its memory-backend: it does not say so. */
+/* As when QEMU's machine lacks its memory-backend, or that is not shared: it
+ * does not say so. */
 static void warn_of_memory(struct guest *guest)
 {
+	if (guest->memory_missed)
+		return;
 	guest->memory_missed = true;
 	guest_log_limited(guest, limit_session, LOG_LEVEL_WARN,
 			  "the guest uses its device, but the hypervisor does "
 			  "not share the guest's memory: start it with shared "
-			  "memory (QEMU: memory-backend=, cloud-hypervisor: "
-			  "--memory shared=on)");
+			  "memory (QEMU: memory-backend= with share=on, "
+			  "cloud-hypervisor: --memory shared=on)");
+}
+
+static bool any_running(const struct guest *guest)
+{
+	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
+		if (virtq_running(&guest->queue[i].vq))
+			return true;
+	}
+	return false;
+}
+
+/* Its driver has put something into a ring that runs. */
+static bool shows(const struct guest *guest)
+{
+	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
+		const struct virtq *vq = &guest->queue[i].vq;
+
+		if (virtq_running(vq) && !virtq_untouched(vq))
+			return true;
+	}
+	return false;
+}
+
+void device_doubt(struct guest *guest)
+{
+	guest->memory_seen |= shows(guest);
+	if (!guest->memory_seen && any_running(guest))
+		warn_of_memory(guest);
+}
+
+/*
+ * A kick, though memory was never seen to be used. Front ends kick by
+ * themselves when they start, just before the driver fills its receive ring:
+ * so it is looked at again after a while.
+ */
+static void doubt_memory(struct guest *guest)
+{
+	if (!guest->memory)
+		warn_of_memory(guest);
+	guest->memory_seen = guest->memory && shows(guest);
+	if (!guest->memory_seen && !guest->memory_missed &&
+	    !timer_armed(&guest->doubt))
+		timer_arm(&guest->loop->doubting, &guest->doubt, clock_ms());
 }
 
 static void kicked(struct ring_watch *watch, int what)
@@ -181,8 +266,8 @@ static void kicked(struct ring_watch *watch, int what)
 	struct guest *guest = queue_kick_owner(watch);
 
 	(void)what;
-	if (unlikely(!guest->memory) && !guest->memory_missed)
-		warn_of_memory(guest);
+	if (unlikely(!guest->memory_seen))
+		doubt_memory(guest);
 	guest_wake(guest);
 }
 
@@ -227,15 +312,6 @@ void device_enable_queue(struct guest *guest, unsigned i, bool enable)
 	guest_wake(guest);
 }
 
-static bool any_running(const struct guest *guest)
-{
-	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
-		if (virtq_running(&guest->queue[i].vq))
-			return true;
-	}
-	return false;
-}
-
 /* Status 0 beside stopped rings is a pause, not a reset: QEMU does that. */
 void device_set_status(struct guest *guest, uint8_t status)
 {
@@ -272,6 +348,8 @@ void device_release(struct guest *guest)
 	memory_put(guest->memory);
 	guest->memory = NULL;
 	guest->memory_missed = false;
+	guest->memory_seen = false;
+	timer_disarm(&guest->doubt);
 	guest->features = 0;
 	guest->owes_reset = false;
 	guest->protocol_features = 0;

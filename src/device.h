@@ -40,6 +40,12 @@ void device_set_memory(struct guest *guest, struct memory *memory);
 /* Kicks come by FD, which becomes ours; -1: none will come, poll the ring. */
 int device_set_kick(struct guest *guest, unsigned i, int fd, const char **why);
 
+/*
+ * A second after a kick for which nothing was in any ring: memory that is
+ * shared, but not with the guest (private mappings), is warned of.
+ */
+void device_doubt(struct guest *guest);
+
 /* Nothing of the queue is in flight or written to afterwards. */
 void device_pause_queue(struct guest *guest, unsigned i);
 

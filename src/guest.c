@@ -59,6 +59,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_init(&guest->queue[i], queue_rules[i]);
 	table_init(&guest->conns, random_secret(guest));
+	timer_init(&guest->doubt);
 	list_init(&guest->ready);
 	list_init(&guest->small);
 	list_init(&guest->flushing);
@@ -87,6 +88,7 @@ void guest_free(struct guest *guest)
 	list_remove(&guest->active);
 	list_remove(&guest->awake);
 	timer_disarm(&guest->departure.timer);
+	timer_disarm(&guest->doubt);
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_free(&guest->queue[i]);
 	memory_put(guest->memory);

@@ -60,11 +60,14 @@ struct guest {
 	struct frontend *frontend;   /* NULL: no hypervisor */
 	struct guest_queue queue[GUEST_QUEUES];
 	struct memory *memory;
-	bool memory_missed; /* a warning said that there is none */
+	bool memory_missed; /* a warning said that it is not shared */
+	bool memory_seen;   /* it is: the guest's driver shows in its rings */
+	struct timer doubt; /* armed while there are kicks, and it does not */
 	uint64_t features;
 	uint64_t protocol_features;
 	uint8_t status;
 	struct departure departure;
+	char reason[224]; /* why the last request was refused, made up */
 
 	/* Connections: written by link.c, from_guest.c and to_guest.c. */
 	struct table conns;

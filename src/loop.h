@@ -46,6 +46,9 @@ struct worker;
 /* of one kind and one guest it does fewer. What is left is the next turn's. */
 #define LOOP_CHORES_OF_A_KIND 16u
 
+/* A driver that kicks has put something into its rings by then. */
+#define LOOP_DOUBTING_MS 1000
+
 /* Accepting on a listening socket that paused for want of descriptors. */
 struct accept_pause {
 	struct timer timer; /* armed while it lasts */
@@ -68,6 +71,7 @@ struct loop {
 	uint64_t redial_ms;		 /* nobody is dialed again before */
 	struct descriptors *descriptors; /* NULL: without bounds */
 	struct timer_queue resuming;	 /* of pauses */
+	struct timer_queue doubting;	 /* of guests, see device.h */
 	bool descriptor_freed;		 /* listeners may accept again */
 
 	/* Another worker may serve a guest that nobody uses yet, and whose
@@ -96,6 +100,7 @@ static inline void loop_init(struct loop *loop, struct ring *ring)
 	timer_queue_init(&loop->parting, LOOP_PARTING_MS);
 	timer_queue_init(&loop->departing, LOOP_DEPARTING_MS);
 	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
+	timer_queue_init(&loop->doubting, LOOP_DOUBTING_MS);
 }
 
 #endif

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "bell.h"
 #include "departure.h"
+#include "device.h"
 #include "dial.h"
 #include "events.h"
 #include "from_guest.h"
@@ -201,6 +202,7 @@ static uint64_t next_deadline(const struct loop *loop)
 	next = min_u64(next, timer_next(&loop->parting));
 	next = min_u64(next, timer_next(&loop->departing));
 	next = min_u64(next, timer_next(&loop->resuming));
+	next = min_u64(next, timer_next(&loop->doubting));
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
 
@@ -217,6 +219,8 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 	listener_expire(loop, now_ms);
 	while ((timer = timer_take_due(&loop->resuming, now_ms)))
 		resume(container_of(timer, struct accept_pause, timer));
+	while ((timer = timer_take_due(&loop->doubting, now_ms)))
+		device_doubt(container_of(timer, struct guest, doubt));
 	while (loop->chores < LOOP_CHORES &&
 	       (conn = deadlines_take_due(&loop->deadlines, now_ms))) {
 		loop->chores++;

@@ -218,6 +218,11 @@ uint16_t virtq_available(struct virtq *q)
 	return look(q, __ATOMIC_ACQUIRE);
 }
 
+bool virtq_untouched(const struct virtq *q)
+{
+	return layout_load(q->avail + INDEX, __ATOMIC_RELAXED) == q->setup.base;
+}
+
 static uint16_t head_at(const struct virtq *q, uint16_t i)
 {
 	return layout_load(q->avail + RING + (i & q->mask), __ATOMIC_RELAXED);

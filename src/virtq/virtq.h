@@ -110,6 +110,10 @@ bool virtq_guest_index(const struct virtq_setup *setup,
 /* Entries that wait to be taken; reads the guest's index. 0 when broken. */
 uint16_t virtq_available(struct virtq *q);
 
+/* A running queue's driver has not added anything since the start, as far as
+ * can be seen in the ring. */
+bool virtq_untouched(const struct virtq *q);
+
 /*
  * Takes one chain, its segments into IOV: 1; nothing there, or stopped, or
  * broken before: 0; the queue broke now: -EPROTO; more than MAX segments:
