@@ -68,6 +68,7 @@ struct vm_config {
 	unsigned ngroups;
 
 	bool seqpacket;
+	bool any_memory; /* the guest's may be in any file (ram_file.h) */
 
 	/* AF_VSOCK on the host: where the guest's connections go, 0 for
 	 * nowhere, and the ports that are listened on for the guest. */

@@ -98,6 +98,14 @@ static const struct config_key_row rows[] = {
 		.help = "offer SOCK_SEQPACKET to the guest",
 		.parse_vm = value_seqpacket,
 	},
+	[KEY_MEMORY] = {
+		.name = "memory",
+		.argument = "local|any",
+		.standard = "local",
+		.help = "the guest's: shared memory and local disks, or any "
+			"file",
+		.parse_vm = value_memory,
+	},
 	[KEY_FORWARD_CID] = {
 		.name = "forward-cid",
 		.argument = "CID",

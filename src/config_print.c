@@ -97,6 +97,7 @@ static void print_peers(const struct vm_config *vm, FILE *out)
 
 	print_groups(vm, out);
 	fprintf(out, "seqpacket = %s\n", vm->seqpacket ? "yes" : "no");
+	fprintf(out, "memory = %s\n", vm->any_memory ? "any" : "local");
 	if (vm->forward_cid)
 		fprintf(out, "forward-cid = %u\n", vm->forward_cid);
 	if (vm->forward_listen.count)

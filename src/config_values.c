@@ -306,6 +306,16 @@ const char *value_seqpacket(const char *text, struct vm_config *vm)
 	return NULL;
 }
 
+const char *value_memory(const char *text, struct vm_config *vm)
+{
+	bool any = strcmp(text, "any") == 0;
+
+	if (!any && strcmp(text, "local") != 0)
+		return "expected local or any";
+	vm->any_memory = any;
+	return NULL;
+}
+
 const char *value_forward_cid(const char *text, struct vm_config *vm)
 {
 	uint64_t n;

@@ -41,6 +41,9 @@ const char *value_socket_owner(const char *text, struct vm_config *vm);
 /* yes or no */
 const char *value_seqpacket(const char *text, struct vm_config *vm);
 
+/* local or any */
+const char *value_memory(const char *text, struct vm_config *vm);
+
 /* vsock(7): 0 is nobody's, 1 the host itself, 2 whatever it runs under. */
 const char *value_forward_cid(const char *text, struct vm_config *vm);
 

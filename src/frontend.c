@@ -16,13 +16,15 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/closer.h"
 #include "base/fd.h"
 #include "descriptors.h"
 #include "guest.h"
 #include "loop.h"
 #include "ring/ring.h"
 
-/* The kernel passes no more descriptors at once. */
+/* The kernel passes no more descriptors at once. Those that find no room are
+ * closed by the kernel within the call, which may last. */
 #define SCM_FDS_MAX 253
 
 static void something_came(struct ring_watch *watch, int what)
@@ -45,7 +47,6 @@ struct frontend *frontend_new(struct guest *guest, int fd)
 	}
 	fe->guest = guest;
 	fe->fd = fd;
-	fe->backend_fd = -1;
 	fe->readable = true; /* for all that is known */
 	list_init(&fe->node);
 	reader_init(&fe->reader);
@@ -77,6 +78,13 @@ static unsigned collect_fds(struct msghdr *msg, int *fds)
 	return n;
 }
 
+static void take_fds(struct frontend *fe, const int *fds, unsigned n)
+{
+	unsigned taken = reader_add_fds(&fe->reader, fds, n);
+
+	closer_close(fe->guest->closer, fds + taken, n - taken);
+}
+
 /* Reads the rest of the current header or payload. Bytes, 0 at the end. */
 static ssize_t receive_part(struct frontend *fe)
 {
@@ -103,7 +111,8 @@ static ssize_t receive_part(struct frontend *fe)
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n;
-	reader_push(&fe->reader, bytes, (size_t)n, fds, collect_fds(&msg, fds));
+	take_fds(fe, fds, collect_fds(&msg, fds));
+	reader_push(&fe->reader, bytes, (size_t)n);
 	if (msg.msg_flags & MSG_CTRUNC)
 		reader_lost_fds(&fe->reader);
 	return n;
@@ -115,6 +124,8 @@ int frontend_receive(struct frontend *fe, struct message *out, const char **why)
 	int ret;
 
 	while (!(ret = reader_next(&fe->reader, out, why))) {
+		if (closer_full(fe->guest->closer))
+			return 0;
 		n = receive_part(fe);
 		if (n < 0 && errno == EAGAIN) {
 			fe->readable = false;
@@ -147,15 +158,36 @@ int frontend_send(struct frontend *fe, const uint8_t *bytes, size_t n,
 	return -EAGAIN;
 }
 
-/* An armed poll would keep the socket open beyond close(2). */
+void frontend_drop_fds(struct frontend *fe, struct message *m)
+{
+	int fds[VHOST_USER_FDS_MAX];
+
+	closer_close(fe->guest->closer, fds, message_take_fds(m, fds));
+}
+
+pid_t frontend_pid(const struct frontend *fe)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fe->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return 0;
+	return peer.pid;
+}
+
+/* What was sent and not read may hold descriptors, which end with the socket:
+ * the closer's close(2) has to be the last one. */
 void frontend_close(struct frontend *fe)
 {
+	int fds[VHOST_USER_FDS_MAX + 1];
+	unsigned n = reader_end(&fe->reader, fds);
+
 	list_remove(&fe->node);
-	ring_unwatch(fe->guest->loop->ring, &fe->watch);
 	shutdown(fe->fd, SHUT_RDWR);
-	fd_close(&fe->fd);
-	fd_close(&fe->backend_fd);
-	reader_free(&fe->reader);
+	ring_unwatch(fe->guest->loop->ring, &fe->watch);
+	ring_let_go(fe->guest->loop->ring);
+	fds[n++] = fd_take(&fe->fd);
+	closer_close(fe->guest->closer, fds, n);
 	fe->readable = false;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "protocol/reader.h"
@@ -22,8 +23,7 @@ struct frontend {
 	struct guest *guest;
 	struct reader reader;
 	int fd;
-	int backend_fd; /* for requests of ours, kept; -1: none */
-	bool readable;	/* a read may find something */
+	bool readable; /* a read may find something */
 };
 
 /*
@@ -33,15 +33,22 @@ struct frontend {
 struct frontend *frontend_new(struct guest *guest, int fd);
 
 /*
- * 1: OUT is the next message, whose descriptors are the caller's now. 0: there
- * is nothing more, and readable says so. -ECONNRESET: the other side is gone.
- * Other negative errnos, with *WHY: no sense can be made of what came.
+ * 1: OUT is the next message, whose descriptors are the caller's now, to keep
+ * or for frontend_drop_fds(). 0: there is nothing more, and readable says so,
+ * or the VM's closer is full. -ECONNRESET: the other side is gone. Other
+ * negative errnos, with *WHY: no sense can be made of what came.
  */
 int frontend_receive(struct frontend *fe, struct message *out,
 		     const char **why);
 
 /* Descriptors came with a message that is not whole yet. */
 bool frontend_holds_fds(const struct frontend *fe);
+
+/* Closes M's descriptors, whatever they are, without waiting for it. */
+void frontend_drop_fds(struct frontend *fe, struct message *m);
+
+/* The process that connected; 0 if it is not to be seen from here. */
+pid_t frontend_pid(const struct frontend *fe);
 
 /* 0, or a negative errno with *WHY if it was not taken as a whole. */
 int frontend_send(struct frontend *fe, const uint8_t *bytes, size_t n,

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/closer.h"
 #include "base/fd.h"
 #include "device.h"
 #include "frontend.h"
@@ -300,7 +301,7 @@ static bool hear(struct frontends *f, struct frontend *fe)
 	if (ret > 0) {
 		ret = admit(f, fe, &m, &why);
 		if (ret < 0)
-			message_close_fds(&m);
+			frontend_drop_fds(fe, &m);
 	}
 	if (ret < 0) {
 		drop_waiting(f, fe, why);
@@ -339,18 +340,32 @@ static bool any_to_hear(const struct frontends *f)
 	return false;
 }
 
+/*
+ * Too many descriptors that came before are not closed yet, which those who sent
+ * them may delay for as long as they like: nobody is heard until then.
+ */
+static bool choked(struct frontends *f)
+{
+	if (!closer_full(f->guest->closer))
+		return false;
+	timer_arm(&f->guest->loop->resuming, &f->pause.timer, clock_ms());
+	return true;
+}
+
 bool frontends_run(struct frontends *f)
 {
 	bool more = false;
 
 	free_past(f, false);
+	if (choked(f))
+		return false;
 	if (f->guest->frontend && f->guest->frontend->readable)
 		more = serve_session(f);
 	more |= hear_waiting(f);
 	if (f->called)
 		accept_callers(f);
-	return (more && f->guest->frontend) || (f->called && !f->leaving) ||
-	       any_to_hear(f);
+	return !choked(f) && ((more && f->guest->frontend) ||
+			      (f->called && !f->leaving) || any_to_hear(f));
 }
 
 bool frontends_waiting(const struct frontends *f)

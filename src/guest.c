@@ -77,6 +77,15 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	return guest;
 }
 
+void guest_set_closer(struct guest *guest, struct closer *closer)
+{
+	unsigned i;
+
+	guest->closer = closer;
+	for (i = 0; i < GUEST_QUEUES; i++)
+		guest->queue[i].closer = closer;
+}
+
 void guest_free(struct guest *guest)
 {
 	unsigned i;

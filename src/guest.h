@@ -21,6 +21,7 @@
 #include "vsock/table.h"
 #include "vsock/windows.h"
 
+struct closer;
 struct frontend;
 struct frontends;
 struct loop;
@@ -59,6 +60,7 @@ struct guest {
 	struct frontends *frontends; /* who comes to the vhost-user socket */
 	struct frontend *frontend;   /* NULL: no hypervisor */
 	struct guest_queue queue[GUEST_QUEUES];
+	struct closer *closer; /* of descriptors that came with it */
 	struct memory *memory;
 	bool memory_missed; /* a warning said that it is not shared */
 	bool memory_seen;   /* it is: the guest's driver shows in its rings */
@@ -112,6 +114,10 @@ struct guest {
 
 /* NULL and errno on lack of memory. */
 struct guest *guest_new(const struct vm_config *config, struct loop *loop);
+
+/* Descriptors that hypervisors hand over are closed by CLOSER, the caller's,
+ * which outlives the guest. Without one they are closed at once. */
+void guest_set_closer(struct guest *guest, struct closer *closer);
 
 /* Its connections, listener and front end must be gone. Accepts NULL. */
 void guest_free(struct guest *guest);

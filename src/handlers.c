@@ -7,7 +7,8 @@
  * A refusal is an acknowledgement that is not 0, if the front end asked for
  * one; then the session goes on. If it did not, there is no way to tell it, and
  * it would go on in the belief that all is well: the session ends. SET_CONFIG
- * is the exception, as the guest may cause it at will.
+ * is the exception, as the guest may cause it at will. Descriptors of a kind
+ * that the request has no use for end the session in any case.
  */
 #include "handlers.h"
 
@@ -16,12 +17,13 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/fd.h"
+#include "base/fd_kind.h"
 #include "config.h"
 #include "device.h"
 #include "frontend.h"
 #include "guest.h"
 #include "protocol/request.h"
+#include "ram_file.h"
 #include "virtq/memory.h"
 
 /*
@@ -192,13 +194,17 @@ static int set_vring_kick(struct frontend *fe, struct message *m,
 static int set_vring_call(struct frontend *fe, struct message *m,
 			  const char **why)
 {
-	return queue_set_call(queue_of(fe, m), message_take_fd(m, 0), why);
+	(void)why;
+	queue_set_call(queue_of(fe, m), message_take_fd(m, 0));
+	return 0;
 }
 
 static int set_vring_err(struct frontend *fe, struct message *m,
 			 const char **why)
 {
-	return queue_set_err(queue_of(fe, m), message_take_fd(m, 0), why);
+	(void)why;
+	queue_set_err(queue_of(fe, m), message_take_fd(m, 0));
+	return 0;
 }
 
 static int set_vring_enable(struct frontend *fe, struct message *m,
@@ -225,15 +231,6 @@ static int set_config(struct frontend *fe, struct message *m, const char **why)
 	(void)m;
 	*why = "nothing in the configuration can be written";
 	return -EPERM;
-}
-
-static int set_backend_req_fd(struct frontend *fe, struct message *m,
-			      const char **why)
-{
-	(void)why;
-	fd_close(&fe->backend_fd);
-	fe->backend_fd = message_take_fd(m, 0);
-	return 0;
 }
 
 static int set_status(struct frontend *fe, struct message *m, const char **why)
@@ -263,7 +260,6 @@ static handler *const handlers[] = {
 	[VHOST_USER_SET_PROTOCOL_FEATURES] = set_protocol_features,
 	[VHOST_USER_GET_QUEUE_NUM] = get_number,
 	[VHOST_USER_SET_VRING_ENABLE] = set_vring_enable,
-	[VHOST_USER_SET_BACKEND_REQ_FD] = set_backend_req_fd,
 	[VHOST_USER_GET_CONFIG] = get_config,
 	[VHOST_USER_SET_CONFIG] = set_config,
 	[VHOST_USER_RESET_DEVICE] = reset_device,
@@ -274,13 +270,72 @@ static handler *const handlers[] = {
 	[VHOST_USER_GET_STATUS] = get_number,
 };
 
-static int run(struct frontend *fe, struct message *m, const char **why)
+static int check_eventfd(int fd, const char **why)
+{
+	int is = fd_is_eventfd(fd);
+
+	if (is > 0)
+		return 0;
+	*why = is ? "whether it is an eventfd cannot be told: mount /proc"
+		  : "descriptor that is no eventfd";
+	return -EACCES;
+}
+
+static int check_ram_file(struct frontend *fe, int fd, const char **why)
+{
+	struct guest *guest = fe->guest;
+
+	if (guest->config->any_memory)
+		return 0;
+	*why = guest->reason;
+	return ram_file_check(fd, frontend_pid(fe), guest->reason,
+			      sizeof(guest->reason));
+}
+
+/* Whether the descriptors of a checked message are of the kind that the request
+ * is about: before anything is done with them. */
+static int check_kinds(struct frontend *fe, const struct message *m,
+		       const char **why)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < m->nfds && !ret; i++) {
+		if (request_find(m->request)->index == REQUEST_INDEX_LOW)
+			ret = check_eventfd(m->fds[i], why);
+		else
+			ret = check_ram_file(fe, m->fds[i], why);
+	}
+	return ret;
+}
+
+/* What a request that is refused as a whole may bring, to be closed. */
+static bool harmless(const struct message *m)
+{
+	bool good = !m->excess_fds;
+
+	for (unsigned i = 0; i < m->nfds && good; i++)
+		good = fd_is_eventfd(m->fds[i]) > 0 || fd_is_shmem(m->fds[i]);
+	return good;
+}
+
+/*
+ * DISMISS: the sender may not go on, answered or not, since nobody knows what
+ * its descriptors are. They may be the other end of its own connection, which
+ * would stay open after it until they are closed.
+ */
+static int run(struct frontend *fe, struct message *m, bool *dismiss,
+	       const char **why)
 {
 	int ret = request_check(m, why);
 
+	*dismiss = ret && !harmless(m);
+	if (!ret) {
+		ret = check_kinds(fe, m, why);
+		*dismiss = ret;
+	}
 	if (!ret)
 		ret = handlers[m->request](fe, m, why);
-	message_close_fds(m);
+	frontend_drop_fds(fe, m);
 	return ret;
 }
 
@@ -296,9 +351,12 @@ int handlers_serve(struct frontend *fe, struct message *m, const char **why)
 	const struct request *row = request_find(m->request);
 	/* Negotiated before this message, or by it. */
 	bool acks = has_reply_ack(fe);
-	int ret = run(fe, m, why);
+	bool dismiss;
+	int ret = run(fe, m, &dismiss, why);
 	size_t n;
 
+	if (dismiss)
+		return ret;
 	if (!ret && row->reply == REQUEST_REPLY_OWN)
 		n = message_reply(m, m->payload.bytes, m->size, out,
 				  sizeof(out));

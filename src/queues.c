@@ -14,10 +14,10 @@
 #include <linux/virtio_config.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/closer.h"
 #include "base/fd.h"
 #include "ring/ring.h"
 
@@ -87,50 +87,18 @@ int queue_set_base(struct guest_queue *q, uint32_t base, const char **why)
 	return 0;
 }
 
-/* What front ends notify with, and can be watched and written to. */
-static int check_notifier(int fd, struct stat *st, const char **why)
-{
-	mode_t type;
-
-	if (fstat(fd, st) < 0) {
-		*why = "unusable descriptor";
-		return -EINVAL;
-	}
-	type = st->st_mode & S_IFMT;
-	if (type && type != S_IFIFO && type != S_IFSOCK) {
-		*why = "descriptor that is no eventfd, pipe or socket";
-		return -EINVAL;
-	}
-	return 0;
-}
-
 /*
- * Writing to it must never wait. Pipes and sockets are made non-blocking. The
- * same flag on an eventfd would change how the front end itself reads it, so
- * that there it is only found out. Who takes the flag away later makes one
- * call wait, which the watchdog ends, and is not believed again.
+ * Writing to it must never wait. Its own flag would change how the front end
+ * itself reads it, so that it is only found out whether it is set. Who takes
+ * the flag away later makes one call wait, which the watchdog ends, and is not
+ * believed again.
  */
-static int replace_notifier(int *slot, bool *may_block, int fd,
-			    const char **why)
+static void replace_notifier(struct guest_queue *q, int *slot, bool *may_block,
+			     int fd)
 {
-	struct stat st;
-	bool blocks = false;
-	int ret = 0;
-
-	if (fd >= 0)
-		ret = check_notifier(fd, &st, why);
-	if (ret < 0) {
-		fd_close(&fd);
-		return ret;
-	}
-	if (fd >= 0 && !(st.st_mode & S_IFMT))
-		blocks = !(fcntl(fd, F_GETFL) & O_NONBLOCK);
-	else if (fd >= 0)
-		fd_nonblock(fd);
-	fd_close(slot);
+	closer_close_one(q->closer, slot);
 	*slot = fd;
-	*may_block = blocks;
-	return 0;
+	*may_block = fd >= 0 && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
 static bool takes_bytes(int fd)
@@ -156,18 +124,16 @@ void queue_call(struct guest_queue *q)
 	notify(q, q->call_fd, q->call_may_block);
 }
 
-int queue_set_call(struct guest_queue *q, int fd, const char **why)
+void queue_set_call(struct guest_queue *q, int fd)
 {
-	int ret = replace_notifier(&q->call_fd, &q->call_may_block, fd, why);
-
-	if (!ret && q->call_missed)
+	replace_notifier(q, &q->call_fd, &q->call_may_block, fd);
+	if (q->call_missed)
 		queue_call(q);
-	return ret;
 }
 
-int queue_set_err(struct guest_queue *q, int fd, const char **why)
+void queue_set_err(struct guest_queue *q, int fd)
 {
-	return replace_notifier(&q->err_fd, &q->err_may_block, fd, why);
+	replace_notifier(q, &q->err_fd, &q->err_may_block, fd);
 }
 
 void queue_tell_error(struct guest_queue *q)
@@ -201,7 +167,8 @@ void queue_drop_kick(struct guest_queue *q, struct ring *ring)
 
 	if (kick) {
 		ring_unwatch(ring, &kick->watch);
-		fd_close(&kick->fd);
+		ring_let_go(ring);
+		closer_close_one(q->closer, &kick->fd);
 		kick->next = q->kicks_past;
 		q->kicks_past = kick;
 		q->kick = NULL;
@@ -212,12 +179,8 @@ void queue_drop_kick(struct guest_queue *q, struct ring *ring)
 static struct kick *kick_new(struct ring *ring, int fd, ring_done *done,
 			     void *owner, const char **why)
 {
-	struct kick *kick;
-	struct stat st;
+	struct kick *kick = calloc(1, sizeof(*kick));
 
-	if (check_notifier(fd, &st, why) < 0)
-		return NULL;
-	kick = calloc(1, sizeof(*kick));
 	if (!kick) {
 		*why = "out of memory";
 		return NULL;
@@ -239,7 +202,7 @@ int queue_set_kick(struct guest_queue *q, struct ring *ring, int fd,
 	struct kick *kick = kick_new(ring, fd, done, owner, why);
 
 	if (!kick) {
-		fd_close(&fd);
+		closer_close_one(q->closer, &fd);
 		return -EINVAL;
 	}
 	queue_drop_kick(q, ring);
@@ -305,14 +268,16 @@ void queue_reset(struct guest_queue *q)
 void queue_clear(struct guest_queue *q)
 {
 	struct kick *past = q->kicks_past;
+	struct closer *closer = q->closer;
 	bool blocked = q->blocked;
 
 	debug_assert(!q->kick);
 	virtq_stop(&q->vq);
-	fd_close(&q->call_fd);
-	fd_close(&q->err_fd);
+	closer_close_one(closer, &q->call_fd);
+	closer_close_one(closer, &q->err_fd);
 	queue_init(q, q->rule);
 	q->kicks_past = past;
+	q->closer = closer;
 	q->blocked = blocked;
 }
 

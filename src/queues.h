@@ -20,6 +20,7 @@
 #include "ring/watch.h"
 #include "virtq/virtq.h"
 
+struct closer;
 struct kick;
 struct memory;
 struct ring;
@@ -32,6 +33,7 @@ struct guest_queue {
 	struct kick *kicks_past;  /* the ring may still refer to them */
 	int call_fd;		  /* ours; -1: the driver polls */
 	int err_fd;		  /* ours; -1: none */
+	struct closer *closer;	  /* of those; NULL: close them here */
 	bool call_may_block;	  /* the front end left it blocking */
 	bool err_may_block;
 	bool blocked; /* a notification had to be interrupted, ever */
@@ -48,7 +50,7 @@ struct guest_queue {
 void queue_init(struct guest_queue *q, struct chain_rule rule);
 
 /*
- * Stops, closes the eventfds and forgets everything; the kick was dropped
+ * Stops, closes the eventfds and forgets all that was set; the kick was dropped
  * before. queue_free() also ends past kicks, which the ring has let go of.
  */
 void queue_clear(struct guest_queue *q);
@@ -68,14 +70,14 @@ int queue_set_addresses(struct guest_queue *q, uint64_t desc, uint64_t avail,
 int queue_set_base(struct guest_queue *q, uint32_t base, const char **why);
 
 /*
- * FD becomes the queue's, and is closed on failure; -1 means none. 0, or
- * -EINVAL with *WHY for what is not an eventfd, a pipe or a socket.
+ * FD is an eventfd and becomes the queue's; -1 means none. Of anything else
+ * that can be written to, writing may wait for its reader.
  */
-int queue_set_call(struct guest_queue *q, int fd, const char **why);
-int queue_set_err(struct guest_queue *q, int fd, const char **why);
+void queue_set_call(struct guest_queue *q, int fd);
+void queue_set_err(struct guest_queue *q, int fd);
 
 /*
- * Kicks come by FD from now on, which becomes the queue's in any case. DONE is
+ * Kicks come by the eventfd FD from now on, which becomes the queue's in any case. DONE is
  * called with each; queue_kick_owner() then gives back OWNER. On failure
  * (-EINVAL with *WHY) the old kick stays. Dropping it is harmless if there is
  * none.

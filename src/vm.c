@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/closer.h"
 #include "base/fd.h"
 #include "config.h"
 #include "config_remarks.h"
@@ -116,6 +117,9 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 		.arrived = -1,
 	};
 	list_init(&vm->node);
+	vm->closer = closer_new();
+	if (!vm->closer)
+		return complain(config, "cannot start", -ENOMEM, NULL);
 	err = listen_on(&vm->host, config->uds_path, SOCK_STREAM, HOST_BACKLOG,
 			config);
 	config_remarks(config, log_remark, vm);
@@ -142,6 +146,8 @@ void vm_close(struct vm *vm)
 	free(vm->seqpacket_path);
 	vm->seqpacket_path = NULL;
 	forwards_close(&vm->forwards);
+	closer_free(vm->closer);
+	vm->closer = NULL;
 }
 
 static int start_front(struct vm *vm)
@@ -187,6 +193,7 @@ int vm_start(struct vm *vm, struct loop *loop)
 	vm->guest = guest_new(vm->config, loop);
 	if (vm->guest) {
 		vm->guest->counts = vm->counts;
+		guest_set_closer(vm->guest, vm->closer);
 		vm->guest->frontends = frontends_new(vm->guest);
 	}
 	if (vm->guest && vm->guest->frontends)

@@ -14,6 +14,7 @@
 #include "guest.h"
 #include "usock.h"
 
+struct closer;
 struct listener;
 struct loop;
 struct vm_config;
@@ -24,6 +25,7 @@ struct vm {
 	struct usock host;	/* <uds-path> */
 	struct usock seqpacket; /* <uds-path>_seqpacket, if offered */
 	char *seqpacket_path;
+	struct closer *closer; /* of what its hypervisors hand over */
 	struct forwards forwards;
 	int arrived;	     /* a front end on its way to a worker, or -1 */
 	struct list node;    /* of a worker */

@@ -46,7 +46,7 @@ layers() {
 	preload/calls_data preload/calls_device preload/calls_fd preload/calls_socket preload/inherit
 	preload/load
 
-	bell capabilities config descriptors lane mistakes pace spin turn watchdog
+	bell capabilities config descriptors lane mistakes pace ram_file spin turn watchdog
 	config_values host_address usock
 	config_lists config_remarks
 	config_keys config_print

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/closer.h"
 #include "base/fd.h"
 #include "config.h"
 #include "descriptors.h"
@@ -49,6 +50,7 @@ static const struct vm_config config = {
 	.tx_buffer_size = 262144,
 	.queue_size = 1024,
 };
+static struct closer *closer;
 static struct loop loop;
 int ram_fd;
 uint8_t *ram;
@@ -128,6 +130,8 @@ void session_open(int engine)
 		loop.ring = ring_open("epoll", &why);
 	ck_assert_msg(loop.ring, "%s", why);
 	facts.guest = guest_new(&config, &loop);
+	closer = closer_new();
+	guest_set_closer(facts.guest, closer);
 	facts.frontends = frontends_new(facts.guest);
 	call_witness();
 	open_ram();
@@ -146,6 +150,8 @@ void session_close(void)
 	link_free_dead(&loop);
 	frontends_free(facts.frontends);
 	guest_free(facts.guest);
+	closer_wait(closer);
+	closer_free(closer);
 	munmap(ram, RAM_SIZE);
 	fd_close(&ram_fd);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
@@ -177,6 +183,7 @@ void session_pump(void)
 			continue;
 		list_remove(&facts.guest->active);
 		loop.chores = 0;
+		closer_wait(closer); /* or nobody is heard for a while */
 		more = frontends_run(facts.frontends);
 		more |= lifecycle_end_some(facts.guest);
 		ask_witness();
@@ -195,7 +202,7 @@ void say(int fd, uint32_t request, uint32_t flags, const void *payload,
 	};
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(32 * sizeof(int))];
+		char bytes[CMSG_SPACE(253 * sizeof(int))];
 	} control = { .bytes = { 0 } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = size ? 2 : 1 };
 	struct cmsghdr *c;

@@ -184,7 +184,7 @@ START_TEST(bad_tables_are_refused_and_the_old_one_stays)
 	ck_assert_uint_ne(set_table(&s, r, 0, NULL, 0), 0);
 	ck_assert_uint_ne(set_table(&s, r, 9, s.guest.ram.fds, 2), 0);
 	ck_assert_uint_ne(set_table(&s, r, 0xffffffff, s.guest.ram.fds, 2), 0);
-	ck_assert_uint_eq(daemon_fds(&s.daemon), fds);
+	drive_until(&s.world, daemon_fds(&s.daemon) <= fds);
 	scene_check_works(&s);
 	scene_close(&s);
 }

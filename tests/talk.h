@@ -10,9 +10,9 @@
 	(VU_F_VERSION_1 | VU_F_INDIRECT | VU_F_EVENT_IDX |                \
 	 VU_F_NOTIFY_ON_EMPTY | VU_F_PROTOCOL_FEATURES | VU_F_SEQPACKET | \
 	 VU_F_IN_ORDER)
-#define TALK_PROTOCOL_FEATURES                                       \
-	(VU_P_MQ | VU_P_REPLY_ACK | VU_P_CONFIG | VU_P_BACKEND_REQ | \
-	 VU_P_CONFIGURE_MEM_SLOTS | VU_P_RESET_DEVICE | VU_P_STATUS)
+#define TALK_PROTOCOL_FEATURES                                               \
+	(VU_P_MQ | VU_P_REPLY_ACK | VU_P_CONFIG | VU_P_CONFIGURE_MEM_SLOTS | \
+	 VU_P_RESET_DEVICE | VU_P_STATUS)
 
 struct talk {
 	struct scene scene;

@@ -17,20 +17,20 @@
 #define DAEMON(engine, level)                                    \
 	"[daemon]\nengine = " engine "\nlog-level = " level "\n" \
 	"workers = 1\npoll-us = 50\n"
-#define PEERS                                 \
-	"groups = default\nseqpacket = yes\n" \
+#define PEERS                                                 \
+	"groups = default\nseqpacket = yes\nmemory = local\n" \
 	"allow-guest = all\nallow-host = all\n"
 #define VM(name, cid, socket, uds)                               \
 	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket \
 	"\nuds-path = " uds                                      \
 	"\ntx-buffer-size = 262144\nqueue-size = 1024\n" PEERS
 #define ONE DAEMON("auto", "info") VM("a", "3", "s", "u")
-#define LISTS                                                           \
-	DAEMON("auto", "info")                                          \
-	"\n[vm a]\nguest-cid = 3\nsocket = s\nuds-path = u\n"           \
-	"tx-buffer-size = 262144\nqueue-size = 1024\ngroups = a+b+c\n"  \
-	"seqpacket = no\nforward-cid = 1\nforward-listen = 9001-9002\n" \
-	"allow-guest = 22,1024-2047\nallow-host = 22,80\nmap = 6:y\n"   \
+#define LISTS                                                                           \
+	DAEMON("auto", "info")                                                          \
+	"\n[vm a]\nguest-cid = 3\nsocket = s\nuds-path = u\n"                           \
+	"tx-buffer-size = 262144\nqueue-size = 1024\ngroups = a+b+c\n"                  \
+	"seqpacket = no\nmemory = local\nforward-cid = 1\nforward-listen = 9001-9002\n" \
+	"allow-guest = 22,1024-2047\nallow-host = 22,80\nmap = 6:y\n"                   \
 	"map = 7:@x\n"
 #define NO_VM                                                            \
 	"uring-vsock: f: expected a VM: in INI a section [vm NAME], in " \
@@ -172,7 +172,7 @@ static const struct file_row yaml_rows[] = {
 		 "info") "\n[vm a]\nguest-cid = 16\nsocket = s\nuds-path = u\n"
 			 "tx-buffer-size = 65536\nqueue-size = 1024\n"
 			 "groups = gr\xc3\xb6\xc3\x9f"
-			 "e\nseqpacket = yes\n"
+			 "e\nseqpacket = yes\nmemory = local\n"
 			 "allow-guest = all\nallow-host = all\n" },
 	{ "- {name: a, socket: s, uds_path: 'u #v'}\n",
 	  WRONG(1, "key 'uds-path': value 'u #v': expected a path without "

@@ -24,8 +24,8 @@
 #define DAEMON(engine, level)                                    \
 	"[daemon]\nengine = " engine "\nlog-level = " level "\n" \
 	"workers = 1\npoll-us = 50\n"
-#define PEERS                                 \
-	"groups = default\nseqpacket = yes\n" \
+#define PEERS                                                 \
+	"groups = default\nseqpacket = yes\nmemory = local\n" \
 	"allow-guest = all\nallow-host = all\n"
 #define VM(name, cid, socket, uds, tx, queue)                                \
 	"\n[vm " name "]\nguest-cid = " cid "\nsocket = " socket             \
@@ -113,10 +113,11 @@ static const struct command_row {
 	{ { CHECK, "--config=lists", "--map=8:y", "--allow-guest=80",
 	    "--groups=b", "--map=7:@x", "--allow_guest=22" },
 	  0,
-	  PLAIN "\n[vm vm3]\nguest-cid = 3\nsocket = s\nuds-path = u\n"
-		"tx-buffer-size = 262144\nqueue-size = 1024\ngroups = b\n"
-		"seqpacket = yes\nallow-guest = 22,80\nallow-host = 1-5\n"
-		"map = 7:@x\nmap = 8:y\n" },
+	  PLAIN
+	  "\n[vm vm3]\nguest-cid = 3\nsocket = s\nuds-path = u\n"
+	  "tx-buffer-size = 262144\nqueue-size = 1024\ngroups = b\n"
+	  "seqpacket = yes\nmemory = local\nallow-guest = 22,80\nallow-host = 1-5\n"
+	  "map = 7:@x\nmap = 8:y\n" },
 	{ { CHECK,
 	    "--vm=socket=s,uds-path=u,map=8:y,groups=a+b,groups=c,"
 	    "map=7:@x,allow-guest=22+80-90,allow-host=none",
@@ -126,16 +127,17 @@ static const struct command_row {
 	  "poll-us = 0\n"
 	  "\n[vm vm3]\nguest-cid = 3\nsocket = s\nuds-path = u\n"
 	  "tx-buffer-size = 262144\nqueue-size = 1024\ngroups = a+b+c\n"
-	  "seqpacket = yes\nallow-guest = 22,80-90\nallow-host = none\n"
+	  "seqpacket = yes\nmemory = local\nallow-guest = 22,80-90\nallow-host = none\n"
 	  "map = 7:@x\nmap = 8:y\n" },
 	/* no uds-path where all is forwarded */
 	{ { CHECK, "--socket=s", "--forward-cid=1", "--forward-listen=9+8" },
 	  0,
-	  PLAIN "\n[vm vm3]\nguest-cid = 3\nsocket = s\n"
-		"tx-buffer-size = 262144\nqueue-size = 1024\n"
-		"groups = default\nseqpacket = yes\nforward-cid = 1\n"
-		"forward-listen = 8-9\nallow-guest = all\n"
-		"allow-host = all\n" },
+	  PLAIN
+	  "\n[vm vm3]\nguest-cid = 3\nsocket = s\n"
+	  "tx-buffer-size = 262144\nqueue-size = 1024\n"
+	  "groups = default\nseqpacket = yes\nmemory = local\nforward-cid = 1\n"
+	  "forward-listen = 8-9\nallow-guest = all\n"
+	  "allow-host = all\n" },
 	{ { "--socket=s", "--uds-path=u" }, RUNS, PLAIN VM3 },
 	/* mistakes */
 	{ { "--config=two.ini", "--queue-size=16" },

@@ -118,6 +118,14 @@ static const struct refusal refusals[] = {
 	{ "unheard of", 0xffffffff, 0, NO_FD, { 0 } },
 };
 
+/* Who sends what no request has is not answered, but goes. */
+static bool is_dismissed(const struct refusal *r)
+{
+	return r->descriptor == FILE_FD ||
+	       (r->descriptor == NINE_FDS &&
+		r->request != VHOST_USER_SET_MEM_TABLE);
+}
+
 static struct memory *memory_before;
 
 static int begin(int engine)
@@ -180,6 +188,8 @@ START_TEST(test_answered_with_reply_ack)
 	for (unsigned i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal *r = &refusals[i];
 
+		if (is_dismissed(r))
+			continue;
 		say_refusal(fd, r, VHOST_USER_NEED_REPLY);
 		ck_assert_msg(hear_number(fd, r->request) == 1, "%s", r->what);
 		expect_silence(fd);
@@ -192,9 +202,10 @@ END_TEST
 
 START_TEST(test_session_ends_without)
 {
+	const struct refusal *r = &refusals[_i / ENGINES_TESTED];
 	int fd = begin(_i % ENGINES_TESTED);
 
-	say_refusal(fd, &refusals[_i / ENGINES_TESTED], 0);
+	say_refusal(fd, r, is_dismissed(r) ? VHOST_USER_NEED_REPLY : 0);
 	expect_closed(fd);
 	ck_assert_ptr_null(facts.guest->frontend);
 	ck_assert_ptr_null(facts.guest->memory);

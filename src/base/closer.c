@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,7 +26,7 @@ struct closer {
 	pthread_cond_t idle;
 	bool owned;
 	unsigned threads;
-	unsigned pending; /* those in the queue, and those being closed */
+	atomic_uint pending; /* those in the queue, and those being closed */
 	int *queue;
 	unsigned queued;
 	unsigned room;
@@ -86,7 +87,7 @@ static void *close_all(void *argument)
 		pthread_mutex_unlock(&c->lock);
 		close_patiently(fd);
 		pthread_mutex_lock(&c->lock);
-		if (!--c->pending)
+		if (atomic_fetch_sub(&c->pending, 1) == 1)
 			pthread_cond_broadcast(&c->idle);
 	}
 	c->threads--;
@@ -171,16 +172,10 @@ void closer_close_one(struct closer *c, int *fd)
 	errno = saved;
 }
 
-bool closer_full(struct closer *c)
+bool closer_full(const struct closer *c)
 {
-	bool full;
-
-	if (!c)
-		return false;
-	pthread_mutex_lock(&c->lock);
-	full = c->pending >= CLOSER_FULL;
-	pthread_mutex_unlock(&c->lock);
-	return full;
+	return c && atomic_load_explicit(&c->pending, memory_order_relaxed) >=
+			    CLOSER_FULL;
 }
 
 void closer_wait(struct closer *c)

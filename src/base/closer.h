@@ -39,8 +39,8 @@ void closer_close(struct closer *c, const int *fds, unsigned n);
 /* closer_close() of *FD, which becomes -1. Keeps errno. */
 void closer_close_one(struct closer *c, int *fd);
 
-/* So many wait to be closed that whoever sends them should be sent away. */
-bool closer_full(struct closer *c);
+/* So many wait to be closed that no more should be taken in. */
+bool closer_full(const struct closer *c);
 
 /* Returns when all that it was given is closed. For tests. */
 void closer_wait(struct closer *c);

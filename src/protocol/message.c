@@ -2,9 +2,11 @@
 /*
  * Descriptors are the only thing here that can leak. They belong to the message
  * from the moment they arrive; a handler that keeps one takes it out, and
- * whoever has served the message closes the rest, served or refused. Those
- * beyond VHOST_USER_FDS_MAX are closed at once, but it is remembered that they
+ * whoever has served the message takes the rest, served or refused. Those
+ * beyond VHOST_USER_FDS_MAX are not taken in, but it is remembered that they
  * came, so that the request is refused and not served with the first eight.
+ *
+ * None is closed here: that may take long, see base/closer.h.
  *
  * A window of the configuration is asked for in two ways: by a request as long
  * as the reply is to be, or by the header of one that only says how long.
@@ -12,7 +14,6 @@
 #include "protocol/message.h"
 
 #include <string.h>
-#include <unistd.h>
 
 bool message_need_reply(const struct message *m)
 {
@@ -30,25 +31,25 @@ int message_take_fd(struct message *m, unsigned i)
 	return fd;
 }
 
-void message_add_fds(struct message *m, const int *fds, unsigned nfds)
+unsigned message_add_fds(struct message *m, const int *fds, unsigned nfds)
 {
-	for (unsigned i = 0; i < nfds; i++) {
-		if (m->nfds < VHOST_USER_FDS_MAX) {
-			m->fds[m->nfds++] = fds[i];
-			continue;
-		}
-		m->excess_fds = true;
-		close(fds[i]);
-	}
+	unsigned n = 0;
+
+	while (n < nfds && m->nfds < VHOST_USER_FDS_MAX)
+		m->fds[m->nfds++] = fds[n++];
+	m->excess_fds |= n < nfds;
+	return n;
 }
 
-void message_close_fds(struct message *m)
+unsigned message_take_fds(struct message *m, int *fds)
 {
-	for (unsigned i = 0; i < m->nfds; i++) {
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->nfds; i++)
 		if (m->fds[i] >= 0)
-			close(m->fds[i]);
-	}
+			fds[n++] = m->fds[i];
 	m->nfds = 0;
+	return n;
 }
 
 size_t message_reply(const struct message *request, const void *payload,

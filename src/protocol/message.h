@@ -3,8 +3,8 @@
  * One vhost-user message in private memory, with the descriptors that came
  * with it, and the bytes of replies.
  *
- * A message owns its descriptors until message_take_fd() hands one over;
- * message_close_fds() ends whatever is left.
+ * A message owns its descriptors until message_take_fd() hands one over, or
+ * message_take_fds() whatever is left.
  */
 #ifndef URING_VSOCK_PROTOCOL_MESSAGE_H
 #define URING_VSOCK_PROTOCOL_MESSAGE_H
@@ -24,7 +24,7 @@ struct message {
 	uint32_t flags;
 	uint32_t size; /* bytes of payload that are valid */
 	uint32_t nfds;
-	bool excess_fds;	     /* more came, which are closed */
+	bool excess_fds;	     /* more came than are here */
 	int fds[VHOST_USER_FDS_MAX]; /* -1: taken */
 	union {
 		uint64_t u64;
@@ -43,10 +43,13 @@ bool message_need_reply(const struct message *m);
 /* Descriptor I becomes the caller's; -1 if there is none (any more). */
 int message_take_fd(struct message *m, unsigned i);
 
-/* Descriptors that arrived become the message's; too many are closed. */
-void message_add_fds(struct message *m, const int *fds, unsigned nfds);
+/* Descriptors that arrived become the message's, as many as it has room for.
+ * Returns how many; the rest stay the caller's. */
+unsigned message_add_fds(struct message *m, const int *fds, unsigned nfds);
 
-void message_close_fds(struct message *m);
+/* All that are left become the caller's, in FDS, which has room for
+ * VHOST_USER_FDS_MAX. Returns how many. */
+unsigned message_take_fds(struct message *m, int *fds);
 
 /*
  * Writes the reply to REQUEST, whose payload is SIZE bytes, to OUT, which has

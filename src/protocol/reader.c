@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Its descriptors are not closed: they went along with the message. */
+/* Its descriptors went along with the message. */
 static void start_message(struct reader *r)
 {
 	r->have = 0;
@@ -70,10 +70,17 @@ void reader_init(struct reader *r)
 	start_message(r);
 }
 
-void reader_free(struct reader *r)
+unsigned reader_add_fds(struct reader *r, const int *fds, unsigned nfds)
 {
-	message_close_fds(&r->message);
+	return message_add_fds(&r->message, fds, nfds);
+}
+
+unsigned reader_end(struct reader *r, int *fds)
+{
+	unsigned n = message_take_fds(&r->message, fds);
+
 	start_message(r);
+	return n;
 }
 
 size_t reader_wants(const struct reader *r)
@@ -85,13 +92,11 @@ size_t reader_wants(const struct reader *r)
 	return MESSAGE_HEADER + r->message.size - r->have;
 }
 
-size_t reader_push(struct reader *r, const void *bytes, size_t n,
-		   const int *fds, unsigned nfds)
+size_t reader_push(struct reader *r, const void *bytes, size_t n)
 {
 	const uint8_t *from = bytes;
 	size_t taken = 0;
 
-	message_add_fds(&r->message, fds, nfds);
 	while (taken < n && !complete(r) && !r->broken)
 		taken += push_part(r, from + taken, n - taken);
 	return taken;

@@ -5,7 +5,8 @@
  * more than reader_wants() bytes at a time.
  *
  *	n = recvmsg(..., reader_wants(r));
- *	reader_push(r, bytes, n, fds, nfds);
+ *	reader_add_fds(r, fds, nfds);
+ *	reader_push(r, bytes, n);
  *	while ((ret = reader_next(r, &message, &why)) > 0)
  *		...
  */
@@ -25,19 +26,24 @@ struct reader {
 
 void reader_init(struct reader *r);
 
-/* Closes the descriptors of an unfinished message. */
-void reader_free(struct reader *r);
+/* The descriptors of an unfinished message become the caller's, as
+ * message_take_fds() has it; the message is forgotten. */
+unsigned reader_end(struct reader *r, int *fds);
 
 /* Bytes that complete the current header, or else its payload; never 0. */
 size_t reader_wants(const struct reader *r);
 
 /*
- * Takes bytes up to the end of the current message, and returns how many; push
- * the rest after reader_next() gave that message. The descriptors become the
- * reader's in any case, as part of the message that bytes[0] belongs to.
+ * The descriptors of the message that the next byte belongs to, if it has room
+ * for them: returns how many it has taken. The rest stay the caller's.
  */
-size_t reader_push(struct reader *r, const void *bytes, size_t n,
-		   const int *fds, unsigned nfds);
+unsigned reader_add_fds(struct reader *r, const int *fds, unsigned nfds);
+
+/*
+ * Takes bytes up to the end of the current message, and returns how many; push
+ * the rest after reader_next() gave that message.
+ */
+size_t reader_push(struct reader *r, const void *bytes, size_t n);
 
 /* Some of the descriptors that came with the bytes pushed last were not taken:
  * the message has too many. Before the next call of reader_next(). */

@@ -84,6 +84,12 @@ void ring_unwatch(struct ring *ring, struct ring_watch *watch)
 	watch->fd = -1;
 }
 
+void ring_let_go(struct ring *ring)
+{
+	if (ring->engine->let_go)
+		ring->engine->let_go(ring);
+}
+
 static void queue(struct ring *ring, struct ring_io *io, bool receive)
 {
 	debug_assert(ring->nqueued < RING_BATCH_MAX);

@@ -18,6 +18,7 @@ struct ring_engine {
 	int (*watch)(struct ring *ring, struct ring_watch *watch);
 	void (*watch_writable)(struct ring *ring, struct ring_watch *watch);
 	void (*unwatch)(struct ring *ring, struct ring_watch *watch);
+	void (*let_go)(struct ring *ring); /* NULL: it never holds a file */
 	/* Performs queued[0..nqueued), of which there are at least two. */
 	void (*run)(struct ring *ring);
 	unsigned (*wait)(struct ring *ring, int timeout_ms);

@@ -71,6 +71,13 @@ void ring_watch_writable(struct ring *ring, struct ring_watch *watch);
 void ring_unwatch(struct ring *ring, struct ring_watch *watch);
 
 /*
+ * The engine's own references on the files of watches that were stopped end
+ * now, so that no later close(2) but the caller's is the last one. A system
+ * call.
+ */
+void ring_let_go(struct ring *ring);
+
+/*
  * Queue one operation; at most RING_BATCH_MAX wait for the next ring_run().
  * The caller filled io->watch and io->msg.msg_iov, msg_iovlen.
  */

@@ -164,6 +164,13 @@ static void uring_unwatch(struct ring *ring, struct ring_watch *watch)
 	watch->writable_armed = false;
 }
 
+/* The cancelled requests end when the kernel is entered, and then their hold on
+ * their files does. */
+static void uring_let_go(struct ring *ring)
+{
+	io_uring_submit_and_get_events(&uring_of(ring)->ur);
+}
+
 /* Registering costs a system call, so only a busy connection's file is. */
 static void use_file(struct uring *u, struct io_uring_sqe *sqe,
 		     struct ring_watch *watch)
@@ -349,6 +356,7 @@ const struct ring_engine ring_engine_io_uring = {
 	.watch = uring_watch,
 	.watch_writable = uring_watch_writable,
 	.unwatch = uring_unwatch,
+	.let_go = uring_let_go,
 	.run = uring_run,
 	.wait = uring_wait,
 	.has_events = uring_has_events,
