@@ -255,8 +255,9 @@ static void doubt_memory(struct guest *guest)
 	if (!guest->memory)
 		warn_of_memory(guest);
 	guest->memory_seen = guest->memory && shows(guest);
-	if (!guest->memory_seen && !guest->memory_missed &&
-	    !timer_armed(&guest->doubt))
+	if (guest->memory_seen)
+		timer_disarm(&guest->doubt);
+	else if (!guest->memory_missed && !timer_armed(&guest->doubt))
 		timer_arm(&guest->loop->doubting, &guest->doubt, clock_ms());
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/fd.h"
 #include "base/fd_kind.h"
 #include "config.h"
 #include "device.h"
@@ -99,11 +100,22 @@ static struct memory_region region_of(const struct vhost_user_region *r)
 	};
 }
 
-/* MEMORY is NULL if the change failed, with errno; the old map stays. */
-static int take_memory(struct frontend *fe, struct memory *memory)
+/* Mapped files of a kind that was looked at: nothing ends with the descriptors,
+ * and nothing is waited for. */
+static void close_mapped(struct frontend *fe, struct message *m)
+{
+	for (unsigned i = 0; i < m->nfds && !fe->guest->config->any_memory; i++)
+		fd_close(&m->fds[i]);
+}
+
+/* MEMORY is M's request done, NULL if that failed, with errno; the old map
+ * stays then. */
+static int take_memory(struct frontend *fe, struct message *m,
+		       struct memory *memory)
 {
 	if (!memory)
 		return -errno;
+	close_mapped(fe, m);
 	device_set_memory(fe->guest, memory);
 	return 0;
 }
@@ -116,22 +128,26 @@ static int set_mem_table(struct frontend *fe, struct message *m,
 
 	for (uint32_t i = 0; i < n; i++)
 		regions[i] = region_of(&m->payload.table.regions[i]);
-	return take_memory(fe, memory_new(regions, m->fds, n, why));
+	return take_memory(fe, m, memory_new(regions, m->fds, n, why));
 }
 
 static int add_mem_reg(struct frontend *fe, struct message *m, const char **why)
 {
 	struct memory_region region = region_of(&m->payload.region.region);
 
-	return take_memory(fe, memory_add(fe->guest->memory, &region, m->fds[0],
-					  why));
+	return take_memory(
+		fe, m, memory_add(fe->guest->memory, &region, m->fds[0], why));
 }
 
 static int rem_mem_reg(struct frontend *fe, struct message *m, const char **why)
 {
 	struct memory_region region = region_of(&m->payload.region.region);
+	struct memory *memory = memory_remove(fe->guest->memory, &region, why);
 
-	return take_memory(fe, memory_remove(fe->guest->memory, &region, why));
+	if (!memory)
+		return -errno;
+	device_set_memory(fe->guest, memory);
+	return 0;
 }
 
 static int set_vring_num(struct frontend *fe, struct message *m,

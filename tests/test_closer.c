@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -22,6 +23,13 @@
 static bool is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* The test has a deadline. */
+static void await_closed(int fd)
+{
+	while (is_open(fd))
+		sched_yield();
 }
 
 START_TEST(test_closes_all_that_it_gets)
@@ -42,9 +50,8 @@ START_TEST(test_closes_all_that_it_gets)
 		ck_assert_int_eq(one, -1);
 		closer_close_one(c, &one);
 		closer_close(c, NULL, 0);
-		closer_wait(c);
 		for (unsigned i = 0; i < MANY; i++)
-			ck_assert(!is_open(fds[i]));
+			await_closed(fds[i]);
 	}
 	closer_free(c);
 	closer_free(NULL);
@@ -118,11 +125,9 @@ START_TEST(test_sockets_do_not_linger)
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = lingering(listener, &at);
 	closer_close(c, fds, ARRAY_SIZE(fds));
-	if (c)
-		closer_wait(c);
 	closer_free(c);
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
-		ck_assert(!is_open(fds[i]));
+		await_closed(fds[i]);
 	close(listener);
 }
 END_TEST
@@ -140,7 +145,6 @@ START_TEST(test_signals_are_not_the_threads)
 	for (int i = 1; i < SIGRTMIN; i++)
 		ck_assert_int_eq(sigismember(&before, i),
 				 sigismember(&after, i));
-	closer_wait(c);
 	closer_free(c);
 }
 END_TEST

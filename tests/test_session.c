@@ -44,8 +44,8 @@ START_TEST(test_offers)
 				  BIT(24));
 	say_nothing(fd, VHOST_USER_GET_PROTOCOL_FEATURES);
 	ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_PROTOCOL_FEATURES),
-			  BIT(0) | BIT(3) | BIT(9) | BIT(13) |
-				  BIT(15) | BIT(16));
+			  BIT(0) | BIT(3) | BIT(9) | BIT(13) | BIT(15) |
+				  BIT(16));
 	say_nothing(fd, VHOST_USER_GET_QUEUE_NUM);
 	ck_assert_uint_eq(hear_number(fd, VHOST_USER_GET_QUEUE_NUM), 3);
 	say_nothing(fd, VHOST_USER_GET_MAX_MEM_SLOTS);

@@ -23,7 +23,6 @@
 
 struct closer {
 	pthread_mutex_t lock;
-	pthread_cond_t idle;
 	bool owned;
 	unsigned threads;
 	atomic_uint pending; /* those in the queue, and those being closed */
@@ -39,7 +38,6 @@ struct closer *closer_new(void)
 	if (!c)
 		return NULL;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->idle, NULL);
 	c->owned = true;
 	return c;
 }
@@ -52,7 +50,6 @@ static void release(struct closer *c)
 	pthread_mutex_unlock(&c->lock);
 	if (!last)
 		return;
-	pthread_cond_destroy(&c->idle);
 	pthread_mutex_destroy(&c->lock);
 	free(c->queue);
 	free(c);
@@ -87,8 +84,7 @@ static void *close_all(void *argument)
 		pthread_mutex_unlock(&c->lock);
 		close_patiently(fd);
 		pthread_mutex_lock(&c->lock);
-		if (atomic_fetch_sub(&c->pending, 1) == 1)
-			pthread_cond_broadcast(&c->idle);
+		c->pending--;
 	}
 	c->threads--;
 	release(c);
@@ -176,12 +172,4 @@ bool closer_full(const struct closer *c)
 {
 	return c && atomic_load_explicit(&c->pending, memory_order_relaxed) >=
 			    CLOSER_FULL;
-}
-
-void closer_wait(struct closer *c)
-{
-	pthread_mutex_lock(&c->lock);
-	while (c->pending)
-		pthread_cond_wait(&c->idle, &c->lock);
-	pthread_mutex_unlock(&c->lock);
 }

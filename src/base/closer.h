@@ -42,7 +42,4 @@ void closer_close_one(struct closer *c, int *fd);
 /* So many wait to be closed that no more should be taken in. */
 bool closer_full(const struct closer *c);
 
-/* Returns when all that it was given is closed. For tests. */
-void closer_wait(struct closer *c);
-
 #endif
