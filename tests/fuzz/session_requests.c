@@ -40,7 +40,7 @@ union payload {
 struct request {
 	uint32_t code;
 	uint32_t size;
-	int fds[9];
+	int fds[10]; /* one more than a table that is too long has regions */
 	unsigned nfds;
 	union payload payload;
 };
