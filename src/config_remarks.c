@@ -71,11 +71,11 @@ static void remark_on_size(const struct vm_config *vm,
 {
 	if (vm->tx_buffer_asked != vm->tx_buffer_size)
 		remark(to, LOG_LEVEL_WARN,
-		       "tx-buffer-size: %u is taken for %llu, as it may be %u to "
-		       "%u",
-		       vm->tx_buffer_size,
+		       "tx-buffer-size: %llu is not between %u and %u; %u is "
+		       "used instead",
 		       (unsigned long long)vm->tx_buffer_asked,
-		       CONFIG_TX_BUFFER_MIN, CONFIG_TX_BUFFER_MAX);
+		       CONFIG_TX_BUFFER_MIN, CONFIG_TX_BUFFER_MAX,
+		       vm->tx_buffer_size);
 }
 
 /* Whether nobody but the daemon's user is in its group GID, as with the groups

@@ -77,12 +77,12 @@ static const struct {
 } sizes[] = {
 	{ "4096", "" },
 	{ "16M", "" },
-	{ "1024", "; tx-buffer-size: 4096 is taken for 1024, as it may be 4096 "
-		  "to 16777216\n" },
-	{ "0", "; tx-buffer-size: 4096 is taken for 0, as it may be 4096 to "
-	       "16777216\n" },
-	{ "67108864", "; tx-buffer-size: 16777216 is taken for 67108864, as it "
-		      "may be 4096 to 16777216\n" },
+	{ "1024", "; tx-buffer-size: 1024 is not between 4096 and 16777216; "
+		  "4096 is used instead\n" },
+	{ "0", "; tx-buffer-size: 0 is not between 4096 and 16777216; 4096 is "
+	       "used instead\n" },
+	{ "67108864", "; tx-buffer-size: 67108864 is not between 4096 and "
+		      "16777216; 16777216 is used instead\n" },
 };
 
 START_TEST(a_size_that_was_fitted_in_is_told)

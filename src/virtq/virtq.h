@@ -124,7 +124,8 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 
 /*
  * As virtq_take(), but for the first entry that was not peeked at yet, and it
- * stays where it is: at most VIRTQ_PEEK_MAX that wait were. virtq_use_early():
+ * stays where it is: at most VIRTQ_PEEK_MAX that wait were. 0 as well when the
+ * guest's index broke the queue now. virtq_use_early():
  * what was peeked at last is used now. virtq_take() finds it EARLY, without
  * a segment, and it is given back then: a driver that had it back before could
  * overwrite entries that were not read yet.
