@@ -85,6 +85,21 @@ static void take_fds(struct frontend *fe, const int *fds, unsigned n)
 	closer_close(fe->guest->closer, fds + taken, n - taken);
 }
 
+bool frontend_choked(const struct guest *guest)
+{
+	return closer_pending(guest->closer) >=
+	       VHOST_USER_FDS_MAX +
+		       descriptors_surplus(guest->loop->descriptors);
+}
+
+/* Descriptors that may still be received to be closed at once. */
+static unsigned surplus_left(const struct guest *guest)
+{
+	unsigned surplus = descriptors_surplus(guest->loop->descriptors);
+
+	return surplus - min_u32(surplus, closer_pending(guest->closer));
+}
+
 /* Reads the rest of the current header or payload. Bytes, 0 at the end. */
 static ssize_t receive_part(struct frontend *fe)
 {
@@ -94,8 +109,7 @@ static ssize_t receive_part(struct frontend *fe)
 	} control;
 	uint8_t bytes[MESSAGE_PAYLOAD_MAX];
 	struct iovec iov = { bytes, reader_wants(&fe->reader) };
-	unsigned room = VHOST_USER_FDS_MAX +
-			descriptors_surplus(fe->guest->loop->descriptors);
+	unsigned room = VHOST_USER_FDS_MAX + surplus_left(fe->guest);
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -124,7 +138,7 @@ int frontend_receive(struct frontend *fe, struct message *out, const char **why)
 	int ret;
 
 	while (!(ret = reader_next(&fe->reader, out, why))) {
-		if (closer_full(fe->guest->closer))
+		if (frontend_choked(fe->guest))
 			return 0;
 		n = receive_part(fe);
 		if (n < 0 && errno == EAGAIN) {

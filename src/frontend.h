@@ -41,6 +41,13 @@ struct frontend *frontend_new(struct guest *guest, int fd);
 int frontend_receive(struct frontend *fe, struct message *out,
 		     const char **why);
 
+/*
+ * So many descriptors that GUEST's front ends sent for nothing are not closed
+ * yet that no more are taken: as many as are set aside for that, beside those
+ * that one message may bring.
+ */
+bool frontend_choked(const struct guest *guest);
+
 /* Descriptors came with a message that is not whole yet. */
 bool frontend_holds_fds(const struct frontend *fe);
 

@@ -346,7 +346,7 @@ static bool any_to_hear(const struct frontends *f)
  */
 static bool choked(struct frontends *f)
 {
-	if (!closer_full(f->guest->closer))
+	if (!frontend_choked(f->guest))
 		return false;
 	timer_arm(&f->guest->loop->resuming, &f->pause.timer, clock_ms());
 	return true;

@@ -28,6 +28,7 @@
 #include "base/fd.h"
 #include "config.h"
 #include "descriptors.h"
+#include "frontend.h"
 #include "frontends.h"
 #include "lifecycle.h"
 #include "link.h"
@@ -185,7 +186,8 @@ void session_pump(void)
 			continue;
 		list_remove(&facts.guest->active);
 		loop.chores = 0;
-		while (closer_full(closer)) /* nobody is heard until then */
+		/* nobody is heard until then */
+		while (frontend_choked(facts.guest))
 			sched_yield();
 		more = frontends_run(facts.frontends) ||
 		       frontends_waiting(facts.frontends);

@@ -11,6 +11,8 @@
 
 #include "base/check.h"
 #include "base/fd.h"
+#include "descriptors.h"
+#include "loop.h"
 #include "session_fixture.h"
 #include "virtq/memory.h"
 #include "suite.h"
@@ -285,6 +287,54 @@ START_TEST(test_unread_replies_end_the_session)
 }
 END_TEST
 
+/* How many descriptors more than a message may bring are set aside for the VM,
+ * and those that come with SET_STATUS, which takes none. */
+static const unsigned surpluses[] = { 0, 1, 7, 245 };
+static const unsigned extras[] = { 1, 8, 9, 17, 32 };
+
+/* Those that a message may bring are known to be harmless: it is refused. */
+static void bring(int *fd, unsigned n)
+{
+	const uint64_t status = 1;
+	int fds[32];
+
+	for (unsigned i = 0; i < n; i++)
+		fds[i] = ram_fd;
+	say(*fd, VHOST_USER_SET_STATUS,
+	    VHOST_USER_VERSION | VHOST_USER_NEED_REPLY, &status, sizeof(status),
+	    fds, n);
+	if (n <= VHOST_USER_FDS_MAX) {
+		ck_assert_uint_ne(hear_number(*fd, VHOST_USER_SET_STATUS), 0);
+		return;
+	}
+	expect_closed(*fd);
+	close(*fd);
+	*fd = session_connect();
+	negotiate(*fd, true);
+}
+
+/* Whatever is set aside, all are closed, and the next one is heard. */
+START_TEST(test_surplus_descriptors_are_closed)
+{
+	struct descriptors d = { .share = 1000 };
+	int fd = begin(_i);
+
+	facts.guest->loop->descriptors = &d;
+	for (unsigned i = 0; i < ARRAY_SIZE(surpluses); i++) {
+		d.surplus = surpluses[i];
+		for (unsigned k = 0; k < ARRAY_SIZE(extras); k++) {
+			bring(&fd, extras[k]);
+			say_nothing(fd, VHOST_USER_GET_QUEUE_NUM);
+			ck_assert_uint_eq(
+				hear_number(fd, VHOST_USER_GET_QUEUE_NUM), 3);
+		}
+	}
+	facts.guest->loop->descriptors = NULL;
+	close(fd);
+	session_close();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("refusals");
@@ -301,6 +351,8 @@ int main(void)
 			    ENGINES_TESTED);
 	tcase_add_loop_test(tcase,
 			    test_acknowledged_as_reply_ack_comes_and_goes, 0,
+			    ENGINES_TESTED);
+	tcase_add_loop_test(tcase, test_surplus_descriptors_are_closed, 0,
 			    ENGINES_TESTED);
 	tcase_add_loop_test(tcase, test_unread_replies_end_the_session, 0,
 			    ENGINES_TESTED);

@@ -168,8 +168,7 @@ void closer_close_one(struct closer *c, int *fd)
 	errno = saved;
 }
 
-bool closer_full(const struct closer *c)
+unsigned closer_pending(const struct closer *c)
 {
-	return c && atomic_load_explicit(&c->pending, memory_order_relaxed) >=
-			    CLOSER_FULL;
+	return c ? atomic_load_explicit(&c->pending, memory_order_relaxed) : 0;
 }

@@ -19,9 +19,6 @@
 /* Each may hang. Beyond, what is to be closed waits. */
 #define CLOSER_THREADS 16
 
-/* Not closed yet, by which time no more should be taken (closer_full()). */
-#define CLOSER_FULL 256
-
 struct closer;
 
 /* NULL and errno on lack of memory. */
@@ -39,7 +36,8 @@ void closer_close(struct closer *c, const int *fds, unsigned n);
 /* closer_close() of *FD, which becomes -1. Keeps errno. */
 void closer_close_one(struct closer *c, int *fd);
 
-/* So many wait to be closed that no more should be taken in. */
-bool closer_full(const struct closer *c);
+/* How many of those that it was given are not closed yet, which their owners may
+ * delay for as long as they like. 0 without a closer. */
+unsigned closer_pending(const struct closer *c);
 
 #endif
