@@ -334,8 +334,8 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
 
 /*
  * A packet of a light connection is used before its turn, unless an earlier one
- * of the same connection waits; an old index may say so once in 2^16. False:
- * the turn should not take more.
+ * of the same connection waits, or it begins the next connection; an old index
+ * may say so once in 2^16. False: the turn should not take more.
  */
 static bool overtake(struct guest *guest, struct turn *turn,
 		     struct chain *chain)
@@ -349,7 +349,8 @@ static bool overtake(struct guest *guest, struct turn *turn,
 	link = find_link(guest, &p);
 	if (!link || link->conn.type != p.type)
 		return true;
-	if (!link_is_light(link) || virtq_peeked(vq, link->passed)) {
+	if (!link_is_light(link) || is_replaced(link, &p) ||
+	    virtq_peeked(vq, link->passed)) {
 		link->passed = virtq_last_peeked(vq);
 		return true;
 	}

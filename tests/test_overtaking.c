@@ -256,6 +256,29 @@ START_TEST(nor_packets_that_were_there_before_the_connection)
 }
 END_TEST
 
+/* It is not the old connection's, which has ended: that would answer by an RST,
+ * which is the next one's death. What is behind it waits as well. */
+START_TEST(nor_the_request_for_the_next_connection_of_the_same_ports)
+{
+	struct conn *conn;
+	struct packet shutdown;
+
+	begin();
+	conn = &links[LIGHT]->conn;
+	conn_next_control(conn, facts.guest->config->guest_cid, &shutdown);
+	conn_host_ended(conn, true);
+	conn_next_control(conn, facts.guest->config->guest_cid, &shutdown);
+	ck_assert_int_eq(shutdown.op, PACKET_SHUTDOWN);
+	send_packet(GREEDY, PACKET_RW, LEN);
+	send_packet(LIGHT, PACKET_REQUEST, 0);
+	send_packet(LIGHT, PACKET_RW, LEN);
+	from_guest_collect(facts.guest, &turn, false);
+	ck_assert(!from_guest_early(facts.guest));
+	ck_assert(conn_gives_way(conn) && !conn_has_control(conn));
+	end();
+}
+END_TEST
+
 /* However short the turn is, and whatever the ring waits for; what is behind
  * them waits on. */
 START_TEST(early_ones_are_taken_before_the_ring_stops)
@@ -304,6 +327,7 @@ int main(void)
 		packets_of_a_connection_never_overtake_each_other,
 		nothing_else_overtakes,
 		nor_packets_that_were_there_before_the_connection,
+		nor_the_request_for_the_next_connection_of_the_same_ports,
 		early_ones_are_taken_before_the_ring_stops,
 		an_early_one_that_the_guest_takes_back_breaks_the_ring,
 	};
