@@ -90,6 +90,7 @@ static void send_fds(int to, const void *bytes, size_t len, const int *fds,
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
+	ck_assert_ptr_nonnull(c);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(n * sizeof(int));

@@ -236,6 +236,7 @@ START_TEST(test_a_long_table_is_given_up)
 	size_t size;
 	FILE *f = open_memstream(&all, &size);
 
+	ck_assert_ptr_nonnull(f);
 	for (int i = 0; i < 100000; i++)
 		fprintf(f, "%d 1 0:1 / /mnt/%d rw - tmpfs x rw\n", 100 + i, i);
 	fprintf(f, "27 1 254:0 / / rw - ext4 /dev/vda rw\n");

@@ -149,10 +149,13 @@ static int receive_fd(int from)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	const struct cmsghdr *c = NULL;
 	int fd = -1;
 
 	if (recvmsg(from, &msg, MSG_CMSG_CLOEXEC) == 1)
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+		c = CMSG_FIRSTHDR(&msg);
+	if (c)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	return fd;
 }
 

@@ -56,7 +56,7 @@ static bool fits(const struct flow *f, uint32_t pos, const uint8_t *bytes,
 		return false;
 	for (; len; len -= n, bytes += n, pos += n) {
 		n = len < STAGE_PERIOD ? len : STAGE_PERIOD;
-		if (memcmp(bytes, stage_bytes + stage_at(flow, pos), n))
+		if (memcmp(bytes, stage_bytes + stage_at(flow, pos), n) != 0)
 			return false;
 	}
 	return true;

@@ -341,8 +341,7 @@ void packets_collect(void)
 
 		if (guest->front.fd < 0)
 			continue;
-		while ((chain = driver_take(&guest->driver, DRIVER_TX, &len)) >=
-		       0)
+		while (driver_take(&guest->driver, DRIVER_TX, &len) >= 0)
 			fuzz_check(!len);
 		note_taken(guest);
 		while ((chain = driver_take(&guest->driver, DRIVER_RX, &len)) >=

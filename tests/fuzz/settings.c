@@ -72,14 +72,16 @@ static char *outcome(settings_reader *reader, const void *data, size_t size,
 	struct draft draft = { .daemon = { .scope = SCOPE_DAEMON },
 			       .file = "f" };
 	struct mistakes mistakes = { .count = 0 };
-	FILE *in = size ? fmemopen((void *)(uintptr_t)data, size, "r")
-			: fopen("/dev/null", "r");
 	struct config config;
 	char *text = NULL;
 	size_t room;
 	FILE *out = open_memstream(&text, &room);
+	FILE *in;
 
-	fuzz_check(in && out);
+	fuzz_check(out);
+	in = size ? fmemopen((void *)(uintptr_t)data, size, "r")
+		  : fopen("/dev/null", "r");
+	fuzz_check(in);
 	config_init(&config);
 	reader(in, "f", &draft, &mistakes);
 	config_build(&draft, &config, &mistakes);

@@ -85,6 +85,7 @@ model_load(const struct regions *r, bool indirect, uint64_t table, uint32_t i)
 	return d;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): once at most, for an indirect table. */
 FUZZ_MODEL static bool model_table(const struct regions *r, bool indirect,
 				   uint64_t table, uint32_t entries, uint32_t i)
 {
