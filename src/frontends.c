@@ -239,8 +239,8 @@ static bool serve_message(struct frontends *f, struct frontend *fe,
 	return ret >= 0;
 }
 
-/* The front end. True: it may have more to say. */
-static bool serve_session(struct frontends *f)
+/* The front end: what it has to say, or as much as a turn has time for. */
+static void serve_session(struct frontends *f)
 {
 	struct frontend *fe = f->guest->frontend;
 	struct message m;
@@ -252,9 +252,8 @@ static bool serve_session(struct frontends *f)
 		if (ret < 0)
 			session_ended(f, ret, NULL, why);
 		if (ret <= 0 || !serve_message(f, fe, &m))
-			return false;
+			return;
 	}
-	return true;
 }
 
 /*
@@ -285,8 +284,8 @@ static int admit(struct frontends *f, struct frontend *fe,
 	return 0;
 }
 
-/* A silent connection became readable. True: it is the front end now. */
-static bool hear(struct frontends *f, struct frontend *fe)
+/* A silent connection became readable. */
+static void hear(struct frontends *f, struct frontend *fe)
 {
 	struct message m;
 	const char *why = "gone without a word";
@@ -297,26 +296,24 @@ static bool hear(struct frontends *f, struct frontend *fe)
 		why = "descriptors with a first message that is not whole";
 	}
 	if (!ret)
-		return false;
+		return;
 	if (ret > 0) {
 		ret = admit(f, fe, &m, &why);
 		if (ret < 0)
 			frontend_drop_fds(fe, &m);
 	}
-	if (ret < 0) {
+	if (ret < 0)
 		drop_waiting(f, fe, why);
-		return false;
-	}
-	return serve_message(f, fe, &m);
+	else
+		serve_message(f, fe, &m);
 }
 
 /* The list is taken apart while it is walked, as who is heard may leave it, for
  * the front end's place or for the past. */
-static bool hear_waiting(struct frontends *f)
+static void hear_waiting(struct frontends *f)
 {
 	struct list heard;
 	struct frontend *fe;
-	bool more = false;
 
 	list_init(&heard);
 	list_move_all(&heard, &f->waiting);
@@ -325,9 +322,8 @@ static bool hear_waiting(struct frontends *f)
 		list_remove(&fe->node);
 		list_append(&f->waiting, &fe->node);
 		if (fe->readable)
-			more |= hear(f, fe);
+			hear(f, fe);
 	}
-	return more;
 }
 
 static bool any_to_hear(const struct frontends *f)
@@ -352,26 +348,29 @@ static bool choked(struct frontends *f)
 	return true;
 }
 
+/* It, too, may have found that descriptors are too many, and said nothing. */
+static bool session_waits(const struct frontends *f)
+{
+	return f->guest->frontend && f->guest->frontend->readable;
+}
+
 bool frontends_run(struct frontends *f)
 {
-	bool more = false;
-
 	free_past(f, false);
 	if (choked(f))
 		return false;
-	if (f->guest->frontend && f->guest->frontend->readable)
-		more = serve_session(f);
-	more |= hear_waiting(f);
+	if (session_waits(f))
+		serve_session(f);
+	hear_waiting(f);
 	if (f->called)
 		accept_callers(f);
-	return !choked(f) && ((more && f->guest->frontend) ||
-			      (f->called && !f->leaving) || any_to_hear(f));
+	return !choked(f) && (session_waits(f) || any_to_hear(f) ||
+			      (f->called && !f->leaving));
 }
 
 bool frontends_waiting(const struct frontends *f)
 {
-	return f->called || any_to_hear(f) ||
-	       (f->guest->frontend && f->guest->frontend->readable);
+	return f->called || any_to_hear(f) || session_waits(f);
 }
 
 void frontends_stop(struct frontends *f)
