@@ -5,8 +5,8 @@
  * after the other, each on the thread that it will run on, since an io_uring is
  * used by the thread that made it. None runs before all have opened: a worker
  * that looks for the least busy one, or rings for another, finds all of them
- * there, and what is open then stays open (descriptors.h). An error ends those that wait for GO the same way as a signal ends
- * those that run.
+ * there, and what is open then stays open (descriptors.h). An error ends those
+ * that wait for GO the same way as a signal ends those that run.
  *
  * On the way out the threads are joined first. Only then is anything freed that
  * a worker may look at in another: its loop, its bell, the switchboard.

@@ -3,10 +3,9 @@
  * Who may have how many of the process's descriptors. Set aside for good are
  * those that are open when the daemon has started, what the front ends of each
  * VM hold at the worst and send for nothing, and what each worker needs for a
- * moment. The rest is
- * for connections: one half in equal shares, which each VM may have at any
- * time; of the other half a VM may take as long as it has no more of it than
- * is left. A single VM may have all.
+ * moment. The rest is for connections: one half in equal shares, which each VM
+ * may have at any time; of the other half a VM may take as long as it has no
+ * more of it than is left. A single VM may have all.
  *
  * So no VM, by its guest, its hypervisor or its host programs, uses up what
  * another one's hypervisor or next connection needs.

@@ -2,9 +2,10 @@
 /*
  * No more is read than completes the current header or payload: so descriptors,
  * which arrive with the bytes that they were sent with, are known to be that
- * message's. There is room for as many surplus ones as the VM may have for
- * a moment; the kernel closes the rest. Replies are sent without waiting, too. A front end that does not
- * read them is dismissed, since its VM is not the only one here.
+ * message's. There is room for as many surplus ones as the VM may have for a
+ * moment; the kernel closes the rest. Replies are sent without waiting, too. A
+ * front end that does not read them is dismissed, since its VM is not the only
+ * one here.
  */
 #include "frontend.h"
 

@@ -213,9 +213,9 @@ void link_part_told(struct guest *guest);
 void link_part_due(struct loop *loop, uint64_t now_ms);
 
 /*
- * The socket's part of what link.c does: having no more to do with it but to
- * close it, hanging up at once, the orders of
- * link_carry_out(), and a hang-up that nobody would read.
+ * The socket's part of what link.c does: to watch it no more, so that all that
+ * remains is to close it; to close it at once; to carry out orders
+ * (link_carry_out()); and to notice a hang-up for which nobody reads.
  */
 void link_leave_socket(struct link *link);
 void link_close_socket(struct link *link);

@@ -77,10 +77,10 @@ void queue_set_call(struct guest_queue *q, int fd);
 void queue_set_err(struct guest_queue *q, int fd);
 
 /*
- * Kicks come by the eventfd FD from now on, which becomes the queue's in any case. DONE is
- * called with each; queue_kick_owner() then gives back OWNER. On failure
- * (-EINVAL with *WHY) the old kick stays. Dropping it is harmless if there is
- * none.
+ * Kicks come by the eventfd FD from now on, which becomes the queue's in any
+ * case. DONE is called with each; queue_kick_owner() then gives back OWNER. On
+ * failure (-EINVAL with *WHY) the old kick stays. Dropping it is harmless if
+ * there is none.
  */
 int queue_set_kick(struct guest_queue *q, struct ring *ring, int fd,
 		   ring_done *done, void *owner, const char **why);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A link is offered as many buffers as its last read used, or as what was in
- * the socket after it needs. By that number links are told apart. Those that are offered few are served first: they delay
- * nobody, and a round trip beside streams waits for few buffers and not for all
- * of them. If they leave none for the others, the others are first in the next
- * turn.
+ * A link is offered as many buffers as its last read used, or more, if what was
+ * left in the socket needs more. Links that are offered few are served first:
+ * they delay nobody, and a round trip beside streams waits for few buffers and
+ * not for all of them. If they leave none for the others, the others are first
+ * in the next turn.
  *
  * Buffers that a read leaves empty make those behind them move up
  * (rx_buffers.h). So a link that others follow, and that may be offered more

@@ -333,7 +333,8 @@ END_TEST
 /*
  * VIRTIO_F_IN_ORDER: the lengths that are written to chains of 64 bytes, whose
  * heads are 7, 6, 5 and so on, and the used elements that the driver finds, by
- * place. PUBLISH shows what was given so far. 99 stands for an element that was not written.
+ * place. PUBLISH shows what was given so far. 99 stands for an element that was
+ * not written.
  */
 #define PUBLISH UINT32_MAX
 static const struct {

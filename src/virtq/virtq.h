@@ -124,11 +124,12 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 
 /*
  * As virtq_take(), but for the first entry that was not peeked at yet, and it
- * stays where it is: at most VIRTQ_PEEK_MAX that wait were. 0 as well when the
- * guest's index broke the queue now. virtq_use_early():
- * what was peeked at last is used now. virtq_take() finds it EARLY, without
- * a segment, and it is given back then: a driver that had it back before could
- * overwrite entries that were not read yet.
+ * stays where it is. 0 as well when VIRTQ_PEEK_MAX entries that wait were peeked
+ * at, or when the guest's index broke the queue now.
+ *
+ * virtq_use_early(): what was peeked at last is used now. virtq_take() finds it
+ * EARLY, without a segment, and it is given back then: a driver that had it back
+ * before could overwrite entries that were not read yet.
  */
 int virtq_peek(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
