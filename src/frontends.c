@@ -354,10 +354,16 @@ static bool session_waits(const struct frontends *f)
 	return f->guest->frontend && f->guest->frontend->readable;
 }
 
+bool frontends_waiting(const struct frontends *f)
+{
+	return f->called || any_to_hear(f) || session_waits(f);
+}
+
 bool frontends_run(struct frontends *f)
 {
-	free_past(f, false);
-	if (choked(f))
+	if (unlikely(!list_empty(&f->past)))
+		free_past(f, false);
+	if (likely(!frontends_waiting(f)) || choked(f))
 		return false;
 	if (session_waits(f))
 		serve_session(f);
@@ -366,11 +372,6 @@ bool frontends_run(struct frontends *f)
 		accept_callers(f);
 	return !choked(f) && (session_waits(f) || any_to_hear(f) ||
 			      (f->called && !f->leaving));
-}
-
-bool frontends_waiting(const struct frontends *f)
-{
-	return f->called || any_to_hear(f) || session_waits(f);
 }
 
 void frontends_stop(struct frontends *f)

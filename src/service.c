@@ -226,7 +226,8 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 		loop->chores++;
 		pass_deadline(link_of(conn));
 	}
-	return next_deadline(loop) > now_ms ? now_ms : 0;
+	/* Without a chore nothing was cut short. */
+	return !loop->chores || next_deadline(loop) > now_ms ? now_ms : 0;
 }
 
 /* Something is left for GUEST, which has receive buffers. */
@@ -234,6 +235,22 @@ static bool has_more_for(const struct guest *guest)
 {
 	return guest_running(guest) && !guest->rx_short &&
 	       guest_has_output(guest);
+}
+
+/* Its connections begin, or those of its last session end: seldom so. */
+static inline bool has_errands(const struct guest *guest)
+{
+	return guest->ending || !list_empty(&guest->knocking) ||
+	       !list_empty(&guest->calling) || !list_empty(&guest->dialed);
+}
+
+/* True: some are left. */
+static bool run_errands(struct guest *guest)
+{
+	bool more = lifecycle_end_some(guest);
+
+	more |= listener_serve(guest);
+	return dial_conclude(guest) || more;
 }
 
 /* Its waiting packets and connections, as far as the turn has room. */
@@ -244,9 +261,8 @@ static void collect(struct service *s, struct guest *guest)
 		     frontends_waiting(guest->frontends);
 	bool more = drain || frontends_run(guest->frontends);
 
-	more |= lifecycle_end_some(guest);
-	more |= listener_serve(guest);
-	more |= dial_conclude(guest);
+	if (unlikely(has_errands(guest)))
+		more |= run_errands(guest);
 	awake_begin(&s->awake, guest);
 	events_send(guest);
 	more |= from_guest_collect(guest, &s->turn, drain);
