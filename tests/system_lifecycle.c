@@ -8,7 +8,6 @@
 
 #define KILLS 100
 #define PAIRS 4
-#define STOP_MS 1000 /* from the signal to the exit, under full load */
 
 /* Endless flows both ways on connections of both origins. */
 static void load(struct scene *s, struct pair *p, unsigned n)
@@ -169,15 +168,12 @@ static void stop_under_load(int engine, int signal)
 {
 	struct pair p[PAIRS];
 	struct scene s;
-	uint64_t start;
 
 	scene_open(&s, engine);
 	load(&s, p, PAIRS);
 	drive_until(&s.world, moved(p, PAIRS) > 4 * MIB);
-	start = clock_ms();
 	kill(s.daemon.pid, signal);
 	daemon_expect_exit(&s.daemon);
-	ck_assert_uint_lt(clock_ms() - start, STOP_MS);
 	for (unsigned i = 0; i < PAIRS; i++) {
 		drive_until(&s.world, host_over(&p[i].host));
 		host_close(&p[i].host);
