@@ -74,7 +74,11 @@ class Report:
         return True
 
     def finish(self):
-        """Prints the last line; the exit status."""
+        """Prints the last line; the exit status. Nothing to run is a failure."""
+        if not self.passed + self.failed + self.skipped:
+            print("no case is of that name, kernel and engine: --list names "
+                  "them")
+            self.failed = 1
         print(f"{self.passed} passed, {self.failed} failed, "
               f"{self.skipped} skipped", flush=True)
         return 1 if self.failed else 0
