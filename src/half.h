@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "vsock/parcels.h"
 
+struct half_ask;
 struct link;
 struct switch_vm;
 
@@ -40,6 +41,7 @@ struct half {
 	struct parcels inbox;  /* for this guest, which has no room yet */
 	struct parcels outbox; /* from it, while there is no room in the lane
 				  * to the other's worker */
+	struct half_ask *ask;  /* for the same ports, or NULL */
 	uint8_t news;	       /* enum half_fact bits to be told */
 	uint8_t heard;	       /* HALF_BEHIND_DATA bits, behind the inbox */
 	uint8_t end;	       /* how it ended: news, once its guest knows */

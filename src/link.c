@@ -25,6 +25,7 @@
 #include "config.h"
 #include "guest.h"
 #include "half.h"
+#include "half_ask.h"
 #include "loop.h"
 #include "ring/ring.h"
 #include "vsock/handshake.h"
@@ -234,6 +235,7 @@ static void part(struct link *link)
 {
 	table_remove(&link->guest->conns, &link->conn);
 	ended_add(&link->guest->ended, &link->conn, clock_ms());
+	half_release_ask(link->guest, link->half);
 	list_remove(&link->node);
 	link->phase = LINK_PARTED;
 	/* Nothing remains but to let the other end know. */
@@ -350,6 +352,7 @@ void link_kill(struct link *link)
 		table_remove(&link->guest->conns, &link->conn);
 	else if (link->phase == LINK_GREETING)
 		link->guest->greetings--;
+	half_release_ask(link->guest, link->half);
 	if (link->phase != LINK_PARTED)
 		list_remove(&link->node);
 	link->phase = LINK_PARTED;

@@ -63,6 +63,7 @@ struct loop {
 	struct list dead;     /* links to free when the ring lets go of them */
 	struct list telling;  /* halves whose other half is yet to be told */
 	struct list refusals; /* of connections between guests, to be told */
+	struct list asks;     /* for such, whose ports are free now */
 	struct deadlines deadlines;	 /* of connections */
 	struct timer_queue greeting;	 /* of links */
 	struct timer_queue dialing;	 /* of links */
@@ -94,6 +95,7 @@ static inline void loop_init(struct loop *loop, struct ring *ring)
 	list_init(&loop->dead);
 	list_init(&loop->telling);
 	list_init(&loop->refusals);
+	list_init(&loop->asks);
 	deadlines_init(&loop->deadlines);
 	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
 	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);

@@ -33,6 +33,7 @@
 #include "from_guest.h"
 #include "frontends.h"
 #include "guest.h"
+#include "half_ask.h"
 #include "lifecycle.h"
 #include "link.h"
 #include "listener.h"
@@ -130,6 +131,7 @@ void service_end(struct service *s)
 	ring_close(s->loop.ring);
 	s->loop.ring = NULL;
 	link_free_dead(&s->loop);
+	half_drop_asks(&s->loop);
 	siblings_drop_refusals(&s->loop);
 }
 

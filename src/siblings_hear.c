@@ -6,18 +6,22 @@
  * waits for nothing and drops the inbox.
  *
  * The id decides whether this half is meant. The ports alone could be those of
- * a newer connection.
+ * a newer connection, or of an older one, whose end this guest has yet to hear:
+ * then a request waits (half_ask.h).
  */
 #include "siblings_hear.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/iov.h"
 #include "config.h"
 #include "guest.h"
 #include "half.h"
+#include "half_ask.h"
 #include "half_data.h"
 #include "half_message.h"
 #include "link.h"
+#include "loop.h"
 #include "rx_buffers.h"
 #include "siblings_refuse.h"
 #include "switchboard.h"
@@ -41,24 +45,17 @@ static struct link *find(struct guest *guest, const struct half_message *m)
 	return conn ? link_of(conn) : NULL;
 }
 
-/* The half that M is for; NULL if there is none any more. */
-static struct link *addressed(struct guest *guest, const struct half_message *m)
+/* A half that this guest did not ask for, and whose other one is gone, as its
+ * guest asks again: all that is left is that this guest hears of it. */
+static bool is_left(const struct link *link)
 {
-	struct link *link = find(guest, m);
-
-	return link && link->half && link->half->id == m->id ? link : NULL;
+	return link->half && link->conn.state != CONN_HOST_PENDING;
 }
 
-/* A guest is asked for a connection. False: it does not get to know. */
-static bool hear_ask(struct guest *guest, const struct half_message *m)
+static bool begin_half(struct guest *guest, const struct half_message *m)
 {
-	struct link *link;
+	struct link *link = link_new_half(guest, m->from, m->id);
 
-	if (!guest_running(guest) || guest->asked >= ASKED_MAX ||
-	    (m->type == PACKET_SEQPACKET && !guest_has_seqpacket(guest)) ||
-	    find(guest, m))
-		return false;
-	link = link_new_half(guest, m->from, m->id);
 	if (!link)
 		return false;
 	conn_init_from_host(&link->conn, m->type, m->from_port, m->to_port, 0);
@@ -70,6 +67,20 @@ static bool hear_ask(struct guest *guest, const struct half_message *m)
 	}
 	link_refresh(link);
 	return true;
+}
+
+/* A guest is asked for a connection. False: it does not get to know. */
+static bool hear_ask(struct guest *guest, const struct half_message *m)
+{
+	struct link *last;
+
+	if (!guest_running(guest) || guest->asked >= ASKED_MAX ||
+	    (m->type == PACKET_SEQPACKET && !guest_has_seqpacket(guest)))
+		return false;
+	last = find(guest, m);
+	if (!last)
+		return begin_half(guest, m);
+	return is_left(last) && half_keep_ask(guest, last->half, m);
 }
 
 /* The last LEFT bytes of FROM go to the guest, as far as it has credit and
@@ -176,8 +187,8 @@ static void hear_end(struct link *link, unsigned facts)
  * half that is gone, and the half that told it will hear that this one is over,
  * which was told before it went.
  */
-void siblings_hear(struct loop *loop, struct turn *turn,
-		   const struct half_message *m, struct iov_cursor *from)
+static void hear(struct loop *loop, struct turn *turn,
+		 const struct half_message *m, struct iov_cursor *from)
 {
 	struct guest *guest = switchboard_guest(m->to, loop);
 	struct link *link;
@@ -186,8 +197,11 @@ void siblings_hear(struct loop *loop, struct turn *turn,
 		siblings_refuse(loop, m);
 		return;
 	}
-	link = guest ? addressed(guest, m) : NULL;
-	if (!link)
+	link = guest ? find(guest, m) : NULL;
+	if (!link || !link->half)
+		return;
+	half_note_ask(guest, link->half, m);
+	if (link->half->id != m->id)
 		return;
 	conn_granted(&link->conn, m->buf_alloc, m->fwd_cnt,
 		     m->facts & HALF_GRANTS);
@@ -198,6 +212,21 @@ void siblings_hear(struct loop *loop, struct turn *turn,
 	hear_data(link, turn, m, from);
 	hear_end(link, m->facts);
 	link_refresh(link);
+}
+
+void siblings_hear_waiting(struct loop *loop, struct turn *turn)
+{
+	struct half_message m;
+
+	while (unlikely(!list_empty(&loop->asks)) && half_next_ask(loop, &m))
+		hear(loop, turn, &m, NULL);
+}
+
+void siblings_hear(struct loop *loop, struct turn *turn,
+		   const struct half_message *m, struct iov_cursor *from)
+{
+	siblings_hear_waiting(loop, turn);
+	hear(loop, turn, m, from);
 }
 
 bool siblings_serve(struct link *link, struct turn *turn)

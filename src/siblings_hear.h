@@ -20,6 +20,10 @@ struct turn;
 void siblings_hear(struct loop *loop, struct turn *turn,
 		   const struct half_message *m, struct iov_cursor *from);
 
+/* Requests whose ports were not free (half_ask.h), and are now. Before messages
+ * are heard this is done in any case, so that none overtakes them. */
+void siblings_hear_waiting(struct loop *loop, struct turn *turn);
+
 /* What the other half said of its end takes effect, if the inbox is empty. */
 void siblings_end_if_heard(struct link *link);
 

@@ -271,6 +271,7 @@ void siblings_tell_all(struct loop *loop, struct turn *turn)
 	struct link *link;
 
 	list_init(&again);
+	siblings_hear_waiting(loop, turn);
 	tell_refusals(loop, turn); /* what the lanes had no room for */
 	while (!list_empty(&loop->telling)) {
 		half = list_first(&loop->telling, struct half, telling);
@@ -280,5 +281,6 @@ void siblings_tell_all(struct loop *loop, struct turn *turn)
 			list_append(&again, &half->telling);
 	}
 	list_move_all(&loop->telling, &again);
+	siblings_hear_waiting(loop, turn);
 	tell_refusals(loop, turn);
 }

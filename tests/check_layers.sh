@@ -60,6 +60,7 @@ layers() {
 	queues
 	guest
 	switchboard half half_message
+	half_ask
 	awake events frontend link rx_buffers
 	half_data link_part link_socket siblings_refuse
 	dial incoming sends_messages

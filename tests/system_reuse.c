@@ -501,6 +501,175 @@ START_TEST(between_guests_as_well)
 }
 END_TEST
 
+/* Two guests, of which B takes nothing after A has got a connection to it. */
+struct slow_pair {
+	struct twins t;
+	struct gsock *listener;
+	struct gsock *a;
+	struct gsock *b;
+};
+
+static void slow_pair_open(struct slow_pair *p, int engine, unsigned workers)
+{
+	const struct daemon_config d = { .vms = 2 };
+	struct guest_config config = guest_defaults(DAEMON_CID);
+	struct guest_config other = guest_defaults(DAEMON_CID + 1);
+
+	other.driver.rx_size = SMALL_RING;
+	twins_open_with(&p->t, engine, workers, &d, &config, &other);
+	p->listener = gsock_listen(&p->t.b.sockets, SIBLING_PORT);
+	p->a = gsock_raw(&p->t.s.guest.sockets, NOTIFY_PORT, SIBLING_PORT);
+	p->a->peer_cid = DAEMON_CID + 1;
+}
+
+/* A's connection has been accepted. */
+static void slow_pair_met(struct slow_pair *p, uint64_t before)
+{
+	expect_alone(p->a, before, VIRTIO_VSOCK_OP_RESPONSE);
+	p->b = gsock_accept(p->listener);
+	ck_assert_ptr_nonnull(p->b);
+}
+
+static void slow_pair_meet(struct slow_pair *p)
+{
+	uint64_t before = p->a->packets;
+
+	say(p->a, VIRTIO_VSOCK_OP_REQUEST, 0);
+	slow_pair_met(p, before);
+}
+
+static void slow_pair_close(struct slow_pair *p)
+{
+	gsock_close(p->b);
+	gsock_close(p->a);
+	twins_close(&p->t);
+}
+
+/* A ends its connection, of which B does not hear, and begins another. Returns
+ * the packets that A got until then. */
+static uint64_t ask_again(struct slow_pair *p, bool break_off)
+{
+	uint64_t before;
+
+	exhaust(&p->t.b.sockets);
+	if (break_off) {
+		say(p->a, VIRTIO_VSOCK_OP_RST, 0);
+	} else {
+		say(p->a, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
+		drive_until(&p->t.s.world,
+			    p->a->last.op == VIRTIO_VSOCK_OP_RST);
+	}
+	before = p->a->packets;
+	say(p->a, VIRTIO_VSOCK_OP_REQUEST, 0);
+	flush(p->a);
+	world_rest(&p->t.s.world, 20);
+	ck_assert_uint_eq(p->a->packets, before);
+	return before;
+}
+
+/* B's program may CLOSE, by which its port is free in case of RST, too. */
+static void take_again_at_b(struct slow_pair *p, bool close)
+{
+	struct driver *driver = &p->t.b.sockets.driver;
+
+	if (close) {
+		gsock_close(p->b);
+		drive_until(&p->t.s.world,
+			    p->b->shut == (SHUT_RCV | SHUT_SEND) &&
+				    driver_tx_idle(driver));
+	}
+	driver_pause_rx(driver, false);
+}
+
+START_TEST(a_request_waits_until_the_other_guest_knows_of_the_end)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct slow_pair p;
+
+		slow_pair_open(&p, _i, w);
+		slow_pair_meet(&p);
+		for (unsigned i = 0; i < 6; i++) {
+			struct gsock *last = p.b;
+			uint64_t before = ask_again(&p, i % 3 == 2);
+
+			take_again_at_b(&p, i % 3);
+			slow_pair_met(&p, before);
+			if (!(i % 3))
+				gsock_close(last);
+		}
+		slow_pair_close(&p);
+	}
+}
+END_TEST
+
+/* What it asked for last is what it gets. */
+START_TEST(a_request_that_waits_can_be_withdrawn)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct slow_pair p;
+		uint64_t before;
+
+		slow_pair_open(&p, _i, w);
+		slow_pair_meet(&p);
+		before = ask_again(&p, true);
+		for (unsigned i = 0; i < 3; i++) {
+			say(p.a, VIRTIO_VSOCK_OP_RST, 0);
+			say(p.a, VIRTIO_VSOCK_OP_REQUEST, 0);
+		}
+		flush(p.a);
+		take_again_at_b(&p, true);
+		slow_pair_met(&p, before);
+		ck_assert_ptr_null(gsock_accept(p.listener));
+		slow_pair_close(&p);
+	}
+}
+END_TEST
+
+START_TEST(a_request_does_not_wait_for_ever)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct slow_pair p;
+		struct gsock *last;
+		uint64_t before;
+
+		slow_pair_open(&p, _i, w);
+		slow_pair_meet(&p);
+		last = p.b;
+		before = ask_again(&p, w);
+		expect_alone(p.a, before, VIRTIO_VSOCK_OP_RST);
+		take_again_at_b(&p, false);
+		drive_until(&p.t.s.world, last->reset || last->peer_shut);
+		flush(last);
+		ck_assert_ptr_null(gsock_accept(p.listener));
+		gsock_close(last);
+		slow_pair_meet(&p);
+		slow_pair_close(&p);
+	}
+}
+END_TEST
+
+START_TEST(a_request_that_waits_is_refused_when_the_other_guest_goes)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct slow_pair p;
+		uint64_t before;
+
+		slow_pair_open(&p, _i, w);
+		slow_pair_meet(&p);
+		before = ask_again(&p, w);
+		guest_kill(&p.t.b);
+		drive_until(&p.t.s.world, p.a->packets > before);
+		ck_assert_uint_eq(p.a->last.op, VIRTIO_VSOCK_OP_RST);
+		gsock_close(p.a);
+		twins_close(&p.t);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -518,6 +687,10 @@ int main(void)
 		a_guest_that_takes_nothing_does_not_keep_the_host_program,
 		another_guest_hears_of_the_end_second,
 		between_guests_as_well,
+		a_request_waits_until_the_other_guest_knows_of_the_end,
+		a_request_that_waits_can_be_withdrawn,
+		a_request_does_not_wait_for_ever,
+		a_request_that_waits_is_refused_when_the_other_guest_goes,
 	};
 
 	return run_tests("system_reuse", tests, ARRAY_SIZE(tests));
