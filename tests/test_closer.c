@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,21 @@
 #include "suite.h"
 
 #define MANY 250
+
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*start)(void *), void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*start)(void *), void *argument)
+{
+	return no_threads
+		       ? EAGAIN
+		       : __real_pthread_create(thread, attr, start, argument);
+}
 
 static bool is_open(int fd)
 {
@@ -84,6 +100,23 @@ START_TEST(test_owner_need_not_wait)
 		ck_assert_int_eq(poll(&p, 1, -1), 1);
 		close(end[0]);
 	}
+}
+END_TEST
+
+/* As under a limit of threads, which may have gone when the owner does. */
+START_TEST(test_without_threads_the_owner_closes)
+{
+	struct closer *c = closer_new();
+	int fds[2] = { eventfd(0, EFD_CLOEXEC), eventfd(0, EFD_CLOEXEC) };
+
+	no_threads = true;
+	closer_close(c, fds, ARRAY_SIZE(fds));
+	ck_assert_uint_eq(closer_pending(c), ARRAY_SIZE(fds));
+	no_threads = _i;
+	closer_free(c);
+	no_threads = false;
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		await_closed(fds[i]);
 }
 END_TEST
 
@@ -157,6 +190,7 @@ int main(void)
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, test_closes_all_that_it_gets);
 	tcase_add_test(tcase, test_without_one_they_are_closed_at_once);
+	tcase_add_loop_test(tcase, test_without_threads_the_owner_closes, 0, 2);
 	tcase_add_test(tcase, test_owner_need_not_wait);
 	tcase_add_loop_test(tcase, test_sockets_do_not_linger, 0, 2);
 	tcase_add_test(tcase, test_signals_are_not_the_threads);

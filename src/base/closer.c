@@ -3,7 +3,8 @@
  * The threads are detached and end when nothing is left to close; whoever goes
  * last, the owner or a thread, frees the closer. One is started for each call,
  * as nobody can know whether those that run hang. If none can be started the
- * descriptors stay open until the next call tries again.
+ * descriptors stay open until the next call tries again, or whoever goes last
+ * closes them.
  */
 #include "base/closer.h"
 
@@ -42,6 +43,22 @@ struct closer *closer_new(void)
 	return c;
 }
 
+/* A socket that lingers would take up this thread for as long as it says. */
+static void close_patiently(int fd)
+{
+	const struct linger none = { .l_onoff = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
+}
+
+static void close_here(const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close_patiently(fds[i]);
+}
+
 /* With the lock, which it gives up. */
 static void release(struct closer *c)
 {
@@ -51,26 +68,9 @@ static void release(struct closer *c)
 	if (!last)
 		return;
 	pthread_mutex_destroy(&c->lock);
+	close_here(c->queue, c->queued);
 	free(c->queue);
 	free(c);
-}
-
-void closer_free(struct closer *c)
-{
-	if (!c)
-		return;
-	pthread_mutex_lock(&c->lock);
-	c->owned = false;
-	release(c);
-}
-
-/* A socket that lingers would take up this thread for as long as it says. */
-static void close_patiently(int fd)
-{
-	const struct linger none = { .l_onoff = 0 };
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	close(fd);
 }
 
 static void *close_all(void *argument)
@@ -127,11 +127,15 @@ static bool make_room(struct closer *c, unsigned n)
 	return true;
 }
 
-static void close_here(const int *fds, unsigned n)
+void closer_free(struct closer *c)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (fds[i] >= 0)
-			close_patiently(fds[i]);
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->owned = false;
+	if (c->queued && !c->threads)
+		start_thread(c);
+	release(c);
 }
 
 void closer_close(struct closer *c, const int *fds, unsigned n)

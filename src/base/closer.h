@@ -24,7 +24,8 @@ struct closer;
 /* NULL and errno on lack of memory. */
 struct closer *closer_new(void);
 
-/* The owner goes; what is under way is closed all the same. Accepts NULL. */
+/* The owner goes; what is under way is closed all the same, within the call if
+ * no thread can be started for it. Accepts NULL. */
 void closer_free(struct closer *c);
 
 /*
