@@ -85,9 +85,10 @@ static void log_refusal(struct guest *guest, uint32_t port,
  * where descriptors are few. */
 #define WAITING_MAX 1024
 
-/* Dials that are tried again every LOOP_DIALING_MS, of all guests together: a
- * guest that floods a full backlog costs the others no more than that. */
-#define REDIALS 64
+/* After LOOP_CHORES_OF_A_KIND dials that were tried again, of all guests
+ * together, nobody is dialed again for so long: a guest that floods a full
+ * backlog costs the others no more than that. */
+#define REDIALS_MS 2
 
 static void give_up(struct link *link, const struct host_address *addr, int err)
 {
@@ -272,14 +273,18 @@ static void redial(struct link *link)
 
 void dial_again(struct loop *loop, uint64_t now_ms)
 {
-	unsigned redials = REDIALS;
+	unsigned redials = LOOP_CHORES_OF_A_KIND;
 	struct timer *timer;
 
 	if (now_ms < loop->redial_ms)
 		return;
-	while (redials-- && (timer = timer_take_due(&loop->dialing, now_ms)))
+	while (redials && (timer = timer_take_due(&loop->dialing, now_ms))) {
+		redials--;
+		loop->chores++;
 		redial(container_of(timer, struct link, timer));
-	loop->redial_ms = now_ms + LOOP_DIALING_MS;
+	}
+	if (!redials)
+		loop->redial_ms = now_ms + REDIALS_MS;
 }
 
 uint64_t dial_next(const struct loop *loop)

@@ -23,7 +23,8 @@
 
 #define PORT 5000
 #define WAITING 100u
-#define REDIALS 64u /* in one go */
+#define REDIALS LOOP_CHORES_OF_A_KIND /* in one go */
+#define REDIALS_MS 2
 
 static char uds[] = "/tmp/uv-dial-XXXXXX";
 static char name[] = "test";
@@ -96,9 +97,11 @@ START_TEST(a_bounded_number_is_dialed_again_at_a_time)
 	} rows[] = {
 		{ 0, WAITING - REDIALS },
 		{ 0, WAITING - REDIALS },
-		{ LOOP_DIALING_MS - 1, WAITING - REDIALS },
-		{ LOOP_DIALING_MS, 0 },
+		{ REDIALS_MS - 1, WAITING - REDIALS },
+		{ REDIALS_MS, WAITING - 2 * REDIALS },
+		{ REDIALS_MS, WAITING - 2 * REDIALS },
 	};
+	unsigned waiting = WAITING;
 	uint64_t later;
 
 	for (uint32_t i = 0; i < WAITING; i++)
@@ -107,10 +110,16 @@ START_TEST(a_bounded_number_is_dialed_again_at_a_time)
 	ck_assert(!listen(server, 4096));
 	later = clock_ms() + 1000;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		loop.chores = 0;
 		dial_again(&loop, later + rows[i].after_ms);
+		ck_assert_uint_eq(loop.chores, waiting - guest->waiting);
+		waiting = guest->waiting;
 		ck_assert_msg(guest->waiting == rows[i].waiting,
 			      "row %zu: %u wait", i, guest->waiting);
 	}
+	ck_assert_uint_eq(dial_next(&loop), later + 2 * REDIALS_MS);
+	while (guest->waiting)
+		dial_again(&loop, dial_next(&loop));
 	ck_assert_uint_eq(dial_next(&loop), TIMER_NEVER);
 }
 END_TEST
@@ -126,9 +135,9 @@ START_TEST(nobody_is_dialed_twice_before_all_were)
 	dial_again(&loop, later);
 	ck_assert_uint_eq(guest->waiting, WAITING);
 	ck_assert(!listen(server, 4096));
-	dial_again(&loop, later + LOOP_DIALING_MS);
+	dial_again(&loop, later + REDIALS_MS);
 	ck_assert_uint_eq(guest->waiting, WAITING - REDIALS);
-	for (uint32_t i = REDIALS; i < WAITING; i++)
+	for (uint32_t i = REDIALS; i < 2 * REDIALS; i++)
 		ck_assert_uint_eq(table_find(&guest->conns, PACKET_HOST_CID,
 					     PORT, 1000 + i)
 					  ->state,
