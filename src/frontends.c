@@ -38,13 +38,18 @@
  * is heard once before others take its place. */
 #define ACCEPTS_A_TURN FRONTENDS_WAITING
 
+/* Pauses of LOOP_CHOKING_MS before those of LOOP_RESUMING_MS. */
+#define SHORT_CHOKES 50
+
 struct frontends {
 	struct guest *guest;
 	struct ring_watch accepting;
 	bool called;  /* somebody may wait in the backlog */
 	bool leaving; /* another worker accepts what comes now */
 	struct accept_pause pause;
-	struct list waiting; /* oldest first */
+	struct accept_pause choke; /* nobody is heard while it lasts */
+	unsigned chokes;	   /* such pauses in a row */
+	struct list waiting;	   /* oldest first */
 	unsigned nwaiting;
 	struct list past; /* closed; the ring may still know them */
 };
@@ -187,6 +192,13 @@ static void try_again(struct accept_pause *p)
 	guest_wake(f->guest);
 }
 
+static void hear_again(struct accept_pause *p)
+{
+	struct frontends *f = container_of(p, struct frontends, choke);
+
+	guest_wake(f->guest);
+}
+
 int frontends_listen(struct frontends *f, int fd)
 {
 	int err = fd_nonblock(fd);
@@ -205,6 +217,8 @@ struct frontends *frontends_new(struct guest *guest)
 	f->guest = guest;
 	timer_init(&f->pause.timer);
 	f->pause.over = try_again;
+	timer_init(&f->choke.timer);
+	f->choke.over = hear_again;
 	ring_watch_init(&f->accepting);
 	list_init(&f->waiting);
 	list_init(&f->past);
@@ -337,14 +351,25 @@ static bool any_to_hear(const struct frontends *f)
 }
 
 /*
- * Too many descriptors that came before are not closed yet, which those who sent
- * them may delay for as long as they like: nobody is heard until then.
+ * Too many descriptors that came before are not closed yet, and nobody is heard
+ * until they are. The end of an ordinary session has its own closed in an
+ * instant, so that the first pauses are short; but those who sent them may delay
+ * it for as long as they like, and then the pauses are long.
  */
 static bool choked(struct frontends *f)
 {
-	if (!frontend_choked(f->guest))
+	struct loop *loop = f->guest->loop;
+
+	if (!frontend_choked(f->guest)) {
+		f->chokes = 0;
+		timer_disarm(&f->choke.timer);
 		return false;
-	timer_arm(&f->guest->loop->resuming, &f->pause.timer, clock_ms());
+	}
+	if (timer_armed(&f->choke.timer))
+		return true;
+	timer_arm(f->chokes < SHORT_CHOKES ? &loop->choking : &loop->resuming,
+		  &f->choke.timer, clock_ms());
+	f->chokes += f->chokes < SHORT_CHOKES;
 	return true;
 }
 
@@ -382,6 +407,7 @@ void frontends_stop(struct frontends *f)
 		drop_waiting(f, first_of(&f->waiting), "the daemon ends");
 	ring_unwatch(f->guest->loop->ring, &f->accepting);
 	timer_disarm(&f->pause.timer);
+	timer_disarm(&f->choke.timer);
 }
 
 bool frontends_busy(struct frontends *f)

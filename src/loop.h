@@ -29,6 +29,10 @@ struct worker;
 #define LOOP_DIALING_MS 10
 #define LOOP_RESUMING_MS 1000
 
+/* A front end whose VM has too many descriptors to close is heard again after
+ * so long: most are closed in an instant. */
+#define LOOP_CHOKING_MS 10
+
 /* The other end of a connection hears of its end after so long even if the
  * guest, which should know first, has no receive buffer for the packet. */
 #define LOOP_PARTING_MS 1000
@@ -49,7 +53,8 @@ struct worker;
 /* A driver that kicks has put something into its rings by then. */
 #define LOOP_DOUBTING_MS 1000
 
-/* Accepting on a listening socket that paused for want of descriptors. */
+/* Accepting on a listening socket that paused for want of descriptors, or
+ * hearing a front end whose descriptors are not closed yet. */
 struct accept_pause {
 	struct timer timer; /* armed while it lasts */
 	void (*over)(struct accept_pause *p);
@@ -72,6 +77,7 @@ struct loop {
 	uint64_t redial_ms;		 /* nobody is dialed again before */
 	struct descriptors *descriptors; /* NULL: without bounds */
 	struct timer_queue resuming;	 /* of pauses */
+	struct timer_queue choking;	 /* of short ones */
 	struct timer_queue doubting;	 /* of guests, see device.h */
 	bool descriptor_freed;		 /* listeners may accept again */
 
@@ -102,6 +108,7 @@ static inline void loop_init(struct loop *loop, struct ring *ring)
 	timer_queue_init(&loop->parting, LOOP_PARTING_MS);
 	timer_queue_init(&loop->departing, LOOP_DEPARTING_MS);
 	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
+	timer_queue_init(&loop->choking, LOOP_CHOKING_MS);
 	timer_queue_init(&loop->doubting, LOOP_DOUBTING_MS);
 }
 

@@ -92,7 +92,8 @@ static void start_watchdog(struct service *s)
 
 	if (err)
 		log_line(LOG_LEVEL_WARN, NULL,
-			 "a hypervisor may make the others wait: no timer: %s",
+			 "no watchdog timer, so that a hypervisor's file can "
+			 "make this worker wait, and all VMs with it: %s",
 			 strerror(-err));
 }
 
@@ -174,6 +175,14 @@ static void resume_all(struct loop *loop)
 		resume(list_first(&pauses, struct accept_pause, timer.node));
 }
 
+static void resume_due(struct timer_queue *pauses, uint64_t now_ms)
+{
+	struct timer *timer;
+
+	while ((timer = timer_take_due(pauses, now_ms)))
+		resume(container_of(timer, struct accept_pause, timer));
+}
+
 static void log_silence(const struct link *link)
 {
 	const struct conn *conn = &link->conn;
@@ -204,6 +213,7 @@ static uint64_t next_deadline(const struct loop *loop)
 	next = min_u64(next, timer_next(&loop->parting));
 	next = min_u64(next, timer_next(&loop->departing));
 	next = min_u64(next, timer_next(&loop->resuming));
+	next = min_u64(next, timer_next(&loop->choking));
 	next = min_u64(next, timer_next(&loop->doubting));
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
@@ -219,8 +229,8 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 	link_part_due(loop, now_ms);
 	departure_look(loop, now_ms);
 	listener_expire(loop, now_ms);
-	while ((timer = timer_take_due(&loop->resuming, now_ms)))
-		resume(container_of(timer, struct accept_pause, timer));
+	resume_due(&loop->resuming, now_ms);
+	resume_due(&loop->choking, now_ms);
 	while ((timer = timer_take_due(&loop->doubting, now_ms)))
 		device_doubt(container_of(timer, struct guest, doubt));
 	while (loop->chores < LOOP_CHORES &&

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/closer.h"
 #include "base/fd.h"
 #include "frontends.h"
@@ -19,6 +20,7 @@
 
 static unsigned asked;
 static unsigned full_at; /* question, from 1 on; 0: none */
+static bool full;	 /* whichever question */
 
 struct closer *closer_new(void)
 {
@@ -47,14 +49,14 @@ void closer_close_one(struct closer *c, int *fd)
 unsigned closer_pending(const struct closer *c)
 {
 	(void)c;
-	return ++asked == full_at ? UINT16_MAX : 0;
+	return full || ++asked == full_at ? UINT16_MAX : 0;
 }
 
 /* It is served on in the next turn, by itself or when the pause is over. */
 static bool goes_on(void)
 {
 	return frontends_run(facts.frontends) ||
-	       timer_next(&facts.guest->loop->resuming) != TIMER_NEVER;
+	       timer_next(&facts.guest->loop->choking) != TIMER_NEVER;
 }
 
 START_TEST(a_front_end_that_was_not_heard_is_heard_later)
@@ -80,6 +82,55 @@ START_TEST(a_front_end_that_was_not_heard_is_heard_later)
 }
 END_TEST
 
+static bool paused(struct timer_queue *pauses)
+{
+	struct timer *timer = timer_take_due(pauses, UINT64_MAX - 1);
+	struct accept_pause *pause;
+
+	if (!timer)
+		return false;
+	pause = container_of(timer, struct accept_pause, timer);
+	pause->over(pause);
+	return true;
+}
+
+/* The end of a session has its descriptors closed in an instant; only who delays
+ * that for long is looked at seldom. */
+START_TEST(a_front_end_waits_for_a_moment_first)
+{
+	unsigned moments = 0;
+	struct loop *loop;
+	int fd;
+
+	session_open(_i);
+	loop = facts.guest->loop;
+	fd = session_connect();
+	negotiate(fd, true);
+	full = true;
+	do {
+		say_nothing(fd, VHOST_USER_GET_QUEUE_NUM);
+		ring_wait(loop->ring, 0);
+		frontends_run(facts.frontends);
+		frontends_run(facts.frontends); /* the guest kicks meanwhile */
+		moments++;
+	} while (paused(&loop->choking));
+	ck_assert_uint_gt(moments * LOOP_CHOKING_MS, LOOP_RESUMING_MS / 4);
+	ck_assert(paused(&loop->resuming));
+	frontends_run(facts.frontends);
+	ck_assert(paused(&loop->resuming));
+	full = false;
+	frontends_run(facts.frontends);
+	full = true;
+	say_nothing(fd, VHOST_USER_GET_QUEUE_NUM);
+	ring_wait(loop->ring, 0);
+	frontends_run(facts.frontends);
+	ck_assert(paused(&loop->choking));
+	full = false;
+	close(fd);
+	session_close();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("choked");
@@ -87,6 +138,8 @@ int main(void)
 
 	tcase_add_loop_test(tcase,
 			    a_front_end_that_was_not_heard_is_heard_later, 0,
+			    ENGINES_TESTED);
+	tcase_add_loop_test(tcase, a_front_end_waits_for_a_moment_first, 0,
 			    ENGINES_TESTED);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
