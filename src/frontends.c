@@ -253,6 +253,12 @@ static bool serve_message(struct frontends *f, struct frontend *fe,
 	return ret >= 0;
 }
 
+/* A message may cost as much as a turn has time for: ram_file.h. */
+static bool has_time(const struct frontends *f)
+{
+	return f->guest->loop->chores < LOOP_CHORES;
+}
+
 /* The front end: what it has to say, or as much as a turn has time for. */
 static void serve_session(struct frontends *f)
 {
@@ -261,7 +267,7 @@ static void serve_session(struct frontends *f)
 	const char *why = "";
 	int ret;
 
-	for (unsigned i = 0; i < MESSAGES_A_TURN; i++) {
+	for (unsigned i = 0; i < MESSAGES_A_TURN && has_time(f); i++) {
 		ret = frontend_receive(fe, &m, &why);
 		if (ret < 0)
 			session_ended(f, ret, NULL, why);
@@ -335,7 +341,7 @@ static void hear_waiting(struct frontends *f)
 		fe = first_of(&heard);
 		list_remove(&fe->node);
 		list_append(&f->waiting, &fe->node);
-		if (fe->readable)
+		if (fe->readable && has_time(f))
 			hear(f, fe);
 	}
 }
@@ -393,7 +399,7 @@ bool frontends_run(struct frontends *f)
 	if (session_waits(f))
 		serve_session(f);
 	hear_waiting(f);
-	if (f->called)
+	if (f->called && has_time(f))
 		accept_callers(f);
 	return !choked(f) && (session_waits(f) || any_to_hear(f) ||
 			      (f->called && !f->leaving));

@@ -23,6 +23,7 @@
 #include "device.h"
 #include "frontend.h"
 #include "guest.h"
+#include "loop.h"
 #include "protocol/request.h"
 #include "ram_file.h"
 #include "virtq/memory.h"
@@ -297,15 +298,32 @@ static int check_eventfd(int fd, const char **why)
 	return -EACCES;
 }
 
-static int check_ram_file(struct frontend *fe, int fd, const char **why)
+static int check_eventfds(const struct message *m, const char **why)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < m->nfds && !ret; i++)
+		ret = check_eventfd(m->fds[i], why);
+	return ret;
+}
+
+static_assert(RAM_FILES_MAX == VHOST_USER_FDS_MAX, "room for a message's");
+
+/* A mount table that is read is as much as a turn does for all guests. */
+static int check_ram_files(struct frontend *fe, const struct message *m,
+			   const char **why)
 {
 	struct guest *guest = fe->guest;
+	unsigned tables = 0;
+	int ret;
 
 	if (guest->config->any_memory)
 		return 0;
 	*why = guest->reason;
-	return ram_file_check(fd, frontend_pid(fe), guest->reason,
-			      sizeof(guest->reason));
+	ret = ram_file_check(m->fds, m->nfds, frontend_pid(fe), &tables,
+			     guest->reason, sizeof(guest->reason));
+	guest->loop->chores += tables * LOOP_CHORES;
+	return ret;
 }
 
 /* Whether the descriptors of a checked message are of the kind that the request
@@ -313,15 +331,9 @@ static int check_ram_file(struct frontend *fe, int fd, const char **why)
 static int check_kinds(struct frontend *fe, const struct message *m,
 		       const char **why)
 {
-	int ret = 0;
-
-	for (unsigned i = 0; i < m->nfds && !ret; i++) {
-		if (request_find(m->request)->index == REQUEST_INDEX_LOW)
-			ret = check_eventfd(m->fds[i], why);
-		else
-			ret = check_ram_file(fe, m->fds[i], why);
-	}
-	return ret;
+	return request_find(m->request)->index == REQUEST_INDEX_LOW
+		       ? check_eventfds(m, why)
+		       : check_ram_files(fe, m, why);
 }
 
 /* What a request that is refused as a whole may bring, to be closed. */

@@ -4,6 +4,7 @@
  * there is to do: work is counted, not time.
  */
 #include <endian.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include "config.h"
 #include "descriptors.h"
 #include "from_guest.h"
+#include "frontends.h"
 #include "lifecycle.h"
 #include "link.h"
 #include "listener.h"
@@ -268,6 +270,56 @@ START_TEST(a_guest_ends_some_of_its_connections_in_a_turn)
 }
 END_TEST
 
+/* Memory in a file that is looked up among the mounts, and refused. */
+static void bring_file(int fd)
+{
+	const struct vhost_user_mem_table table = {
+		.nregions = 1,
+		.regions = { { 0, RAM_SIZE, RAM_USER, 0 } },
+	};
+	int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+	say(fd, VHOST_USER_SET_MEM_TABLE, VHOST_USER_VERSION, &table, 40, &file,
+	    1);
+	close(file);
+}
+
+static unsigned gone(const int *fds)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FRONTENDS_WAITING; i++)
+		n += at_end(fds[i]);
+	return n;
+}
+
+/* Each of them becomes the front end, and is dismissed for what it brings. */
+START_TEST(one_message_that_reads_a_mount_table_fills_a_turn)
+{
+	int fds[FRONTENDS_WAITING];
+	unsigned turns = 0;
+	bool more = true;
+
+	session_open(_i);
+	for (unsigned i = 0; i < FRONTENDS_WAITING; i++) {
+		fds[i] = session_connect();
+		bring_file(fds[i]);
+	}
+	ring_wait(loop_of()->ring, 0);
+	while (more) {
+		loop_of()->chores = 0;
+		more = frontends_run(facts.frontends);
+		turns++;
+		ck_assert_uint_le(gone(fds), turns);
+		ck_assert_uint_ge(loop_of()->chores, LOOP_CHORES);
+	}
+	ck_assert_uint_eq(gone(fds), FRONTENDS_WAITING);
+	for (unsigned i = 0; i < FRONTENDS_WAITING; i++)
+		close(fds[i]);
+	session_close();
+}
+END_TEST
+
 #define LOOP(test) tcase_add_loop_test(tcase, test, 0, ENGINES_TESTED)
 
 int main(void)
@@ -279,6 +331,7 @@ int main(void)
 	LOOP(host_programs_are_served_in_slices);
 	LOOP(silent_host_programs_are_closed_in_slices);
 	LOOP(a_guest_ends_some_of_its_connections_in_a_turn);
+	LOOP(one_message_that_reads_a_mount_table_fills_a_turn);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -137,14 +137,13 @@ END_TEST
 
 START_TEST(test_the_type_of_a_file_is_found)
 {
-	char type[32] = "";
 	FILE *table = fopen("/proc/self/mountinfo", "re");
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	struct mount_type mount = { .id = fd_mount_id(fd) };
 
 	ck_assert_ptr_nonnull(table);
-	ck_assert_int_eq(
-		mountinfo_type(table, fd_mount_id(fd), type, sizeof(type)), 0);
-	ck_assert_str_eq(type, "proc");
+	ck_assert_int_eq(mountinfo_types(table, 100000, &mount, 1), 0);
+	ck_assert_str_eq(mount.type, "proc");
 	fclose(table);
 	close(fd);
 	fd = a_file();
@@ -219,33 +218,64 @@ static const struct {
 START_TEST(test_mountinfo)
 {
 	FILE *in = text(MOUNTS);
-	char type[32] = "";
+	struct mount_type mount = { .id = lookups[_i].id };
 
-	ck_assert_int_eq(mountinfo_type(in, lookups[_i].id, type, sizeof(type)),
-			 lookups[_i].ret);
-	ck_assert_str_eq(type, lookups[_i].type);
+	ck_assert_int_eq(mountinfo_types(in, 100, &mount, 1), lookups[_i].ret);
+	ck_assert_str_eq(mount.type, lookups[_i].type);
 	fclose(in);
 }
 END_TEST
 
-/* A namespace of 100,000 mounts, which is what a user may have. */
+/* What has a type already, from another table, keeps it. */
+START_TEST(test_many_are_looked_up_at_once)
+{
+	struct mount_type mounts[] = {
+		{ .id = 48 }, { .id = 41 }, { .id = 40, .type = "x" },
+		{ .id = 41 }, { .id = 27 },
+	};
+	FILE *in = text(MOUNTS);
+
+	ck_assert_int_eq(mountinfo_types(in, 100, mounts, ARRAY_SIZE(mounts)),
+			 0);
+	ck_assert_str_eq(mounts[0].type, "xfs");
+	ck_assert_str_eq(mounts[1].type, "nfs4");
+	ck_assert_str_eq(mounts[2].type, "x");
+	ck_assert_str_eq(mounts[3].type, "nfs4");
+	ck_assert_str_eq(mounts[4].type, "ext4");
+	mounts[1] = (struct mount_type){ .id = 1 };
+	mounts[4] = (struct mount_type){ .id = 28 };
+	rewind(in);
+	ck_assert_int_eq(mountinfo_types(in, 100, mounts, ARRAY_SIZE(mounts)),
+			 -ENOENT);
+	ck_assert_str_eq(mounts[1].type, "");
+	ck_assert_str_eq(mounts[4].type, "devtmpfs");
+	fclose(in);
+}
+END_TEST
+
+/* By its lines, and by the bytes that so many lines have. */
 START_TEST(test_a_long_table_is_given_up)
 {
-	char type[32] = "";
+	struct mount_type mounts[] = { { .id = 27 }, { .id = 127 } };
 	char *all = NULL;
 	size_t size;
 	FILE *f = open_memstream(&all, &size);
 
 	ck_assert_ptr_nonnull(f);
-	for (int i = 0; i < 100000; i++)
-		fprintf(f, "%d 1 0:1 / /mnt/%d rw - tmpfs x rw\n", 100 + i, i);
+	for (int i = 0; i < 64; i++)
+		fprintf(f, "%d 1 0:1 / /mnt/%0*d rw - tmpfs x rw\n", 100 + i,
+			_i ? 500 : 1, i);
 	fprintf(f, "27 1 254:0 / / rw - ext4 /dev/vda rw\n");
 	fclose(f);
 	f = fmemopen(all, size, "r");
-	ck_assert_int_eq(mountinfo_type(f, 27, type, sizeof(type)), -E2BIG);
+	ck_assert_int_eq(mountinfo_types(f, 64, mounts, ARRAY_SIZE(mounts)),
+			 -E2BIG);
+	ck_assert_str_eq(mounts[0].type, "");
+	ck_assert_str_eq(mounts[1].type, "tmpfs");
 	rewind(f);
-	ck_assert_int_eq(mountinfo_type(f, 5000, type, sizeof(type)), 0);
-	ck_assert_str_eq(type, "tmpfs");
+	ck_assert_int_eq(mountinfo_types(f, 1000, mounts, ARRAY_SIZE(mounts)),
+			 0);
+	ck_assert_str_eq(mounts[0].type, "ext4");
 	fclose(f);
 	free(all);
 }
@@ -260,7 +290,8 @@ int main(void)
 	tcase_add_test(tcase, test_the_type_of_a_file_is_found);
 	tcase_add_loop_test(tcase, test_fdinfo, 0, ARRAY_SIZE(fdinfos));
 	tcase_add_loop_test(tcase, test_mountinfo, 0, ARRAY_SIZE(lookups));
-	tcase_add_test(tcase, test_a_long_table_is_given_up);
+	tcase_add_test(tcase, test_many_are_looked_up_at_once);
+	tcase_add_loop_test(tcase, test_a_long_table_is_given_up, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -19,6 +19,7 @@
 #include "suite.h"
 
 static char why[224];
+static unsigned tables; /* read so far */
 
 static int check(int fd, pid_t peer)
 {
@@ -26,7 +27,7 @@ static int check(int fd, pid_t peer)
 
 	ck_assert_int_ge(fd, 0);
 	*why = '\0';
-	ret = ram_file_check(fd, peer, why, sizeof(why));
+	ret = ram_file_check(&fd, 1, peer, &tables, why, sizeof(why));
 	close(fd);
 	return ret;
 }
@@ -96,6 +97,33 @@ START_TEST(test_others_are_refused_by_name)
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	ck_assert_int_eq(check(fd, getpid()), -EACCES);
 	ck_assert_ptr_nonnull(strstr(why, "no file"));
+}
+END_TEST
+
+/* As many as a message may bring; memory that is in no file needs no table. */
+START_TEST(test_files_are_looked_up_together)
+{
+	int fds[RAM_FILES_MAX];
+
+	tables = 0;
+	for (unsigned i = 0; i < RAM_FILES_MAX; i++)
+		fds[i] = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(ram_file_check(fds, RAM_FILES_MAX, getpid(), &tables,
+					why, sizeof(why)),
+			 -EACCES);
+	ck_assert_uint_le(tables, 2);
+	ck_assert_uint_ge(tables, 1);
+	for (unsigned i = 1; i < RAM_FILES_MAX; i++) {
+		close(fds[i]);
+		fds[i] = memfd_create("ram", MFD_CLOEXEC);
+	}
+	tables = 0;
+	ck_assert_int_eq(ram_file_check(fds + 1, RAM_FILES_MAX - 1, getpid(),
+					&tables, why, sizeof(why)),
+			 0);
+	ck_assert_uint_eq(tables, 0);
+	for (unsigned i = 0; i < RAM_FILES_MAX; i++)
+		close(fds[i]);
 }
 END_TEST
 
@@ -206,6 +234,7 @@ int main(void)
 	tcase_add_test(tcase, test_shared_memory_is_taken);
 	tcase_add_test(tcase, test_local_files_are_taken);
 	tcase_add_test(tcase, test_others_are_refused_by_name);
+	tcase_add_test(tcase, test_files_are_looked_up_together);
 	tcase_add_loop_test(tcase, test_mounts_of_the_peer_are_looked_up_there,
 			    0, 2);
 	suite_add_tcase(suite, tcase);

@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 #define EVENTFD_NAME "anon_inode:[eventfd]"
-#define TABLE_MAX (1u << 20)
+
+/* Of a table, on average: an overlay of many layers has some thousand. */
+#define LINE_BYTES 256
 
 int fd_is_eventfd(int fd)
 {
@@ -75,39 +77,56 @@ int fd_mount_id(int fd)
 /*
  * proc_pid_mountinfo(5): "ID parent device root point options [tags] - type
  * source options". Blanks within a field are escaped, so that a lone '-' is the
- * separator. False if the line makes no sense.
+ * separator. TYPE stays as it is if the line makes no sense.
  */
-static bool type_of(const char *line, char *type, size_t room)
+static void type_of(const char *line, char *type, size_t room)
 {
 	const char *at = strstr(line, " - ");
 	size_t len;
 
 	if (!at)
-		return false;
+		return;
 	at += 3;
 	len = strcspn(at, " \n");
 	if (!len)
-		return false;
+		return;
 	if (len >= room)
 		len = room - 1;
 	*(char *)mempcpy(type, at, len) = '\0';
-	return true;
 }
 
-int mountinfo_type(FILE *mountinfo, int id, char *type, size_t room)
+/* One line of the table is for each of MOUNTS that has its number. True: all
+ * have their types now. */
+static bool fill_in(const char *line, struct mount_type *mounts, unsigned n)
+{
+	long id = strtol(line, NULL, 10);
+	bool all = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct mount_type *m = &mounts[i];
+
+		if (!*m->type && m->id == id)
+			type_of(line, m->type, sizeof(m->type));
+		all = all && *m->type;
+	}
+	return all;
+}
+
+int mountinfo_types(FILE *mountinfo, unsigned lines, struct mount_type *mounts,
+		    unsigned n)
 {
 	char *line = NULL;
 	size_t size = 0;
 	size_t sum = 0;
+	unsigned seen = 0;
 	int ret = -ENOENT;
-	ssize_t n;
+	ssize_t got;
 
-	while (ret == -ENOENT && (n = getline(&line, &size, mountinfo)) > 0) {
-		sum += (size_t)n;
-		if (sum > TABLE_MAX)
+	while (ret == -ENOENT && (got = getline(&line, &size, mountinfo)) > 0) {
+		sum += (size_t)got;
+		if (++seen > lines || sum > (size_t)lines * LINE_BYTES)
 			ret = -E2BIG;
-		else if (strtol(line, NULL, 10) == id &&
-			 type_of(line, type, room))
+		else if (fill_in(line, mounts, n))
 			ret = 0;
 	}
 	free(line);

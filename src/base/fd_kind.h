@@ -33,13 +33,22 @@ int fd_mount_id(int fd);
  * is none. */
 int fdinfo_mount_id(FILE *fdinfo);
 
+#define MOUNT_TYPE_MAX 32
+
+struct mount_type {
+	int id;
+	char type[MOUNT_TYPE_MAX]; /* of its file system, cut if need be */
+};
+
 /*
- * Looks mount ID up in the text of a /proc/PID/mountinfo: TYPE, which has room
- * for ROOM bytes, becomes the name of its file system's type, cut if need be.
- * 0; -ENOENT if the table does not have it; -E2BIG if it did not show in the
- * first megabyte of it: who has a mount namespace of his own can make the
- * table as long as he likes.
+ * Looks those N of MOUNTS whose type is still empty up in the text of a
+ * /proc/PID/mountinfo, all in one reading of it. 0: all have their types; else
+ * some still have none, as the table lacks them (-ENOENT), or as they did not
+ * show in its first LINES lines (-E2BIG). The kernel takes some microseconds to
+ * write a line, and who has a mount namespace of his own can make the table as
+ * long as he likes.
  */
-int mountinfo_type(FILE *mountinfo, int id, char *type, size_t room);
+int mountinfo_types(FILE *mountinfo, unsigned lines, struct mount_type *mounts,
+		    unsigned n);
 
 #endif
