@@ -7,7 +7,10 @@
  * the reader stores HEAD, then loads WAITING: the two fences keep both from
  * missing each other.
  *
- * Both counters run freely and are compared by subtraction.
+ * HEARD is stored before HEAD and loaded after it, so that the messages of
+ * bytes that were done with are known to be done with, too.
+ *
+ * All counters run freely and are compared by subtraction.
  */
 #include "lane.h"
 
@@ -30,8 +33,11 @@ struct lane {
 	alignas(CACHE_LINE) _Atomic size_t tail; /* published up to here */
 	size_t committed;
 	size_t head_seen;
+	unsigned sent;
+	unsigned heard_seen;
 	/* The reader's. */
 	alignas(CACHE_LINE) _Atomic size_t head;
+	atomic_uint heard; /* messages */
 	/* Both's. */
 	alignas(CACHE_LINE) atomic_bool waiting;
 };
@@ -83,6 +89,9 @@ struct lane *lane_new(void)
 	atomic_init(&lane->waiting, false);
 	lane->committed = 0;
 	lane->head_seen = 0;
+	atomic_init(&lane->heard, 0);
+	lane->sent = 0;
+	lane->heard_seen = 0;
 	return lane;
 }
 
@@ -94,13 +103,22 @@ void lane_free(struct lane *lane)
 	free(lane);
 }
 
+/* For all that the writer has seen of the reader. */
+static bool seems_to_fit(const struct lane *lane, size_t size)
+{
+	return size <= LANE_BYTES - (lane->committed - lane->head_seen) &&
+	       lane->sent - lane->heard_seen < LANE_MESSAGES;
+}
+
 static bool has_room(struct lane *lane, size_t size)
 {
-	if (size <= LANE_BYTES - (lane->committed - lane->head_seen))
+	if (seems_to_fit(lane, size))
 		return true;
 	lane->head_seen =
 		atomic_load_explicit(&lane->head, memory_order_acquire);
-	return size <= LANE_BYTES - (lane->committed - lane->head_seen);
+	lane->heard_seen =
+		atomic_load_explicit(&lane->heard, memory_order_relaxed);
+	return seems_to_fit(lane, size);
 }
 
 void *lane_reserve(struct lane *lane, size_t size)
@@ -119,6 +137,7 @@ void *lane_reserve(struct lane *lane, size_t size)
 void lane_commit(struct lane *lane, size_t size)
 {
 	lane->committed += size;
+	lane->sent++;
 }
 
 bool lane_publish(struct lane *lane)
@@ -139,10 +158,14 @@ const void *lane_peek(struct lane *lane, size_t *size)
 	return lane->bytes + head % LANE_BYTES;
 }
 
-bool lane_read(struct lane *lane, size_t size)
+bool lane_read(struct lane *lane, size_t size, unsigned messages)
 {
 	size_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+	unsigned heard =
+		atomic_load_explicit(&lane->heard, memory_order_relaxed);
 
+	atomic_store_explicit(&lane->heard, heard + messages,
+			      memory_order_relaxed);
 	atomic_store_explicit(&lane->head, head + size, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst);
 	return atomic_load_explicit(&lane->waiting, memory_order_relaxed) &&

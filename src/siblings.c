@@ -76,6 +76,9 @@ void siblings_note(struct link *link, const struct packet *packet)
 		link_tell(link, HALF_ASKS_CREDIT);
 }
 
+/* All of it, as siblings_refuse.c relies on: the lane itself bounds how many
+ * messages that are. Who found it full is told, and writes the rest for a later
+ * turn. */
 static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
 {
 	struct lane *lane =
@@ -85,6 +88,7 @@ static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
 	struct half_message m;
 	const char *bytes;
 	size_t size, done;
+	unsigned messages = 0;
 	bool waits = false;
 
 	if (!lane)
@@ -96,9 +100,10 @@ static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
 		iov.iov_len = m.len;
 		iov_begin(&at, &iov, 1);
 		siblings_hear(loop, turn, &m, &at);
+		messages++;
 	}
 	if (size)
-		waits = lane_read(lane, size);
+		waits = lane_read(lane, size, messages);
 	if (waits)
 		bell_ring(switchboard_bell(loop->board, from));
 }

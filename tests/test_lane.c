@@ -41,7 +41,7 @@ START_TEST(seen_when_published)
 	ck_assert(lane_publish(lane));
 	ck_assert(!lane_publish(lane));
 	ck_assert_uint_eq(waiting(), 16);
-	ck_assert(!lane_read(lane, 16));
+	ck_assert(!lane_read(lane, 16, 1));
 	ck_assert_uint_eq(waiting(), 0);
 }
 END_TEST
@@ -64,11 +64,11 @@ START_TEST(a_full_one_says_when_there_is_room)
 	lane_commit(lane, LANE_BYTES);
 	lane_publish(lane);
 	ck_assert_ptr_null(lane_reserve(lane, 8));
-	ck_assert(lane_read(lane, 8));
-	ck_assert(!lane_read(lane, 8));
+	ck_assert(lane_read(lane, 8, 0));
+	ck_assert(!lane_read(lane, 8, 0));
 	ck_assert_ptr_nonnull(lane_reserve(lane, 16));
 	ck_assert_ptr_null(lane_reserve(lane, 24));
-	ck_assert(lane_read(lane, LANE_BYTES - 16));
+	ck_assert(lane_read(lane, LANE_BYTES - 16, 1));
 	ck_assert_ptr_nonnull(lane_reserve(lane, LANE_BYTES));
 }
 END_TEST
@@ -90,12 +90,35 @@ START_TEST(pieces_wrap_around)
 		ck_assert_uint_eq(size, len);
 		ck_assert_uint_eq(at[0], i & 0xff);
 		ck_assert_int_eq(memcmp(at, at + 1, len - 1), 0);
-		lane_read(lane, len);
+		lane_read(lane, len, 1);
 	}
 }
 END_TEST
 
+/* Many small ones, and the memory is hardly used: the writer waits, and is
+ * told. */
+START_TEST(so_many_messages_fill_one)
+{
+	unsigned n = 0;
+
+	while (lane_reserve(lane, 8)) {
+		lane_commit(lane, 8);
+		n++;
+	}
+	ck_assert_uint_eq(n, LANE_MESSAGES);
+	lane_publish(lane);
+	ck_assert_uint_eq(waiting(), 8 * LANE_MESSAGES);
+	ck_assert(lane_read(lane, 16, 2));
+	ck_assert_ptr_nonnull(lane_reserve(lane, 8));
+	lane_commit(lane, 8);
+	ck_assert_ptr_nonnull(lane_reserve(lane, 8));
+	lane_commit(lane, 8);
+	ck_assert_ptr_null(lane_reserve(lane, 8));
+}
+END_TEST
+
 #define NUMBERS 2000000u
+#define FIRST (1ull << 63) /* of a message */
 
 static struct bell to_reader, to_writer;
 
@@ -112,15 +135,16 @@ static void sleep_on(struct bell *bell)
 	}
 }
 
-/* 16 MB through a lane of 1 MiB, in pieces of random size: it is often full,
- * and often empty. */
+/* 16 MB through a lane of 1 MiB, in pieces of random size, first large ones and
+ * then small ones: it is often full, of either, and often empty. */
 static void *write_numbers(void *unused)
 {
 	uint64_t seed = 2;
 	uint64_t n = 0;
 
 	while (n < NUMBERS) {
-		unsigned count = 1 + suite_random(&seed) % 4096;
+		unsigned count =
+			1 + suite_random(&seed) % (n < NUMBERS / 2 ? 4096 : 64);
 		uint64_t *at = lane_reserve(lane, count * sizeof(*at));
 
 		if (!at) {
@@ -128,12 +152,19 @@ static void *write_numbers(void *unused)
 			continue;
 		}
 		for (unsigned i = 0; i < count; i++)
-			at[i] = n++;
+			at[i] = n++ | (i ? 0 : FIRST);
 		lane_commit(lane, count * sizeof(*at));
 		if (lane_publish(lane))
 			bell_ring(&to_reader);
 	}
 	return unused;
+}
+
+/* True: it begins a message. */
+static bool read_number(uint64_t number, uint64_t expected)
+{
+	ck_assert_uint_eq(number & ~FIRST, expected);
+	return number & FIRST;
 }
 
 /* Both sides sleep whenever they can: a lost bell would hang this. */
@@ -148,12 +179,13 @@ START_TEST(two_threads)
 	pthread_create(&writer, NULL, write_numbers, NULL);
 	while (next < NUMBERS) {
 		const uint64_t *at = lane_peek(lane, &size);
+		unsigned messages = 0;
 
 		if (!size)
 			sleep_on(&to_reader);
 		for (size_t i = 0; i < size / sizeof(*at); i++)
-			ck_assert_uint_eq(at[i], next++);
-		if (lane_read(lane, size))
+			messages += read_number(at[i], next++);
+		if (lane_read(lane, size, messages))
 			bell_ring(&to_writer);
 	}
 	pthread_join(writer, NULL);
@@ -171,6 +203,7 @@ int main(void)
 	tcase_add_test(c, seen_when_published);
 	tcase_add_test(c, only_what_is_committed_counts);
 	tcase_add_test(c, a_full_one_says_when_there_is_room);
+	tcase_add_test(c, so_many_messages_fill_one);
 	tcase_add_test(c, pieces_wrap_around);
 	tcase_add_test(c, two_threads);
 	suite_add_tcase(suite, c);
