@@ -3,8 +3,9 @@
  * Every call for used buffers is an interrupt for the guest, so each ring has a
  * patience of its own. What was received is what the guest waits for: it is
  * shown at the end of the guest's part, but in short turns (pace.h), where
- * packets of greedy connections may wait for a few more. What was sent it only
- * wants back: an eighth of the ring, or eight turns, are worth a call.
+ * packets of greedy connections may wait for a few more. Nothing in the guest
+ * waits for the buffers of what it has sent, which it only uses again: they are
+ * given back when they are an eighth of the ring, or after eight turns.
  *
  * All waiting ends. Turns are counted; who waits for its received packets has a
  * part in a turn to come, and the loop does not rest before that; sent ones are

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * What only one VM may have is a claim. All claims are sorted, so that those to
- * the same thing stand side by side, the first VM's first; each further one is a
- * mistake that names the first. What is only looked for among the claims, such
- * as the path of a map, is found by halving. So thousands of VMs with many maps
- * each take little longer than reading them does.
+ * the same thing stand side by side, the first VM's first; each further one is
+ * a mistake that names the first. What is only looked for among the claims,
+ * such as the path of a map, is found by halving. So thousands of VMs with many
+ * maps each take little longer than reading them does.
  *
  * Paths are compared by the directory's inode and the name in it, so that every
  * spelling of a path is the same one.

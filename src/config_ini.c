@@ -2,10 +2,11 @@
 /*
  * inih says neither which line a setting is on, nor that a section begins,
  * nor every line that it could not understand, and it takes an indented line
- * for the previous key's. So lines come to it through next_line(), which
- * counts them, takes off the indentation and comments, of which inih knows no '#'
- * behind a value, puts a line "=" behind each section header that shows up as an
- * empty setting, and notices when a line was not followed by a call of the handler.
+ * for the previous key's. So lines come to it through next_line(). That counts
+ * them; takes off the indentation and the comments, as inih knows none that
+ * begins with '#' behind a value; puts a line "=" behind each section header,
+ * which inih then reports as an empty setting; and notices when inih did not
+ * call the handler for a line.
  */
 #include "config_ini.h"
 
@@ -77,8 +78,8 @@ static bool read_line(struct ini_file *f)
 	return true;
 }
 
-/* The length of LINE without a comment, which begins the line or stands behind a
- * blank, and without the blanks before it. */
+/* The length of LINE without a comment, which begins the line or stands behind
+ * a blank, and without the blanks before it. */
 static size_t cut_comment(char *line)
 {
 	char *sign = strpbrk(line, ";#");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The file's draft is changed in place and becomes what both say. VMs that the
- * command line adds are put behind the file's. Each --vm is matched with what the
- * file says, before any of them changes that: one --vm never changes another.
+ * command line adds are put behind the file's. Each --vm is matched with what
+ * the file says, before any of them changes that: one --vm never changes
+ * another.
  *
  * The name decides before the CID: so a --vm that names a VM of the file may
  * change its CID, and one that gives its CID may change its name.

@@ -2,8 +2,8 @@
 /*
  * A guest's connection to port N goes to whatever is at <uds-path>_N: who may
  * make names in that directory decides where it goes, by a symbolic link to any
- * socket that the daemon may connect to. A sticky directory is no better, as its
- * bit keeps others from removing names, not from making them. In the
+ * socket that the daemon may connect to. A sticky directory is no better, as
+ * its bit keeps others from removing names, not from making them. In the
  * directories above it is good enough: there the danger is that the name of the
  * lower one is removed and made anew.
  */

@@ -15,9 +15,9 @@ struct vm_config;
 typedef void config_remark(void *user, enum log_level level, const char *text);
 
 /*
- * Gives each remark on VM to SAY: WARN what is for the log of a start, INFO what
- * only somebody wants to know who looks at the settings. The directories of
- * uds-path are looked at as they are now.
+ * Gives each remark on VM to SAY: as WARN what is for the log of a start, as
+ * INFO what only somebody wants to know who looks at the settings. The
+ * directories of uds-path are looked at as they are now.
  */
 void config_remarks(const struct vm_config *vm, config_remark *say, void *user);
 

@@ -8,8 +8,11 @@
  * Linux steps the available index back for each, and then frees the ring, whose
  * memory others use. All of that is done right after the rings stopped, so the
  * index is looked at, where it lies, for three seconds, and only read. A value
- * that a driver which stays could not have put there is the sign. A guest that
- * was reset seldom shows it.
+ * that a driver which stays could not have put there is the sign.
+ *
+ * A guest whose machine is reset is seldom told apart so: its driver does not
+ * run any more, and takes nothing back. Its connections end when its next
+ * driver starts the ring at another index (device.c).
  */
 #ifndef URING_VSOCK_DEPARTURE_H
 #define URING_VSOCK_DEPARTURE_H

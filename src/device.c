@@ -226,8 +226,9 @@ static bool any_running(const struct guest *guest)
 	return false;
 }
 
-/* Its driver has put something into a ring that runs. */
-static bool shows(const struct guest *guest)
+/* The guest's driver has made a buffer available in one of the rings that run,
+ * as they are seen in the memory that the hypervisor shares. */
+static bool driver_shows(const struct guest *guest)
 {
 	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
 		const struct virtq *vq = &guest->queue[i].vq;
@@ -240,7 +241,7 @@ static bool shows(const struct guest *guest)
 
 void device_doubt(struct guest *guest)
 {
-	guest->memory_seen |= shows(guest);
+	guest->memory_seen |= driver_shows(guest);
 	if (!guest->memory_seen && any_running(guest))
 		warn_of_memory(guest);
 }
@@ -254,7 +255,7 @@ static void doubt_memory(struct guest *guest)
 {
 	if (!guest->memory)
 		warn_of_memory(guest);
-	guest->memory_seen = guest->memory && shows(guest);
+	guest->memory_seen = guest->memory && driver_shows(guest);
 	if (guest->memory_seen)
 		timer_disarm(&guest->doubt);
 	else if (!guest->memory_missed && !timer_armed(&guest->doubt))

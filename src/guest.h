@@ -64,7 +64,9 @@ struct guest {
 	struct memory *memory;
 	bool memory_missed; /* a warning said that it is not shared */
 	bool memory_seen;   /* it is: the guest's driver shows in its rings */
-	struct timer doubt; /* armed while there are kicks, and it does not */
+	/* Armed from a kick after which the driver does not show in its rings,
+	 * until it does or device_doubt() warns that memory is not shared. */
+	struct timer doubt;
 	uint64_t features;
 	uint64_t protocol_features;
 	uint8_t status;

@@ -41,8 +41,13 @@ void lifecycle_settle(struct guest *guest)
 	}
 }
 
-/* The slot is looked at again: the end of its connection moves others back.
- * Those that were moved past the first slot are found in the next round. */
+/*
+ * The next connection of GUEST's table to end; NULL if none is left. The same
+ * slot is looked at again the next time, as the table fills the slot of a
+ * connection that ends with one from behind it. Such a one may come from the
+ * table's first slots into its last ones, where the search has been: so it
+ * begins anew until the table is empty.
+ */
 static struct link *next_ending(struct guest *guest)
 {
 	struct conn *conn = table_next(&guest->conns, &guest->ending_at);

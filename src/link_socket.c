@@ -190,7 +190,7 @@ void link_close_socket(struct link *link)
 	if (link->fd < 0)
 		return;
 	shutdown(link->fd, SHUT_RDWR);
-	/* nothing more comes now */
+	/* The program cannot send after shutdown(2): this is the last of it. */
 	if (link->unanswered && !link->forwarded)
 		drop_refused(link);
 	link_leave_socket(link);

@@ -92,8 +92,9 @@ static void start_watchdog(struct service *s)
 
 	if (err)
 		log_line(LOG_LEVEL_WARN, NULL,
-			 "no watchdog timer, so that a hypervisor's file can "
-			 "make this worker wait, and all VMs with it: %s",
+			 "cannot start a worker's timer: %s; a hypervisor "
+			 "that makes the worker wait for its eventfd is not "
+			 "interrupted, and the worker's other VMs wait as well",
 			 strerror(-err));
 }
 

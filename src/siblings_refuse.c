@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * How many wait is bounded by the lanes. A worker that asks reads what comes to
- * it before it publishes what it asks, and so there is no more to refuse than
- * a lane holds until the refusals' own lane has been emptied, into which they
- * go first.
+ * A refusal waits on the loop's list until the lane to the worker that asked
+ * has room for it. The lanes bound how many wait. In each turn a worker first
+ * empties the lanes that lead to it, and only then shows what it asks itself;
+ * and refusals are the first to go into a lane. So before a worker can ask for
+ * more than one lane holds, it has made room for the refusals of what it asked
+ * before.
  */
 #include "siblings_refuse.h"
 
