@@ -25,10 +25,10 @@ void awake_begin(struct awake *awake, struct guest *guest);
 
 /*
  * After its part: received packets are for the guest to see at once, but for
- * those of greedy connections in short turns. Nothing in the guest waits for the
- * buffers of sent ones, and each call for them costs it an interrupt: so they
- * are given back several at a time, but not after many turns, nor after the loop
- * has begun to rest.
+ * those of greedy connections in short turns. Nothing in the guest waits for
+ * the buffers of sent ones, and each call for them costs it an interrupt: so
+ * they are given back several at a time, but not after many turns, nor after
+ * the loop has begun to rest.
  */
 void awake_notify(struct guest *guest);
 

@@ -4,8 +4,8 @@
  *	front end	one at most, since its first valid request
  *	past		closed; freed when the ring has let go of the watch
  *
- * Nobody waits with descriptors: the connection of who sends some with a message
- * that is not whole, and so says nothing yet, is closed.
+ * Nobody waits with descriptors: the connection of who sends some with a
+ * message that is not whole, and so says nothing yet, is closed.
  *
  * Whoever connects just to see whether the daemon is there must not take the
  * place of a hypervisor, or reset a guest. A second one that speaks is refused
@@ -359,8 +359,8 @@ static bool any_to_hear(const struct frontends *f)
 /*
  * Too many descriptors that came before are not closed yet, and nobody is heard
  * until they are. The end of an ordinary session has its own closed in an
- * instant, so that the first pauses are short; but those who sent them may delay
- * it for as long as they like, and then the pauses are long.
+ * instant, so that the first pauses are short; but those who sent them may
+ * delay it for as long as they like, and then the pauses are long.
  */
 static bool choked(struct frontends *f)
 {

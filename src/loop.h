@@ -41,11 +41,11 @@ struct worker;
 #define LOOP_DEPARTING_MS 300
 
 /*
- * Chores are what a turn does for connections beside moving their bytes, at some
- * 10 us each: a client that is accepted, its line, a host socket that is dialed
- * or closed. Whoever does one counts it. When a turn has done LOOP_CHORES, no
- * further guest has a part in it. For one guest it does no more than
- * LOOP_CHORES_OF_A_KIND of each kind. What is left is the next turn's.
+ * Chores are what a turn does for connections beside moving their bytes, at
+ * some 10 us each: a client that is accepted, its line, a host socket that is
+ * dialed or closed. Whoever does one counts it. When a turn has done
+ * LOOP_CHORES, no further guest has a part in it. For one guest it does no more
+ * than LOOP_CHORES_OF_A_KIND of each kind. What is left is the next turn's.
  */
 #define LOOP_CHORES 48u
 #define LOOP_CHORES_OF_A_KIND 16u

@@ -20,9 +20,9 @@
 /*
  * 0: memory may be in each of the N files FDS, RAM_FILES_MAX at most, and
  * nothing about them sleeps for long. Else -EACCES, and WHY, which has room for
- * ROOM bytes, says in a sentence what one of them is and what to do. PEER is the
- * process that they came from, or 0: mounts that are not to be seen here are
- * looked up where it sees them.
+ * ROOM bytes, says in a sentence what one of them is and what to do. PEER is
+ * the process that they came from, or 0: mounts that are not to be seen here
+ * are looked up where it sees them.
  *
  * *TABLES goes up by the number of mount tables that were read: two at most, of
  * a millisecond or two each where they are long.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A front end while descriptors that it sent before are being closed. The closer
- * here is the test's, which says when there are too many of them, for one of the
- * questions that are asked in a turn: its threads may answer any two otherwise.
+ * A front end while descriptors that it sent before are being closed. The
+ * closer here is the test's, which says when there are too many of them, for
+ * one of the questions that are asked in a turn: its threads may answer any two
+ * otherwise.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -94,8 +95,8 @@ static bool paused(struct timer_queue *pauses)
 	return true;
 }
 
-/* The end of a session has its descriptors closed in an instant; only who delays
- * that for long is looked at seldom. */
+/* The end of a session has its descriptors closed in an instant; only who
+ * delays that for long is looked at seldom. */
 START_TEST(a_front_end_waits_for_a_moment_first)
 {
 	unsigned moments = 0;

@@ -37,8 +37,8 @@ void closer_close(struct closer *c, const int *fds, unsigned n);
 /* closer_close() of *FD, which becomes -1. Keeps errno. */
 void closer_close_one(struct closer *c, int *fd);
 
-/* How many of those that it was given are not closed yet, which their owners may
- * delay for as long as they like. 0 without a closer. */
+/* How many of those that it was given are not closed yet, which their owners
+ * may delay for as long as they like. 0 without a closer. */
 unsigned closer_pending(const struct closer *c);
 
 #endif
