@@ -517,6 +517,7 @@ static void slow_pair_open(struct slow_pair *p, int engine, unsigned workers)
 
 	other.driver.rx_size = SMALL_RING;
 	twins_open_with(&p->t, engine, workers, &d, &config, &other);
+	p->t.b.sockets.eager = true;
 	p->listener = gsock_listen(&p->t.b.sockets, SIBLING_PORT);
 	p->a = gsock_raw(&p->t.s.guest.sockets, NOTIFY_PORT, SIBLING_PORT);
 	p->a->peer_cid = DAEMON_CID + 1;

@@ -211,14 +211,15 @@ static void recv_data(struct gsock *g, const struct packet *p,
 		list_append(&g->owner->touched, &g->touched);
 }
 
-/* Its ports are free then, before its program closes: Linux since 5.16. */
+/* Its ports are free then, or when its program closes. */
 static void recv_shutdown(struct gsock *g, const struct packet *p)
 {
 	g->peer_shut |= (uint8_t)p->flags;
 	if (g->peer_shut != SHUT_BOTH || !list_empty(&g->unread))
 		return;
 	gsock_emit(g, VIRTIO_VSOCK_OP_RST, 0, false);
-	list_remove(&g->node);
+	if (g->owner->eager)
+		list_remove(&g->node);
 	gsock_done(g);
 }
 

@@ -81,6 +81,7 @@ struct sockets {
 	bool deaf;	    /* what comes is neither judged nor answered */
 	bool silent;	    /* CREDIT_UPDATE only when asked (Windows) */
 	bool late;	 /* CREDIT_UPDATE only near a full buffer (Linux 6.1) */
+	bool eager;	 /* ports are free when both directions have ended */
 	uint64_t strays; /* RW for no socket */
 	uint64_t resets; /* RST for no socket */
 	uint64_t close_timeouts;
