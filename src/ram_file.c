@@ -107,7 +107,7 @@ int ram_file_check(const int *fds, unsigned n, pid_t peer, unsigned *tables,
 		   char *why, size_t room)
 {
 	struct look_up l = { .tables = tables };
-	bool ours[RAM_FILES_MAX];
+	bool ours[RAM_FILES_MAX] = { false };
 	int err;
 
 	debug_assert(n <= RAM_FILES_MAX);
