@@ -169,7 +169,7 @@ int link_join(struct link *link)
 
 	if (err)
 		return err;
-	ended_forget(&link->guest->ended, &link->conn);
+	link->conn.follows = ended_forget(&link->guest->ended, &link->conn);
 	link->phase = LINK_JOINED;
 	link->passed = virtq_last_peeked(&link->guest->queue[GUEST_TX].vq);
 	link->guest->counts.connections++;

@@ -501,6 +501,52 @@ START_TEST(between_guests_as_well)
 }
 END_TEST
 
+/* Both guests are played by hand. B has sent LATE before it heard that A has
+ * reset the connection; it is read when A has asked again. */
+static void be_late(struct gsock *a, struct gsock *b, unsigned i)
+{
+	struct world *world = a->owner->driver.world;
+	uint64_t before;
+
+	say(a, VIRTIO_VSOCK_OP_RST, 0);
+	drive_until(world, b->last.op == VIRTIO_VSOCK_OP_RST);
+	before = a->packets;
+	say(a, VIRTIO_VSOCK_OP_REQUEST, 0);
+	drive_until(world, b->last.op == VIRTIO_VSOCK_OP_REQUEST);
+	say_late(b, i);
+	flush(b);
+	ck_assert_uint_eq(b->last.op, VIRTIO_VSOCK_OP_REQUEST);
+	say(b, VIRTIO_VSOCK_OP_RESPONSE, 0);
+	expect_alone(a, before, VIRTIO_VSOCK_OP_RESPONSE);
+}
+
+START_TEST(between_guests_the_other_one_may_be_late)
+{
+	FOR_EACH_WORKER_COUNT(w)
+	{
+		struct gsock *a, *b;
+		struct twins t;
+
+		twins_open(&t, _i, w);
+		a = gsock_raw(&t.s.guest.sockets, NOTIFY_PORT, SIBLING_PORT);
+		a->peer_cid = DAEMON_CID + 1;
+		b = gsock_raw(&t.b.sockets, SIBLING_PORT, NOTIFY_PORT);
+		b->peer_cid = DAEMON_CID;
+		say(a, VIRTIO_VSOCK_OP_REQUEST, 0);
+		drive_until(&t.s.world, b->last.op == VIRTIO_VSOCK_OP_REQUEST);
+		say(b, VIRTIO_VSOCK_OP_RESPONSE, 0);
+		expect_alone(a, 0, VIRTIO_VSOCK_OP_RESPONSE);
+		for (unsigned i = 0; i < ARRAY_SIZE(late); i++)
+			if (late[i].op != VIRTIO_VSOCK_OP_RESPONSE &&
+			    late[i].op != VIRTIO_VSOCK_OP_INVALID)
+				be_late(a, b, i);
+		gsock_close(a);
+		gsock_close(b);
+		twins_close(&t);
+	}
+}
+END_TEST
+
 /* Two guests, of which B takes nothing after A has got a connection to it. */
 struct slow_pair {
 	struct twins t;
@@ -688,6 +734,7 @@ int main(void)
 		a_guest_that_takes_nothing_does_not_keep_the_host_program,
 		another_guest_hears_of_the_end_second,
 		between_guests_as_well,
+		between_guests_the_other_one_may_be_late,
 		a_request_waits_until_the_other_guest_knows_of_the_end,
 		a_request_that_waits_can_be_withdrawn,
 		a_request_does_not_wait_for_ever,

@@ -341,6 +341,50 @@ START_TEST(requests_acknowledge_nothing)
 }
 END_TEST
 
+/* Of ports that had another connection a moment ago. */
+START_TEST(what_the_guest_said_to_the_last_one_is_not_heard)
+{
+	static const enum packet_op late[] = {
+		PACKET_RW,
+		PACKET_SHUTDOWN,
+		PACKET_RESPONSE,
+		PACKET_CREDIT_UPDATE,
+		PACKET_CREDIT_REQUEST,
+		PACKET_RST,
+	};
+	struct packet p = { .buf_alloc = GUEST_BUF };
+	struct conn conn;
+
+	conn_start(&conn, FROM_HOST);
+	conn.follows = true;
+	for (unsigned i = 0; i < ARRAY_SIZE(late); i++) {
+		p.op = late[i];
+		p.fwd_cnt = i % 2 * 77;
+		ck_assert_uint_eq(conn_input(&conn, &p), NONE);
+	}
+	expect_owed(&conn, PACKET_REQUEST);
+	for (unsigned i = 0; i < 2; i++) {
+		p.op = late[i];
+		ck_assert_uint_eq(conn_input(&conn, &p), NONE);
+	}
+	expect_owed(&conn, QUIET);
+	ck_assert_uint_eq(conn_receive(&conn, PACKET_RESPONSE, 0), ESTABLISH);
+	ck_assert_uint_eq(conn_may_send(&conn), GUEST_BUF);
+}
+END_TEST
+
+/* Who asks for the connection that it is asked for has forgotten the last. */
+START_TEST(a_request_that_crosses_ours_ends_it)
+{
+	struct conn conn;
+
+	conn_start(&conn, FROM_HOST_ASKED);
+	conn.follows = true;
+	ck_assert_uint_eq(conn_receive(&conn, PACKET_REQUEST, 0), HANG_UP);
+	expect_owed(&conn, RST);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("conn_states");
@@ -352,6 +396,8 @@ int main(void)
 	tcase_add_loop_test(c, fresh_ones, 0, STARTS);
 	tcase_add_test(c, answers_come_from_the_cid_that_was_asked);
 	tcase_add_test(c, requests_acknowledge_nothing);
+	tcase_add_test(c, what_the_guest_said_to_the_last_one_is_not_heard);
+	tcase_add_test(c, a_request_that_crosses_ours_ends_it);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

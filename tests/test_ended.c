@@ -88,6 +88,7 @@ START_TEST(remembered_until_it_begins_anew_or_for_a_while)
 			break;
 		case BEGINS:
 			ended_forget(&ended, &conn);
+			ck_assert(!ended_forget(&ended, &conn));
 			break;
 		case FREED:
 			ended_free(&ended);
@@ -98,6 +99,19 @@ START_TEST(remembered_until_it_begins_anew_or_for_a_while)
 		ck_assert_msg(has(2, 8888, 1023, now) == steps[i].known,
 			      "step %u", i);
 	}
+}
+END_TEST
+
+START_TEST(who_begins_anew_is_told_that_one_had_ended)
+{
+	conn_to(2, 8888, 1023);
+	ck_assert(!ended_forget(&ended, &conn));
+	ended_add(&ended, &conn, NOW);
+	conn_to(3, 8888, 1023);
+	ck_assert(!ended_forget(&ended, &conn));
+	conn_to(2, 8888, 1023);
+	ck_assert(ended_forget(&ended, &conn));
+	ck_assert(!ended_forget(&ended, &conn));
 }
 END_TEST
 
@@ -160,6 +174,7 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, remembered_until_it_begins_anew_or_for_a_while);
+	tcase_add_test(c, who_begins_anew_is_told_that_one_had_ended);
 	tcase_add_test(c, what_ended_first_is_forgotten_first);
 	tcase_add_test(c, it_is_as_large_as_what_counts);
 	tcase_add_test(c, one_place_for_each_however_often_it_ends);

@@ -261,11 +261,24 @@ static unsigned input_host_pending(struct conn *conn, const struct packet *p)
 	return close_with_rst(conn);
 }
 
+/* The guest sent it on the last connection of these ports, of whose end it had
+ * not heard: what is in its ring ahead of the answer to our REQUEST. */
+static bool is_late(const struct conn *conn, const struct packet *p)
+{
+	if (!conn->follows || conn->state != CONN_GUEST_PENDING)
+		return false;
+	if (p->op == PACKET_RST || p->op == PACKET_RESPONSE)
+		return conn->pending & OWES_REQUEST;
+	return p->op != PACKET_REQUEST;
+}
+
 /* A guest that answers before it was asked made the ports up. */
 static unsigned input_guest_pending(struct conn *conn, const struct packet *p)
 {
 	bool asked = !(conn->pending & OWES_REQUEST);
 
+	if (is_late(conn, p))
+		return 0;
 	if (p->op == PACKET_RST)
 		return close_silently(conn);
 	if (p->op != PACKET_RESPONSE || !asked)
@@ -363,7 +376,7 @@ unsigned conn_input(struct conn *conn, const struct packet *p)
 {
 	if (conn->state != CONN_CLOSED && p->op != PACKET_RST &&
 	    !take_credit(conn, p))
-		return close_with_rst(conn);
+		return is_late(conn, p) ? 0 : close_with_rst(conn);
 
 	switch ((enum conn_state)conn->state) {
 	case CONN_HOST_PENDING:

@@ -99,6 +99,7 @@ struct conn {
 	bool starving;	     /* data waits for credit */
 	bool peer_updates;   /* the guest sends CREDIT_UPDATE by itself */
 	bool asked;	  /* CREDIT_REQUEST was sent, the answer is awaited */
+	bool follows;	  /* one of the same ports, of which some may come */
 	bool end_to_end;  /* another guest consumes what this one sends */
 	uint8_t probes;	  /* step of the next one, since credit ran out */
 	uint8_t deadline; /* enum conn_deadline that the timer is armed for */

@@ -149,13 +149,14 @@ void ended_add(struct ended *ended, const struct conn *conn, uint64_t now_ms)
 	*at = key;
 }
 
-void ended_forget(struct ended *ended, const struct conn *conn)
+bool ended_forget(struct ended *ended, const struct conn *conn)
 {
 	struct entry key = key_of(conn);
 	struct entry *at = find(ended, &key);
 
 	if (at)
 		at->since = 0;
+	return at;
 }
 
 bool ended_has(const struct ended *ended, const struct packet *packet,

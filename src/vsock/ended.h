@@ -45,8 +45,8 @@ void ended_free(struct ended *ended);
  * want of memory it is not remembered. */
 void ended_add(struct ended *ended, const struct conn *conn, uint64_t now_ms);
 
-/* A connection with CONN's addresses begins. */
-void ended_forget(struct ended *ended, const struct conn *conn);
+/* A connection with CONN's addresses begins. True: one had ended. */
+bool ended_forget(struct ended *ended, const struct conn *conn);
 
 /* PACKET, which came from the guest, belongs to one that ended lately. */
 bool ended_has(const struct ended *ended, const struct packet *packet,
