@@ -133,7 +133,8 @@ static void guard(const char *dir, int pipe)
 	_exit(0);
 }
 
-/* A process of its own, from before there is anything to sleep for. */
+/* A process of its own, from before there is anything to sleep for. It is none
+ * of the test's group, which is killed when the test takes too long. */
 static void start_guard(struct silent_fs *fs)
 {
 	int ends[2];
@@ -145,6 +146,7 @@ static void start_guard(struct silent_fs *fs)
 	if (fs->guardian < 0)
 		die("silent_fs: %s", strerror(errno));
 	if (!fs->guardian) {
+		setsid();
 		close(ends[1]);
 		guard(fs->dir, ends[0]);
 	}
