@@ -85,6 +85,32 @@ void descriptors_give(struct descriptors *d, unsigned *held)
 					  memory_order_release);
 }
 
+bool descriptors_lend(const struct descriptors *d, unsigned *held, unsigned n)
+{
+	if (d && (*held > d->share || d->share - *held < n))
+		return false;
+	*held += n;
+	return true;
+}
+
+static unsigned beyond_share(const struct descriptors *d, unsigned held)
+{
+	return held > d->share ? held - d->share : 0;
+}
+
+/* What was taken meanwhile may have been borrowed for it. */
+void descriptors_return(struct descriptors *d, unsigned *held, unsigned n)
+{
+	unsigned before = *held;
+
+	*held -= n;
+	if (d)
+		atomic_fetch_sub_explicit(&d->borrowed,
+					  beyond_share(d, before) -
+						  beyond_share(d, *held),
+					  memory_order_release);
+}
+
 const char *descriptors_error(int err)
 {
 	if (err == -EMFILE)

@@ -49,6 +49,13 @@ bool descriptors_take(struct descriptors *d, unsigned *held);
 /* One that was taken is closed. */
 void descriptors_give(struct descriptors *d, unsigned *held);
 
+/*
+ * N more for a moment, of what the VM may have at any time; those of which
+ * nothing came go back at once. False: so many are not left.
+ */
+bool descriptors_lend(const struct descriptors *d, unsigned *held, unsigned n);
+void descriptors_return(struct descriptors *d, unsigned *held, unsigned n);
+
 /* strerror(), which also knows what -EMFILE means for one VM, and the remedy. */
 const char *descriptors_error(int err);
 

@@ -23,6 +23,7 @@
 #include "host_address.h"
 #include "link.h"
 #include "loop.h"
+#include "rights.h"
 #include "ring/ring.h"
 #include "vsock/packet.h"
 
@@ -35,8 +36,11 @@ static int open_socket(struct guest *guest, int family, uint16_t type)
 	if (!descriptors_take(guest->loop->descriptors, &guest->descriptors))
 		return -EMFILE;
 	fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
+	if (fd >= 0) {
+		if (family == AF_UNIX)
+			fd_refuse_rights(fd);
 		return fd;
+	}
 	fd = -errno;
 	descriptors_give(guest->loop->descriptors, &guest->descriptors);
 	return fd;
@@ -46,8 +50,7 @@ static void close_socket(struct guest *guest, int *fd)
 {
 	if (*fd < 0)
 		return;
-	fd_close(fd);
-	descriptors_give(guest->loop->descriptors, &guest->descriptors);
+	rights_close(guest->loop->rights, guest, fd);
 }
 
 /* Connects FD: 0, -EAGAIN when the backlog is full, -EINPROGRESS when AF_VSOCK

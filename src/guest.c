@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "config.h"
+#include "descriptors.h"
 #include "loop.h"
 #include "vsock/packet.h"
 
@@ -77,11 +78,13 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	return guest;
 }
 
-void guest_set_closer(struct guest *guest, struct closer *closer)
+void guest_set_closers(struct guest *guest, struct closer *closer,
+		       struct closer *host_closer)
 {
 	unsigned i;
 
 	guest->closer = closer;
+	guest->host_closer = host_closer;
 	for (i = 0; i < GUEST_QUEUES; i++)
 		guest->queue[i].closer = closer;
 }
@@ -93,6 +96,9 @@ void guest_free(struct guest *guest)
 	if (!guest)
 		return;
 	debug_assert(!guest->frontend && !guest->greetings);
+	/* The closer has these, and may have for long. */
+	descriptors_return(guest->loop->descriptors, &guest->descriptors,
+			   guest->closing);
 	debug_assert(!guest->descriptors);
 	list_remove(&guest->active);
 	list_remove(&guest->awake);

@@ -60,7 +60,8 @@ struct guest {
 	struct frontends *frontends; /* who comes to the vhost-user socket */
 	struct frontend *frontend;   /* NULL: no hypervisor */
 	struct guest_queue queue[GUEST_QUEUES];
-	struct closer *closer; /* of descriptors that came with it */
+	struct closer *closer;	    /* of descriptors that came with it */
+	struct closer *host_closer; /* of what came from host programs */
 	struct memory *memory;
 	bool memory_missed; /* a warning said that it is not shared */
 	bool memory_seen;   /* it is: the guest's driver shows in its rings */
@@ -87,6 +88,7 @@ struct guest {
 	uint32_t ending_at;   /* where in the table the next of them may be */
 	bool ending; /* conns are a past session's: lifecycle_end_some() */
 	unsigned descriptors; /* that its connections hold */
+	unsigned closing;     /* of them, which the host_closer has */
 	unsigned greetings;
 	unsigned nparted;
 	unsigned halves;  /* of connections with other guests */
@@ -117,9 +119,11 @@ struct guest {
 /* NULL and errno on lack of memory. */
 struct guest *guest_new(const struct vm_config *config, struct loop *loop);
 
-/* Descriptors that hypervisors hand over are closed by CLOSER, the caller's,
- * which outlives the guest. Without one they are closed at once. */
-void guest_set_closer(struct guest *guest, struct closer *closer);
+/* What hypervisors hand over is closed by CLOSER, what host programs do by
+ * HOST_CLOSER, so that neither waits for the other's. They are the caller's and
+ * outlive the guest. Without one it is closed at once. */
+void guest_set_closers(struct guest *guest, struct closer *closer,
+		       struct closer *host_closer);
 
 /* Its connections, listener and front end must be gone. Accepts NULL. */
 void guest_free(struct guest *guest);

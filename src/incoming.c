@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 
 #include "link.h"
+#include "rights.h"
 
-/* Room for the credentials of a message's sender, and for nothing else: for
- * descriptors that come along there is none, and the kernel drops them. */
+/* Room for the credentials of a message's sender, and for nothing else. */
 #define CONTROL_SIZE CMSG_SPACE(sizeof(struct ucred))
 
 /* That a host program is gone is said once, as an error of whatever call comes
@@ -58,6 +58,9 @@ static int peek(struct link *link)
 
 	if (n < 0)
 		return -errno;
+	/* Only where the kernel lets them through: see rights.h. */
+	if (rights_seen(&msg))
+		return -EPERM;
 	if (n == 0 && !has_sender(link))
 		return -ENODATA;
 	return (int)n;

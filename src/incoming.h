@@ -16,7 +16,7 @@ struct link;
 /*
  * Bytes of the next message, which may be 0; -EAGAIN, and link->readable is
  * reset; or another negative errno when no more will come: -ENODATA at the
- * end. Where the program left without reading all that it was sent, what it
+ * end, -EPERM where descriptors came. Where the program left without reading all that it was sent, what it
  * had sent itself comes first. None may be held.
  */
 int incoming_size(struct link *link);

@@ -169,6 +169,10 @@ void link_stop_waiting(struct link *link);
 /* The host socket takes no more: EPIPE and its like. */
 void link_deaf(struct link *link);
 
+/* The host program sent descriptors: resets the connection, and says why in the
+ * log. */
+void link_cut_off(struct link *link);
+
 /* The backlog has become empty: shut down or close as was waited for. */
 void link_drained(struct link *link);
 

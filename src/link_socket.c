@@ -15,9 +15,9 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "descriptors.h"
 #include "guest.h"
 #include "loop.h"
+#include "rights.h"
 #include "ring/ring.h"
 #include "vsock/handshake.h"
 
@@ -87,6 +87,7 @@ int link_watch(struct link *link)
 	int size = LINK_SNDBUF;
 
 	setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	rights_set_up(link->guest->loop->rights, link->fd);
 	return ring_watch(link->guest->loop->ring, &link->watch, link->fd,
 			  on_event);
 }
@@ -131,8 +132,8 @@ void link_drop_held(struct link *link)
 }
 
 /*
- * Takes the CONNECT line off the socket; what descriptors came with it are
- * closed by the kernel. As late as can be: AF_UNIX wakes the host program up
+ * Takes the CONNECT line off the socket, in which the look has seen bytes alone.
+ * As late as can be: AF_UNIX wakes the host program up
  * when its bytes are read, and it would find that there is no answer yet.
  */
 static void take_line(struct link *link)
@@ -171,11 +172,12 @@ void link_leave_socket(struct link *link)
  */
 static void drop_refused(const struct link *link)
 {
+	const struct rights *rights = link->guest->loop->rights;
 	char bytes[REFUSED_BYTES];
 	unsigned i;
 
 	for (i = 0; i < REFUSED_READS; i++)
-		if (recv(link->fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0)
+		if (rights_recv(rights, link->fd, bytes, sizeof(bytes), 0) <= 0)
 			return;
 }
 
@@ -194,9 +196,7 @@ void link_close_socket(struct link *link)
 	if (link->unanswered && !link->forwarded)
 		drop_refused(link);
 	link_leave_socket(link);
-	fd_close(&link->fd);
-	descriptors_give(loop->descriptors, &link->guest->descriptors);
-	loop->descriptor_freed = true;
+	rights_close(loop->rights, link->guest, &link->fd);
 	loop->chores++;
 }
 
@@ -272,6 +272,15 @@ void link_deaf(struct link *link)
 	if (lost)
 		orders |= conn_delivered(&link->conn, lost);
 	link_carry_out(link, orders);
+}
+
+void link_cut_off(struct link *link)
+{
+	guest_log_limited(link->guest, limit_host, LOG_LEVEL_INFO,
+			  "guest port %u, host port %u: reset, as the host "
+			  "program sent file descriptors",
+			  link->conn.peer_port, link->conn.local_port);
+	link_carry_out(link, conn_abort(&link->conn));
 }
 
 /* A hang-up with nobody to read for: nothing else would notice it. */

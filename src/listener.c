@@ -27,6 +27,7 @@
 #include "guest.h"
 #include "link.h"
 #include "loop.h"
+#include "rights.h"
 #include "ring/ring.h"
 #include "vsock/handshake.h"
 
@@ -118,14 +119,14 @@ static int accept_one(const struct listener *listener)
 	if (!descriptors_take(descriptors, &guest->descriptors))
 		return -EMFILE;
 	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
 		err = -errno;
-	else
-		greet(listener, &fd);
-	if (err || fd >= 0) {
-		fd_close(&fd);
 		descriptors_give(descriptors, &guest->descriptors);
+	} else {
+		greet(listener, &fd);
 	}
+	if (fd >= 0)
+		rights_close(guest->loop->rights, guest, &fd);
 	return err == -EINTR || err == -ECONNABORTED ? 0 : err;
 }
 
@@ -248,34 +249,37 @@ static int connect_guest(struct link *link, uint32_t port)
 	return 0;
 }
 
-/* Looks at what is in FD behind SKIP bytes. */
-static ssize_t peek(int fd, size_t skip, char *to, size_t len)
+/* Looks at what is in the host socket behind SKIP bytes. */
+static ssize_t peek(const struct link *link, size_t skip, char *to, size_t len)
 {
 	static const int none = -1;
 	int offset = (int)skip;
+	int fd = link->fd;
 	ssize_t n;
 
 	if (skip)
 		setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset,
 			   sizeof(offset));
-	n = recv(fd, to, len, MSG_PEEK | MSG_DONTWAIT);
+	n = rights_peek(link->guest->loop->rights, fd, to, len, 0);
 	if (skip)
 		setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &none, sizeof(none));
 	return n;
 }
 
 /*
- * A read ends behind a message that carries descriptors, whatever follows it,
- * and the next event may never come: looks on until the line is whole or there
- * is nothing more. Bytes, 0 at the end, or -1 and errno.
+ * A look ends where urgent data (MSG_OOB) stands, whatever follows it, and the
+ * next event may never come: looks on until the line is whole or there is
+ * nothing more. Bytes, 0 at the end, or -1 and errno.
  */
-static ssize_t peek_line(int fd, char *line)
+static ssize_t peek_line(const struct link *link, char *line)
 {
 	size_t got = 0;
 	ssize_t n;
 
 	do {
-		n = peek(fd, got, line + got, HANDSHAKE_LINE_MAX - got);
+		n = peek(link, got, line + got, HANDSHAKE_LINE_MAX - got);
+		if (n < 0 && errno == EPERM)
+			return n;
 		if (n <= 0)
 			return got ? (ssize_t)got : n;
 		got += (size_t)n;
@@ -291,7 +295,7 @@ static int read_line(struct link *link)
 	ssize_t n;
 	int len;
 
-	n = peek_line(link->fd, line);
+	n = peek_line(link, line);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	if (!n)
@@ -311,8 +315,8 @@ static int read_message(struct link *link)
 {
 	char line[HANDSHAKE_LINE_MAX];
 	uint32_t port;
-	ssize_t n =
-		recv(link->fd, line, sizeof(line), MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t n = rights_recv(link->guest->loop->rights, link->fd, line,
+				sizeof(line), MSG_TRUNC);
 
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
@@ -328,6 +332,8 @@ static const char *describe_refusal(int err)
 {
 	if (err == -EPROTO)
 		return "its first line is not \"CONNECT <port>\"";
+	if (err == -EPERM)
+		return "it sent file descriptors";
 	if (err == -ECONNRESET)
 		return "it left without asking for a port";
 	if (err == -ENOTCONN)

@@ -6,8 +6,8 @@
  *
  * On a stream a line is looked at with MSG_PEEK until it is whole, then exactly
  * it is read: what a program sends behind it stays in its socket as the
- * connection's first data. Descriptors that it sends are closed. Where messages
- * are kept apart it is the first of them.
+ * connection's first data. Descriptors are refused (rights.h). Where messages are
+ * kept apart it is the first of them.
  */
 #ifndef URING_VSOCK_LISTENER_H
 #define URING_VSOCK_LISTENER_H

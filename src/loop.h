@@ -18,6 +18,7 @@
 struct descriptors;
 struct guest;
 struct ring;
+struct rights;
 struct switchboard;
 struct worker;
 
@@ -76,6 +77,7 @@ struct loop {
 	struct timer_queue departing;	 /* of guests */
 	uint64_t redial_ms;		 /* nobody is dialed again before */
 	struct descriptors *descriptors; /* NULL: without bounds */
+	struct rights *rights;		 /* NULL: see rights.h */
 	struct timer_queue resuming;	 /* of pauses */
 	struct timer_queue choking;	 /* of short ones */
 	struct timer_queue doubting;	 /* of guests, see device.h */

@@ -38,6 +38,7 @@
 #include "link.h"
 #include "listener.h"
 #include "loop.h"
+#include "rights.h"
 #include "ring/ring.h"
 #include "siblings.h"
 #include "siblings_refuse.h"
@@ -114,7 +115,9 @@ struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us)
 	s->bell.fd = -1;
 	ring_watch_init(&s->bell_watch);
 	s->served = calloc(nvms, sizeof(struct guest *));
-	err = s->served ? open_bell(s) : -ENOMEM;
+	err = s->served ? rights_new(&s->loop.rights) : -ENOMEM;
+	if (!err)
+		err = open_bell(s);
 	if (err) {
 		log_line(LOG_LEVEL_ERROR, NULL, "cannot start: %s",
 			 strerror(-err));
@@ -142,6 +145,7 @@ void service_free(struct service *s)
 	if (!s)
 		return;
 	bell_close(&s->bell);
+	rights_free(s->loop.rights);
 	free(s->served);
 	free(s);
 }

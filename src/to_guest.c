@@ -27,6 +27,7 @@
 #include "guest.h"
 #include "link.h"
 #include "loop.h"
+#include "rights.h"
 #include "ring/ring.h"
 #include "rx_buffers.h"
 #include "siblings_hear.h"
@@ -40,6 +41,9 @@
 
 /* Bytes of one read. */
 #define READ_MAX (253u * 1024)
+
+/* Bytes of a look ahead of a read. */
+#define LOOK_MAX 16384u
 
 /* Links of one guest that are served in a turn, of each of its lists. */
 #define LINKS_PER_TURN 32
@@ -154,12 +158,57 @@ static void read_nothing(struct link *link)
 	link_carry_out(link, orders);
 }
 
+/* Of HELD bytes those that are there, -EPERM where descriptors are among them,
+ * 0 where a read would find nothing. */
+static int64_t look(const struct link *link, uint32_t held)
+{
+	char bytes[LOOK_MAX];
+	ssize_t n = rights_peek(link->guest->loop->rights, link->fd, bytes,
+				min_u32(held, sizeof(bytes)), 0);
+
+	if (n < 0)
+		return errno == EPERM ? -EPERM : 0;
+	return n;
+}
+
+/* serve_stream() where descriptors may come along: with room for them, or, in
+ * want of that, for bytes that come without. */
+static bool serve_warily(struct link *link, struct turn *turn,
+			 struct ring *ring, uint32_t held)
+{
+	struct guest *guest = link->guest;
+	struct turn_recv *recv = &turn->recvs[turn->nrecvs];
+	struct msghdr room = { .msg_control = NULL };
+	bool roomy = rights_make_room(guest->loop->rights, guest, turn->nrecvs,
+				      &room);
+	int64_t n = roomy ? held : look(link, held);
+
+	if (n > 0 && !offer_buffers(link, turn, ring, (uint32_t)n)) {
+		if (roomy)
+			rights_take(guest, &room, -EAGAIN);
+		return false;
+	}
+	if (n > 0) {
+		recv->io.msg.msg_control = room.msg_control;
+		recv->io.msg.msg_controllen = room.msg_controllen;
+	}
+	link->readable = false;
+	list_remove(&link->node);
+	if (n < 0)
+		link_cut_off(link);
+	else if (!n)
+		read_nothing(link);
+	return true;
+}
+
 /* More of a stream, or its end. False: no buffer is left. */
 static bool serve_stream(struct link *link, struct turn *turn,
 			 struct ring *ring)
 {
 	uint32_t held = bytes_to_read(link);
 
+	if (unlikely(link->guest->loop->rights) && held)
+		return serve_warily(link, turn, ring, held);
 	if (held && !offer_buffers(link, turn, ring, held))
 		return false;
 	/* Forgotten before the read, as a report may come between its -EAGAIN
@@ -338,6 +387,21 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 	link_carry_out(link, orders);
 }
 
+/* Where descriptors may come along. */
+static void refuse_rights(struct turn *turn, const struct turn_guest *part)
+{
+	struct turn_recv *recv;
+	uint32_t i;
+
+	for (i = 0; i < part->recvs; i++) {
+		recv = &turn->recvs[part->first_recv + i];
+		if (recv->io.msg.msg_control &&
+		    rights_take(part->guest, &recv->io.msg, recv->io.result) &&
+		    recv->link->phase == LINK_JOINED)
+			link_cut_off(recv->link);
+	}
+}
+
 /* What became owed by this turn's reads and sends goes out with it. */
 static void send_late_control(struct list *list, struct turn *turn)
 {
@@ -366,6 +430,8 @@ void to_guest_finish(struct turn *turn)
 
 		for (j = 0; j < part->recvs; j++)
 			finish_recv(turn, &turn->recvs[part->first_recv + j]);
+		if (unlikely(part->guest->loop->rights))
+			refuse_rights(turn, part);
 		rx_return(turn, part);
 		if (guest_running(part->guest)) {
 			send_late_control(&part->guest->small, turn);

@@ -169,6 +169,8 @@ static void end(struct link *link, int err)
 		orders = conn_host_ended(&link->conn, link->hung_up);
 	else if (err == -EFAULT)
 		rx_memory_gone(link->guest);
+	else if (err == -EPERM)
+		link_cut_off(link);
 	else
 		orders = conn_abort(&link->conn);
 	link_carry_out(link, orders);

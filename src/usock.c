@@ -170,16 +170,19 @@ static int change_owner(const struct usock *s, const struct vm_config *vm,
 }
 
 static int create(struct usock *s, const struct sockaddr_un *address,
-		  const char *path, int type, int backlog,
+		  const char *path, const struct usock_kind *kind,
 		  const struct vm_config *vm, const char **why)
 {
 	int err = make_way(address, why);
 
 	if (err)
 		return err;
-	s->fd = new_socket(type);
+	s->fd = new_socket(kind->type);
 	if (s->fd < 0)
 		return fail(errno, "no socket can be had", why);
+	/* What an older kernel lets through is seen to by rights.h. */
+	if (!kind->takes_rights)
+		fd_refuse_rights(s->fd);
 	err = bind_with_mode(s->fd, address, vm);
 	if (err)
 		return fail(-err, "the socket cannot be created", why);
@@ -191,7 +194,7 @@ static int create(struct usock *s, const struct sockaddr_un *address,
 		if (err)
 			return err;
 	}
-	if (listen(s->fd, backlog) < 0)
+	if (listen(s->fd, kind->backlog) < 0)
 		return fail(errno, "cannot be listened on", why);
 	return 0;
 }
@@ -205,8 +208,9 @@ static void remove_ours(const struct usock *s)
 		unlink(s->path);
 }
 
-int usock_listen(struct usock *s, const char *path, int type, int backlog,
-		 const struct vm_config *vm, const char **why)
+int usock_listen(struct usock *s, const char *path,
+		 const struct usock_kind *kind, const struct vm_config *vm,
+		 const char **why)
 {
 	struct sockaddr_un address;
 	int lock;
@@ -216,7 +220,7 @@ int usock_listen(struct usock *s, const char *path, int type, int backlog,
 	if (fill_address(&address, path) < 0)
 		return fail(ENAMETOOLONG, "a path has at most 107 bytes", why);
 	lock = lock_directory(path, LOCK_TRIES);
-	err = create(s, &address, path, type, backlog, vm, why);
+	err = create(s, &address, path, kind, vm, why);
 	if (err) {
 		remove_ours(s);
 		fd_close(&s->fd);

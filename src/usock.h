@@ -20,17 +20,26 @@ struct usock {
 	ino_t ino;
 };
 
+/* What is listened with. */
+struct usock_kind {
+	int type; /* SOCK_STREAM or SOCK_SEQPACKET */
+	int backlog;
+	bool takes_rights; /* descriptors; or where it can be, who sends one
+			      to the accepted sockets is refused */
+};
+
 #define USOCK_NONE ((struct usock){ .fd = -1 })
 
 /*
- * Listens on PATH, which must outlive S, by a socket of TYPE (SOCK_STREAM or
- * SOCK_SEQPACKET) with the socket-mode and socket-owner of VM. A stale socket
- * file (connect(2) says ECONNREFUSED) is replaced; one on which somebody
- * listens and what is not a socket are left alone: -EADDRINUSE and -ENOTSOCK.
+ * Listens on PATH, which must outlive S, by a socket of that KIND with the
+ * socket-mode and socket-owner of VM. A stale socket file (connect(2) says
+ * ECONNREFUSED) is replaced; one on which somebody listens and what is not a
+ * socket are left alone: -EADDRINUSE and -ENOTSOCK.
  * 0, or -errno with *WHY, a sentence for "PATH: WHY"; S is then USOCK_NONE.
  */
-int usock_listen(struct usock *s, const char *path, int type, int backlog,
-		 const struct vm_config *vm, const char **why);
+int usock_listen(struct usock *s, const char *path,
+		 const struct usock_kind *kind, const struct vm_config *vm,
+		 const char **why);
 
 /* Removes the file if it is still the one we made, and closes. */
 void usock_close(struct usock *s);

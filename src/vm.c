@@ -30,6 +30,13 @@
 #define HOST_BACKLOG 4096
 #define FRONT_BACKLOG 1024
 
+static const struct usock_kind for_streams = { SOCK_STREAM, HOST_BACKLOG,
+					       false };
+static const struct usock_kind for_messages = { SOCK_SEQPACKET, HOST_BACKLOG,
+						false };
+static const struct usock_kind for_front_ends = { SOCK_STREAM, FRONT_BACKLOG,
+						  true };
+
 #define SUFFIX "_seqpacket"
 #define SUFFIX_LEN (sizeof(SUFFIX) - 1)
 
@@ -61,7 +68,8 @@ static int inherit_front(struct vm *vm)
 	return 0;
 }
 
-static int listen_on(struct usock *s, const char *path, int type, int backlog,
+static int listen_on(struct usock *s, const char *path,
+		     const struct usock_kind *kind,
 		     const struct vm_config *config)
 {
 	const char *why = NULL;
@@ -69,7 +77,7 @@ static int listen_on(struct usock *s, const char *path, int type, int backlog,
 
 	if (!path)
 		return 0;
-	err = usock_listen(s, path, type, backlog, config, &why);
+	err = usock_listen(s, path, kind, config, &why);
 	return err ? complain(config, path, err, why) : 0;
 }
 
@@ -101,8 +109,8 @@ static int open_messages(struct vm *vm)
 		vm->seqpacket_path = NULL;
 		return complain(config, config->uds_path, -ENOMEM, NULL);
 	}
-	return listen_on(&vm->seqpacket, vm->seqpacket_path, SOCK_SEQPACKET,
-			 HOST_BACKLOG, config);
+	return listen_on(&vm->seqpacket, vm->seqpacket_path, &for_messages,
+			 config);
 }
 
 int vm_open(struct vm *vm, const struct vm_config *config)
@@ -118,10 +126,10 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 	};
 	list_init(&vm->node);
 	vm->closer = closer_new();
-	if (!vm->closer)
+	vm->host_closer = closer_new();
+	if (!vm->closer || !vm->host_closer)
 		return complain(config, "cannot start", -ENOMEM, NULL);
-	err = listen_on(&vm->host, config->uds_path, SOCK_STREAM, HOST_BACKLOG,
-			config);
+	err = listen_on(&vm->host, config->uds_path, &for_streams, config);
 	config_remarks(config, log_remark, vm);
 	if (!err)
 		err = open_messages(vm);
@@ -131,8 +139,7 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 		return err;
 	if (config->fd >= 0)
 		return inherit_front(vm);
-	return listen_on(&vm->front, config->socket, SOCK_STREAM, FRONT_BACKLOG,
-			 config);
+	return listen_on(&vm->front, config->socket, &for_front_ends, config);
 }
 
 void vm_close(struct vm *vm)
@@ -147,7 +154,9 @@ void vm_close(struct vm *vm)
 	vm->seqpacket_path = NULL;
 	forwards_close(&vm->forwards);
 	closer_free(vm->closer);
+	closer_free(vm->host_closer);
 	vm->closer = NULL;
+	vm->host_closer = NULL;
 }
 
 static int start_front(struct vm *vm)
@@ -193,7 +202,7 @@ int vm_start(struct vm *vm, struct loop *loop)
 	vm->guest = guest_new(vm->config, loop);
 	if (vm->guest) {
 		vm->guest->counts = vm->counts;
-		guest_set_closer(vm->guest, vm->closer);
+		guest_set_closers(vm->guest, vm->closer, vm->host_closer);
 		vm->guest->frontends = frontends_new(vm->guest);
 	}
 	if (vm->guest && vm->guest->frontends)

@@ -25,7 +25,8 @@ struct vm {
 	struct usock host;	/* <uds-path> */
 	struct usock seqpacket; /* <uds-path>_seqpacket, if offered */
 	char *seqpacket_path;
-	struct closer *closer; /* of what its hypervisors hand over */
+	struct closer *closer;	    /* of what its hypervisors hand over */
+	struct closer *host_closer; /* of what host programs do */
 	struct forwards forwards;
 	int arrived;	     /* a front end on its way to a worker, or -1 */
 	struct list node;    /* of a worker */

@@ -59,7 +59,7 @@ layers() {
 	resets loop
 	queues
 	guest
-	switchboard half half_message
+	switchboard half half_message rights
 	half_ask
 	awake events frontend link rx_buffers
 	half_data link_part link_socket siblings_refuse

@@ -133,7 +133,7 @@ void session_open(int engine)
 	ck_assert_msg(loop.ring, "%s", why);
 	facts.guest = guest_new(&config, &loop);
 	closer = closer_new();
-	guest_set_closer(facts.guest, closer);
+	guest_set_closers(facts.guest, closer, NULL);
 	facts.frontends = frontends_new(facts.guest);
 	call_witness();
 	open_ram();

@@ -350,23 +350,29 @@ START_TEST(what_a_guest_left_is_delivered)
 }
 END_TEST
 
-/* Neither an empty message's nor another's is kept. */
-START_TEST(descriptors_that_come_along_are_dropped)
+/* Neither an empty message's nor another's is kept, and on a kernel that lets
+ * them through (before Linux 6.16) the connection ends. */
+START_TEST(descriptors_that_come_along_are_refused)
 {
 	struct scene s;
 	struct pair p;
 	unsigned fds;
 
 	scene_open(&s, _i);
-	pair_seqpacket_from_guest(&s, &p);
-	gsock_read_all(p.guest);
-	fds = daemon_fds(&s.daemon);
-	for (unsigned i = 0; i < 20; i++) {
-		host_pass_descriptor(p.host.watch.fd, i % 2 ? "" : "x", 0);
-		drive_until(&s.world, p.guest->messages.count == i + 1);
+	for (unsigned i = 0; i < 2; i++) {
+		pair_seqpacket_from_guest(&s, &p);
+		gsock_read_all(p.guest);
+		fds = daemon_fds(&s.daemon);
+		if (host_pass_descriptor(p.host.watch.fd, i ? "" : "x", 0)) {
+			drive_until(&s.world, host_over(&p.host));
+			fds--;
+		} else {
+			host_write(&p.host, "x");
+			drive_until(&s.world, p.guest->messages.count == 1);
+		}
+		drive_until(&s.world, daemon_fds(&s.daemon) == fds);
+		pair_close(&p);
 	}
-	ck_assert_uint_eq(daemon_fds(&s.daemon), fds);
-	pair_close(&p);
 	scene_close(&s);
 }
 END_TEST
@@ -374,7 +380,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		descriptors_that_come_along_are_dropped,
+		descriptors_that_come_along_are_refused,
 		a_message_is_held_until_its_end_comes,
 		a_message_may_have_more_segments_than_one_call_takes,
 		a_message_without_end_is_dropped,

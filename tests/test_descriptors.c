@@ -117,6 +117,30 @@ START_TEST(what_is_given_back_is_anybodys)
 }
 END_TEST
 
+/* What is taken meanwhile is borrowed, and that goes back with it. */
+START_TEST(many_are_lent_within_the_share)
+{
+	unsigned share = share_out(300, 2, 1);
+
+	held[0] = 1;
+	ck_assert_uint_gt(d.common, 4);
+	ck_assert(!descriptors_lend(&d, &held[0], share));
+	ck_assert_uint_eq(held[0], 1);
+	ck_assert(descriptors_lend(&d, &held[0], share - 1));
+	ck_assert_uint_eq(d.borrowed, 0);
+	ck_assert(descriptors_take(&d, &held[0]));
+	ck_assert(descriptors_take(&d, &held[0]));
+	ck_assert_uint_eq(d.borrowed, 2);
+	ck_assert(!descriptors_lend(&d, &held[0], 1));
+	descriptors_return(&d, &held[0], share - 1);
+	ck_assert_uint_eq(held[0], 3);
+	ck_assert_uint_eq(d.borrowed, 0);
+	ck_assert(descriptors_lend(NULL, &held[0], 1000));
+	descriptors_return(NULL, &held[0], 1000);
+	ck_assert_uint_eq(held[0], 3);
+}
+END_TEST
+
 START_TEST(few_are_for_those_that_wait)
 {
 	share_out(300, 2, 1);
@@ -171,6 +195,7 @@ int main(void)
 	tcase_add_test(tcase, each_vm_has_its_share_at_any_time);
 	tcase_add_test(tcase, greedy_vms_share_what_is_common);
 	tcase_add_test(tcase, what_is_given_back_is_anybodys);
+	tcase_add_test(tcase, many_are_lent_within_the_share);
 	tcase_add_test(tcase, few_are_for_those_that_wait);
 	tcase_add_test(tcase, threads_never_take_more_than_there_is);
 	suite_add_tcase(suite, tcase);

@@ -23,6 +23,7 @@
 #include "suite.h"
 #include "usock.h"
 
+static const struct usock_kind kind = { SOCK_STREAM, 5, false };
 static const struct vm_config plain = { .fd = -1 };
 
 static const struct sockaddr_un address = {
@@ -42,10 +43,30 @@ static int try_connect(void)
 	return err;
 }
 
+/* 0 or an errno. */
+static int send_descriptor(int to, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET,
+				 SCM_RIGHTS } };
+	struct iovec iov = { &(char){ 'x' }, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	return sendmsg(to, &msg, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
 static int listen_at(struct usock *s, const char *path)
 {
 	const char *why = NULL;
-	int err = usock_listen(s, path, SOCK_STREAM, 5, &plain, &why);
+	int err = usock_listen(s, path, &kind, &plain, &why);
 
 	ck_assert_int_eq(err < 0, why != NULL);
 	return err;
@@ -64,6 +85,32 @@ START_TEST(test_socket_is_ready)
 	ck_assert_ptr_null(s.path);
 	ck_assert_int_eq(try_connect(), ENOENT);
 	usock_close(&s);
+}
+END_TEST
+
+/* Where the kernel can have them refused (Linux 6.16), of which fd_refuse_rights()
+ * tells. */
+START_TEST(descriptors_are_for_sockets_that_take_them)
+{
+	const struct usock_kind takes = { SOCK_STREAM, 5, true };
+	const struct usock_kind *const kinds[] = { &kind, &takes };
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool refuses = !fd_refuse_rights(probe);
+	const char *why = NULL;
+	struct usock s;
+
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int err = i || !refuses ? 0 : EPERM;
+
+		ck_assert(!usock_listen(&s, "s", kinds[i], &plain, &why));
+		ck_assert(!connect(fd, (const struct sockaddr *)&address,
+				   sizeof(address)));
+		ck_assert_int_eq(send_descriptor(fd, probe), err);
+		fd_close(&fd);
+		usock_close(&s);
+	}
+	fd_close(&probe);
 }
 END_TEST
 
@@ -89,7 +136,7 @@ START_TEST(test_mode)
 	struct stat st;
 	struct usock s;
 
-	ck_assert_int_eq(usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why), 0);
+	ck_assert_int_eq(usock_listen(&s, "s", &kind, &vm, &why), 0);
 	ck_assert_uint_eq(umask(old), modes[_i].mask);
 	ck_assert_int_eq(lstat("s", &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, modes[_i].result);
@@ -109,7 +156,7 @@ START_TEST(test_group_alone)
 	struct stat st;
 	struct usock s;
 
-	ck_assert_int_eq(usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why), 0);
+	ck_assert_int_eq(usock_listen(&s, "s", &kind, &vm, &why), 0);
 	ck_assert_int_eq(lstat("s", &st), 0);
 	ck_assert_uint_eq(st.st_uid, geteuid());
 	ck_assert_uint_eq(st.st_gid, getegid());
@@ -128,7 +175,7 @@ START_TEST(test_owner)
 	const char *why = NULL;
 	struct stat st;
 	struct usock s;
-	int err = usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why);
+	int err = usock_listen(&s, "s", &kind, &vm, &why);
 
 	if (geteuid() == 0) {
 		ck_assert_int_eq(err, 0);
@@ -138,7 +185,7 @@ START_TEST(test_owner)
 		usock_close(&s);
 		ck_assert_int_eq(chmod(".", 0777), 0);
 		ck_assert_int_eq(seteuid(65534), 0);
-		err = usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why);
+		err = usock_listen(&s, "s", &kind, &vm, &why);
 		ck_assert_int_eq(seteuid(0), 0);
 	}
 	ck_assert_int_eq(err, -EPERM);
@@ -169,7 +216,7 @@ START_TEST(a_lack_of_descriptors_is_not_the_owners_fault)
 	/* the directory that is locked, and the socket */
 	limit.rlim_cur = (rlim_t)free_fd + 2;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	err = usock_listen(&s, "s", SOCK_STREAM, 5, &vm, &why);
+	err = usock_listen(&s, "s", &kind, &vm, &why);
 	limit.rlim_cur = limit.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_int_eq(err, -EMFILE);
@@ -265,6 +312,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_test(tcase, test_socket_is_ready);
+	tcase_add_test(tcase, descriptors_are_for_sockets_that_take_them);
 	tcase_add_loop_test(tcase, test_mode, 0, ARRAY_SIZE(modes));
 	tcase_add_test(tcase, test_group_alone);
 	tcase_add_test(tcase, test_owner);

@@ -22,6 +22,7 @@
 
 #define RACERS 12
 
+static const struct usock_kind kind = { SOCK_STREAM, 5, false };
 static const struct vm_config plain = { .fd = -1 };
 
 static const struct sockaddr_un address = {
@@ -55,7 +56,7 @@ static int try_connect(void)
 static int listen_at(struct usock *s, const char *path)
 {
 	const char *why = NULL;
-	int err = usock_listen(s, path, SOCK_STREAM, 5, &plain, &why);
+	int err = usock_listen(s, path, &kind, &plain, &why);
 
 	ck_assert_int_eq(err < 0, why != NULL);
 	return err;
@@ -153,7 +154,7 @@ START_TEST(test_tenants)
 	struct usock s;
 	const char *why = "";
 	int there = lstat("s", &before) == 0;
-	int err = usock_listen(&s, "s", SOCK_STREAM, 5, &plain, &why);
+	int err = usock_listen(&s, "s", &kind, &plain, &why);
 
 	ck_assert_int_eq(err, tenants[_i].result);
 	if (err) {
@@ -231,8 +232,8 @@ static int race(int start, int done)
 
 	if (read(start, &byte, 1) != 0)
 		return 2;
-	won = usock_listen(&s, "s", SOCK_STREAM, 5, &plain,
-			   &(const char *){ NULL }) == 0;
+	won = usock_listen(&s, "s", &kind, &plain, &(const char *){ NULL }) ==
+	      0;
 	if (write(done, "", 1) != 1)
 		return 2;
 	usleep(won ? 300000 : 0);

@@ -13,6 +13,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The headers may be older than the kernel. */
+#ifndef SO_PASSRIGHTS
+#if defined(__sparc__)
+#define SO_PASSRIGHTS 0x005c
+#elif defined(__hppa__)
+#define SO_PASSRIGHTS 0x4051
+#else
+#define SO_PASSRIGHTS 83
+#endif
+#endif
+
 void fd_close(int *fd)
 {
 	int saved = errno;
@@ -55,6 +66,15 @@ bool fd_has_peer(int fd)
 	socklen_t len = sizeof(peer);
 
 	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
+int fd_refuse_rights(int fd)
+{
+	const int off = 0;
+
+	return setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) < 0
+		       ? -errno
+		       : 0;
 }
 
 int fd_raise_limit(void)

@@ -23,6 +23,14 @@ int fd_socket_error(int fd);
 /* The socket is connected: its connect(2) has come to an end. */
 bool fd_has_peer(int fd);
 
+/*
+ * Has an AF_UNIX socket refuse descriptors (SO_PASSRIGHTS, Linux 6.16): who
+ * sends one to it gets EPERM, and nothing of the message arrives. Before
+ * listen(2), from which the accepted ones have it, or connect(2). 0 or -errno:
+ * the kernel does not know that.
+ */
+int fd_refuse_rights(int fd);
+
 /* Raises the soft limit on open files to the hard one. 0 or -errno. */
 int fd_raise_limit(void);
 

@@ -9,7 +9,7 @@
 #include "ring/ring.h"
 
 /* Every send and receive: never waits, never raises SIGPIPE. */
-#define RING_MSG_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+#define RING_MSG_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)
 
 struct ring_engine {
 	const char *name;

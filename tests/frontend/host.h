@@ -68,7 +68,7 @@ bool host_sent(const struct host_conn *c);
 bool host_over(const struct host_conn *c);
 
 /* Sends TEXT, which may be empty for SEQPACKET, with a copy of the descriptor
- * PASSED. */
-void host_pass_descriptor(int fd, const char *text, int passed);
+ * PASSED. False: the kernel has it refused, and nothing was sent. */
+bool host_pass_descriptor(int fd, const char *text, int passed);
 
 #endif
