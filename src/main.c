@@ -13,9 +13,9 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "config.h"
-#include "daemon.h"
-#include "options.h"
+#include "config/config.h"
+#include "config/options.h"
+#include "daemon/daemon.h"
 #include "virtq/guard.h"
 
 /* As nohup(1) has it. Blocked it would come all the same. */

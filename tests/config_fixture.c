@@ -18,10 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "config_build.h"
-#include "config_draft.h"
-#include "config_print.h"
+#include "config/build.h"
+#include "config/config.h"
+#include "config/draft.h"
+#include "config/print.h"
 
 static char directory[64];
 

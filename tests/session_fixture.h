@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "guest.h"
+#include "guest/guest.h"
 #include "protocol/wire.h"
 
 #define SIZE 128 /* entries of each queue */

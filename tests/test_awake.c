@@ -6,12 +6,12 @@
 #include <endian.h>
 #include <stdlib.h>
 
-#include "awake.h"
 #include "base/check.h"
 #include "base/fd.h"
-#include "loop.h"
+#include "guest/awake.h"
 #include "session_fixture.h"
 #include "suite.h"
+#include "turn/loop.h"
 
 #define PLENTY 64  /* turns without a part after which a guest sleeps */
 #define PATIENCE 8 /* turns that sent packets wait */

@@ -11,11 +11,11 @@
 #include "base/check.h"
 #include "base/closer.h"
 #include "base/fd.h"
-#include "frontends.h"
-#include "loop.h"
 #include "ring/ring.h"
+#include "session/frontends.h"
 #include "session_fixture.h"
 #include "suite.h"
+#include "turn/loop.h"
 
 #define QUESTIONS 12 /* more than a turn asks */
 

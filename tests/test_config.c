@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "config/ini.h"
+#include "config/keys.h"
 #include "config_fixture.h"
-#include "config_ini.h"
-#include "config_keys.h"
 #include "suite.h"
 
 #define X10 "xxxxxxxxxx"

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "config/ini.h"
+#include "config/yaml.h"
 #include "config_fixture.h"
-#include "config_ini.h"
-#include "config_yaml.h"
 #include "suite.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"

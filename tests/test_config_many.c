@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "config/ini.h"
 #include "config_fixture.h"
-#include "config_ini.h"
 #include "suite.h"
 
 static unsigned asked;

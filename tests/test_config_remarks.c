@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "config/ini.h"
 #include "config_fixture.h"
-#include "config_ini.h"
 #include "suite.h"
 
 #define X10 "xxxxxxxxxx"

@@ -8,11 +8,11 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "departure.h"
-#include "lifecycle.h"
-#include "loop.h"
+#include "session/departure.h"
+#include "session/ends.h"
 #include "session_fixture.h"
 #include "suite.h"
+#include "turn/loop.h"
 
 #define LOOKS 10
 #define ENTRIES ((uint16_t)SIZE)

@@ -6,8 +6,8 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "descriptors.h"
 #include "suite.h"
+#include "turn/descriptors.h"
 
 #define VMS_MAX 200u
 #define SESSION 32u

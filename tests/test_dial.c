@@ -10,15 +10,15 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "config.h"
-#include "descriptors.h"
-#include "dial.h"
-#include "guest.h"
-#include "lifecycle.h"
-#include "link.h"
-#include "loop.h"
+#include "config/config.h"
+#include "guest/guest.h"
+#include "host/dial.h"
+#include "link/link.h"
 #include "ring/ring.h"
+#include "session/ends.h"
 #include "suite.h"
+#include "turn/descriptors.h"
+#include "turn/loop.h"
 #include "vsock/packet.h"
 
 #define PORT 5000

@@ -11,12 +11,12 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "frontend.h"
-#include "frontends.h"
-#include "loop.h"
 #include "ring/ring.h"
+#include "session/frontend.h"
+#include "session/frontends.h"
 #include "session_fixture.h"
 #include "suite.h"
+#include "turn/loop.h"
 
 static bool has_front_end(void)
 {

@@ -19,7 +19,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "frontends.h"
+#include "session/frontends.h"
 #include "session_fixture.h"
 #include "suite.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config.h"
-#include "host_address.h"
+#include "config/config.h"
+#include "host/host_address.h"
 #include "suite.h"
 
 #define X10 "xxxxxxxxxx"

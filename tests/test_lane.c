@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bell.h"
-#include "lane.h"
+#include "sibling/lane.h"
 #include "suite.h"
+#include "turn/bell.h"
 
 static struct lane *lane;
 

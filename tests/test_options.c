@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "config.h"
+#include "config/config.h"
+#include "config/options.h"
+#include "config/print.h"
 #include "config_fixture.h"
-#include "config_print.h"
-#include "options.h"
 #include "suite.h"
 
 #define ARGUMENTS_MAX 12

@@ -7,14 +7,14 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "config.h"
-#include "descriptors.h"
-#include "from_guest.h"
-#include "link.h"
-#include "loop.h"
+#include "config/config.h"
+#include "funnel/from_guest.h"
+#include "link/link.h"
 #include "session_fixture.h"
 #include "suite.h"
-#include "turn.h"
+#include "turn/descriptors.h"
+#include "turn/loop.h"
+#include "turn/turn.h"
 #include "vsock/packet.h"
 
 #define CONNECTIONS 3

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* How long turns are, and whom they are for. */
 #include "base/check.h"
-#include "pace.h"
 #include "suite.h"
+#include "turn/pace.h"
 
 #define START 1000000ull
 

@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "queues.h"
+#include "guest/queue.h"
 #include "ring/ring.h"
 #include "suite.h"
 

@@ -15,7 +15,7 @@
 #include <check.h>
 
 #include "base/check.h"
-#include "ram_file.h"
+#include "session/ram_file.h"
 #include "suite.h"
 
 static char why[224];

@@ -11,11 +11,11 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "descriptors.h"
-#include "loop.h"
 #include "session_fixture.h"
-#include "virtq/memory.h"
 #include "suite.h"
+#include "turn/descriptors.h"
+#include "turn/loop.h"
+#include "virtq/memory.h"
 
 enum descriptor { NO_FD, RAM_FD, FILE_FD, NINE_FDS };
 

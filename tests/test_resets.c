@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "resets.h"
+#include "guest/resets.h"
 #include "suite.h"
 #include "vsock/packet.h"
 

@@ -10,10 +10,10 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/fd.h"
-#include "rx_buffers.h"
+#include "guest/rx_buffers.h"
 #include "session_fixture.h"
 #include "suite.h"
-#include "turn.h"
+#include "turn/turn.h"
 
 #define BUFFERS 6
 #define RAM_AT 0x80000 /* of the buffers, in guest memory */

@@ -5,10 +5,10 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "bell.h"
+#include "daemon/service.h"
 #include "ring/ring.h"
-#include "service.h"
 #include "suite.h"
+#include "turn/bell.h"
 
 /* -1: it was not signalled. */
 static int signalled(int fd)

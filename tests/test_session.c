@@ -7,10 +7,10 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "loop.h"
 #include "ring/ring.h"
 #include "session_fixture.h"
 #include "suite.h"
+#include "turn/loop.h"
 
 #define BIT(n) (1ull << (n))
 

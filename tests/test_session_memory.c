@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "session_fixture.h"
-#include "virtq/memory.h"
 #include "suite.h"
+#include "virtq/memory.h"
 
 static int fd = -1;
 

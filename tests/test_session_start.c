@@ -6,10 +6,10 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "device.h"
-#include "loop.h"
+#include "session/device.h"
 #include "session_fixture.h"
 #include "suite.h"
+#include "turn/loop.h"
 
 #define BIT(n) (1ull << (n))
 

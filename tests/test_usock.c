@@ -18,10 +18,10 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "config.h"
+#include "config/config.h"
 #include "config_fixture.h"
+#include "host/unix_socket.h"
 #include "suite.h"
-#include "usock.h"
 
 static const struct usock_kind kind = { SOCK_STREAM, 5, false };
 static const struct vm_config plain = { .fd = -1 };

@@ -15,10 +15,10 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "config.h"
+#include "config/config.h"
 #include "config_fixture.h"
+#include "host/unix_socket.h"
 #include "suite.h"
-#include "usock.h"
 
 #define RACERS 12
 

@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 #include "suite.h"
-#include "watchdog.h"
+#include "turn/watchdog.h"
 
 static struct watchdog dog;
 

@@ -16,11 +16,11 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "config.h"
+#include "config/config.h"
 #include "config_fixture.h"
-#include "daemon.h"
-#include "frontends.h"
+#include "daemon/daemon.h"
 #include "protocol/wire.h"
+#include "session/frontends.h"
 #include "suite.h"
 
 #define VMS 3

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* Settings in INI: any bytes. */
-#include "config_ini.h"
+#include "config/ini.h"
 #include "fuzz/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

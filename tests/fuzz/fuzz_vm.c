@@ -3,9 +3,9 @@
  * The text of --vm: each line of the input is one. What is printed goes where
  * nobody reads it.
  */
-#include "config.h"
+#include "config/config.h"
+#include "config/options.h"
 #include "fuzz/settings.h"
-#include "options.h"
 
 #define VMS_MAX 8
 

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "guest.h"
-#include "loop.h"
+#include "guest/guest.h"
+#include "turn/loop.h"
 #include "vsock/conn.h"
 #include "vsock/packet.h"
 

@@ -4,11 +4,11 @@
 #include <limits.h>
 
 #include "base/bytes.h"
-#include "config.h"
-#include "config_build.h"
-#include "config_draft.h"
-#include "config_ini.h"
-#include "config_print.h"
+#include "config/build.h"
+#include "config/config.h"
+#include "config/draft.h"
+#include "config/ini.h"
+#include "config/print.h"
 
 static bool is_text(const char *text, size_t max)
 {

@@ -19,13 +19,13 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "bell.h"
-#include "descriptors.h"
+#include "daemon/service.h"
 #include "fuzz/still.h"
-#include "loop.h"
 #include "ring/ring.h"
-#include "service.h"
-#include "switchboard.h"
+#include "sibling/switchboard.h"
+#include "turn/bell.h"
+#include "turn/descriptors.h"
+#include "turn/loop.h"
 
 /* Turns without rest that mean that none will come. */
 #define RESTLESS 3000

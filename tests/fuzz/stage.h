@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
+#include "config/config.h"
+#include "daemon/vm.h"
 #include "fuzz/fuzz.h"
-#include "vm.h"
 
 #define STAGE_VMS_MAX 3
 #define STAGE_LOOPS_MAX 2

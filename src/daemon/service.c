@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The turn:
+ *
+ *	collect		active guests' TX packets and ready connections
+ *	run		all their sends and receives, in one system call
+ *	finish		what was moved, what must wait, what is owed
+ *	rest		tell the guests, and see who has more to do
+ *	sweep		free what ended
+ *
+ * Between turns the loop sleeps. Guests that were served stay awake (their
+ * kicks suppressed) until it does.
+ */
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "funnel/from_guest.h"
+#include "funnel/to_guest.h"
+#include "guest/awake.h"
+#include "guest/events.h"
+#include "guest/guest.h"
+#include "host/dial.h"
+#include "host/listener.h"
+#include "host/sends.h"
+#include "link/half_ask.h"
+#include "link/link.h"
+#include "link/rights.h"
+#include "ring/ring.h"
+#include "session/departure.h"
+#include "session/device.h"
+#include "session/ends.h"
+#include "session/frontends.h"
+#include "sibling/refuse.h"
+#include "sibling/sibling.h"
+#include "turn/bell.h"
+#include "turn/loop.h"
+#include "turn/spin.h"
+#include "turn/turn.h"
+#include "turn/watchdog.h"
+
+/* How often a driver that never kicks is looked at when all is quiet. */
+#define POLLED_MS 1
+
+/* Links freed, and a sleep ahead, for which memory is given back. */
+#define KEPT_LINKS 512
+#define QUIET_MS 1000
+
+struct service {
+	struct loop loop;
+	struct guest **served; /* in this turn, room for all */
+	unsigned nserved;
+	struct awake awake;
+	struct spin spin;
+	struct watchdog watchdog;
+	struct bell bell;
+	struct ring_watch bell_watch;
+	uint64_t passed_ms; /* deadlines up to here were looked at */
+	struct turn turn;
+};
+
+/* The sleep is over; bell_answer() is for who sleeps. */
+static void on_bell(struct ring_watch *watch, int events)
+{
+	uint64_t count;
+	ssize_t n = read(watch->fd, &count, sizeof(count));
+
+	(void)events;
+	(void)n;
+}
+
+static int open_bell(struct service *s)
+{
+	int err = bell_open(&s->bell);
+
+	return err ? err
+		   : ring_watch(s->loop.ring, &s->bell_watch, s->bell.fd,
+				on_bell);
+}
+
+static void start_watchdog(struct service *s)
+{
+	int err = watchdog_start(&s->watchdog);
+
+	if (err)
+		log_line(LOG_LEVEL_WARN, NULL,
+			 "cannot start a worker's timer: %s; a hypervisor "
+			 "that makes the worker wait for its eventfd is not "
+			 "interrupted, and the worker's other VMs wait as well",
+			 strerror(-err));
+}
+
+struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us)
+{
+	struct service *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s) {
+		log_line(LOG_LEVEL_ERROR, NULL, "out of memory");
+		ring_close(ring);
+		return NULL;
+	}
+	loop_init(&s->loop, ring);
+	list_init(&s->awake.guests);
+	spin_init(&s->spin, poll_us);
+	s->bell.fd = -1;
+	ring_watch_init(&s->bell_watch);
+	s->served = calloc(nvms, sizeof(struct guest *));
+	err = s->served ? rights_new(&s->loop.rights) : -ENOMEM;
+	if (!err)
+		err = open_bell(s);
+	if (err) {
+		log_line(LOG_LEVEL_ERROR, NULL, "cannot start: %s",
+			 strerror(-err));
+		service_end(s);
+		service_free(s);
+		return NULL;
+	}
+	start_watchdog(s);
+	return s;
+}
+
+void service_end(struct service *s)
+{
+	watchdog_stop(&s->watchdog);
+	ring_unwatch(s->loop.ring, &s->bell_watch);
+	ring_close(s->loop.ring);
+	s->loop.ring = NULL;
+	link_free_dead(&s->loop);
+	half_drop_asks(&s->loop);
+	siblings_drop_refusals(&s->loop);
+}
+
+void service_free(struct service *s)
+{
+	if (!s)
+		return;
+	bell_close(&s->bell);
+	rights_free(s->loop.rights);
+	free(s->served);
+	free(s);
+}
+
+struct loop *service_loop(struct service *s)
+{
+	return &s->loop;
+}
+
+struct bell *service_bell(struct service *s)
+{
+	return &s->bell;
+}
+
+/* Those that pause for lack of descriptors try again, and may pause anew. */
+static void resume(struct accept_pause *p)
+{
+	timer_disarm(&p->timer);
+	p->over(p);
+}
+
+static void resume_all(struct loop *loop)
+{
+	struct list pauses;
+
+	if (!loop->descriptor_freed)
+		return;
+	loop->descriptor_freed = false;
+	list_init(&pauses);
+	list_move_all(&pauses, &loop->resuming.armed);
+	while (!list_empty(&pauses))
+		resume(list_first(&pauses, struct accept_pause, timer.node));
+}
+
+static void resume_due(struct timer_queue *pauses, uint64_t now_ms)
+{
+	struct timer *timer;
+
+	while ((timer = timer_take_due(pauses, now_ms)))
+		resume(container_of(timer, struct accept_pause, timer));
+}
+
+static void log_silence(const struct link *link)
+{
+	const struct conn *conn = &link->conn;
+
+	if (conn->state == CONN_HOST_PENDING)
+		guest_log_limited(link->guest, limit_guest, LOG_LEVEL_WARN,
+				  "guest's connection to port %u refused: no "
+				  "answer in %u ms",
+				  conn->local_port, CONN_CONNECT_MS);
+	else if (conn->state == CONN_GUEST_PENDING && !link->half)
+		guest_log_limited(link->guest, limit_host, LOG_LEVEL_WARN,
+				  "connection to the guest's port %u refused: "
+				  "no answer in %u ms",
+				  conn->peer_port, CONN_RESPONSE_MS);
+}
+
+static void pass_deadline(struct link *link)
+{
+	log_silence(link);
+	link_carry_out(link, conn_timed_out(&link->conn));
+}
+
+static uint64_t next_deadline(const struct loop *loop)
+{
+	uint64_t next = dial_next(loop);
+
+	next = min_u64(next, timer_next(&loop->greeting));
+	next = min_u64(next, timer_next(&loop->parting));
+	next = min_u64(next, timer_next(&loop->departing));
+	next = min_u64(next, timer_next(&loop->resuming));
+	next = min_u64(next, timer_next(&loop->choking));
+	next = min_u64(next, timer_next(&loop->doubting));
+	return min_u64(next, deadlines_next(&loop->deadlines));
+}
+
+/* Some of those that are due. Up to when none are left: 0, unknown. */
+static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
+{
+	struct timer *timer;
+	struct conn *conn;
+
+	loop->chores = 0;
+	dial_again(loop, now_ms);
+	link_part_due(loop, now_ms);
+	departure_look(loop, now_ms);
+	listener_expire(loop, now_ms);
+	resume_due(&loop->resuming, now_ms);
+	resume_due(&loop->choking, now_ms);
+	while ((timer = timer_take_due(&loop->doubting, now_ms)))
+		device_doubt(container_of(timer, struct guest, doubt));
+	while (loop->chores < LOOP_CHORES &&
+	       (conn = deadlines_take_due(&loop->deadlines, now_ms))) {
+		loop->chores++;
+		pass_deadline(link_of(conn));
+	}
+	/* Without a chore nothing was cut short. */
+	return !loop->chores || next_deadline(loop) > now_ms ? now_ms : 0;
+}
+
+/* Something is left for GUEST, which has receive buffers. */
+static bool has_more_for(const struct guest *guest)
+{
+	return guest_running(guest) && !guest->rx_short &&
+	       guest_has_output(guest);
+}
+
+/* Its connections begin, or those of its last session end: seldom so. */
+static inline bool has_errands(const struct guest *guest)
+{
+	return guest->ending || !list_empty(&guest->knocking) ||
+	       !list_empty(&guest->calling) || !list_empty(&guest->dialed);
+}
+
+/* True: some are left. */
+static bool run_errands(struct guest *guest)
+{
+	bool more = lifecycle_end_some(guest);
+
+	more |= listener_serve(guest);
+	return dial_conclude(guest) || more;
+}
+
+/* Its waiting packets and connections, as far as the turn has room. */
+static void collect(struct service *s, struct guest *guest)
+{
+	/* The front end may stop a ring, of which nothing may be early then. */
+	bool drain = from_guest_early(guest) &&
+		     frontends_waiting(guest->frontends);
+	bool more = drain || frontends_run(guest->frontends);
+
+	if (unlikely(has_errands(guest)))
+		more |= run_errands(guest);
+	awake_begin(&s->awake, guest);
+	events_send(guest);
+	more |= from_guest_collect(guest, &s->turn, drain);
+	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);
+	/* In the order in which they were served: conclude() is too late. */
+	if (more || has_more_for(guest))
+		guest_wake(guest);
+}
+
+/* After its part of the turn. */
+static void conclude(struct guest *guest)
+{
+	if (has_more_for(guest))
+		guest_wake(guest);
+	awake_notify(guest);
+	lifecycle_check_queues(guest);
+	link_part_told(guest);
+	link_limit_parted(guest);
+}
+
+/* Those that had no part in the turn but got something from another guest: it
+ * is theirs to see at once. */
+static void notify_receivers(struct service *s)
+{
+	struct list *at;
+
+	for (at = s->loop.active.next; at != &s->loop.active; at = at->next) {
+		struct guest *guest = container_of(at, struct guest, active);
+
+		if (guest->last_turn == s->awake.turns ||
+		    !virtq_unpublished(&guest->queue[GUEST_RX].vq))
+			continue;
+		awake_begin(&s->awake, guest);
+		awake_notify(guest);
+	}
+}
+
+static bool turn_full(const struct turn *turn)
+{
+	return turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS ||
+	       turn->nsegments >= TURN_SEGMENTS ||
+	       turn->npieces == TURN_PIECES || turn->nbuffers == TURN_BUFFERS;
+}
+
+/* It has done for connections what there is time for beside their bytes. */
+static bool turn_busy(const struct loop *loop)
+{
+	return loop->chores >= LOOP_CHORES;
+}
+
+/* A short turn has moved what it may of greedy connections. */
+static bool turn_short(const struct pace *pace)
+{
+	return !pace->light_only && (!pace->left_out || !pace->left_in);
+}
+
+/* Whoever has no part in the turn is the first in the next one. */
+static void collect_all(struct service *s)
+{
+	struct list todo;
+	struct guest *guest;
+
+	list_init(&todo);
+	list_move_all(&todo, &s->loop.active);
+	while (!list_empty(&todo) && !turn_full(&s->turn) &&
+	       !turn_busy(&s->loop) && !turn_short(&s->loop.pace)) {
+		guest = list_first(&todo, struct guest, active);
+		list_remove(&guest->active);
+		s->served[s->nserved++] = guest;
+		collect(s, guest);
+	}
+	while (!list_empty(&s->loop.active)) {
+		guest = list_first(&s->loop.active, struct guest, active);
+		list_remove(&guest->active);
+		list_append(&todo, &guest->active);
+	}
+	list_move_all(&s->loop.active, &todo);
+}
+
+static void run_turn(struct service *s)
+{
+	unsigned i;
+
+	s->nserved = 0;
+	s->awake.turns++;
+	collect_all(s);
+	sends_submit(s->loop.ring, &s->turn);
+	ring_run(s->loop.ring);
+	sends_finish(&s->turn);
+	to_guest_finish(&s->turn);
+	siblings_finish(&s->loop, &s->turn);
+	turn_clear(&s->turn);
+	for (i = 0; i < s->nserved; i++)
+		conclude(s->served[i]);
+	notify_receivers(s);
+	awake_go_round(&s->awake);
+	link_sweep(&s->loop);
+	resume_all(&s->loop);
+}
+
+/* Looks around for a while instead of sleeping. True: there is work. */
+static bool spin(struct service *s)
+{
+	uint64_t now = clock_ns();
+	uint64_t until = now + s->spin.limit_ns;
+
+	if (!spin_worthwhile(&s->spin, now))
+		return false;
+	while (now < until) {
+		if (ring_has_events(s->loop.ring) || awake_look(&s->awake) ||
+		    bell_rung(&s->bell))
+			return true;
+		sched_yield();
+		now = clock_ns();
+	}
+	return false;
+}
+
+/* How long the loop may sleep, in milliseconds; -1: for ever. */
+static int sleep_ms(const struct service *s)
+{
+	uint64_t next = next_deadline(&s->loop);
+	uint64_t now;
+
+	if (!list_empty(&s->loop.active))
+		return 0;
+	if (!list_empty(&s->awake.guests))
+		return POLLED_MS;
+	if (next == TIMER_NEVER)
+		return -1;
+	now = clock_ms();
+	if (next <= now)
+		return 0;
+	return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
+}
+
+/* The memory of many connections that ended has been kept for the next ones,
+ * which do not come. Seldom: the other workers' is given back as well. */
+static void give_memory_back(struct loop *loop)
+{
+	if (loop->freed < KEPT_LINKS)
+		return;
+	loop->freed = 0;
+#ifdef M_TRIM_THRESHOLD
+	malloc_trim(0);
+#endif
+}
+
+/* True: there is something to do without waiting for it. */
+static bool busy(struct service *s)
+{
+	return !list_empty(&s->loop.active) || bell_rung(&s->bell) || spin(s);
+}
+
+/* bell_sleep() is the last look: who rings later wakes the ring, and who rang
+ * before is the reason not to sleep. */
+void service_wait(struct service *s)
+{
+	int timeout = 0;
+
+	if (!busy(s)) {
+		awake_end(&s->awake);
+		timeout = bell_sleep(&s->bell) ? sleep_ms(s) : 0;
+		if (timeout < 0 || timeout > QUIET_MS)
+			give_memory_back(&s->loop);
+	}
+	if (ring_wait(s->loop.ring, timeout))
+		spin_event(&s->spin, clock_ns());
+	else if (timeout > 0)
+		awake_look(&s->awake);
+	bell_wake(&s->bell);
+}
+
+void service_turn(struct service *s)
+{
+	uint64_t now = clock_ms();
+
+	/* Not for the signal itself, which also ends the wait. */
+	if (!list_empty(&s->loop.active))
+		watchdog_begin(&s->watchdog);
+	if (now != s->passed_ms)
+		s->passed_ms = pass_deadlines(&s->loop, now);
+	s->loop.chores = 0;
+	pace_begin(&s->loop.pace, now);
+	run_turn(s);
+	watchdog_end(&s->watchdog);
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A packet is sorted by what is wrong with it. In the ring: the queue breaks.
+ * Too short for a header: nobody is there to be answered. Not from this guest,
+ * of an unknown type or operation, for no connection: it is answered by RST.
+ * The rest is for the connection's state to judge.
+ *
+ * How much is taken: a guest has a budget of chains and descriptors for each
+ * turn, all of them share the room in it and, in short turns, the bytes.
+ * Nothing is taken while too many RSTs are owed, as each packet could cause one
+ * more. Only what was used early is fetched regardless, before the front end
+ * may stop the ring.
+ *
+ * In turns for light connections the ring is looked through from the front.
+ * Order matters within a connection only: of one that has left a packet in
+ * place (link->passed) the later ones stay as well, but for a malformed one,
+ * which ends the connection whenever it is taken.
+ */
+#include "funnel/from_guest.h"
+
+#include "base/bytes.h"
+#include "base/iov.h"
+#include "config/config.h"
+#include "guest/guest.h"
+#include "host/dial.h"
+#include "host/sends.h"
+#include "link/link.h"
+#include "sibling/sibling.h"
+#include "sibling/switchboard.h"
+#include "turn/loop.h"
+#include "turn/turn.h"
+#include "vsock/packet.h"
+
+/* What one guest has looked at in a turn: the others wait meanwhile. */
+#define BUDGET_CHAINS 256
+#define BUDGET_DESCRIPTORS 4096
+
+static struct link *find_link(struct guest *guest, const struct packet *p)
+{
+	struct conn *conn =
+		table_find(&guest->conns, p->dst_cid, p->dst_port, p->src_port);
+
+	return conn ? link_of(conn) : NULL;
+}
+
+static bool type_known(const struct guest *guest, uint16_t type)
+{
+	return type == PACKET_STREAM ||
+	       (type == PACKET_SEQPACKET && guest_has_seqpacket(guest));
+}
+
+/* From this guest, of a kind that is known here. */
+static bool is_ours(const struct guest *guest, const struct packet *p)
+{
+	return p->src_cid == guest_cid(guest) && type_known(guest, p->type);
+}
+
+/* Another guest's CID is never the host, whatever names the host has. */
+static bool means_host(const struct guest *guest, const struct packet *p)
+{
+	if (p->dst_cid == PACKET_HOST_CID)
+		return true;
+	return config_is_host(guest->config, p->dst_cid) &&
+	       !switchboard_find(guest->loop->board, p->dst_cid);
+}
+
+static void refuse_false(struct guest *guest, const struct packet *request)
+{
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+			  "guest's connection to CID %u, port %u refused: its "
+			  "request acknowledges %u bytes, and none were sent",
+			  request->dst_cid, request->dst_port,
+			  request->fwd_cnt);
+	resets_add(&guest->resets, request);
+}
+
+/* What the guest may not have it is not told from what is not there. */
+static void forbid(struct guest *guest, const struct packet *request)
+{
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+			  "guest's connection to port %u refused: it is not "
+			  "among allow-guest",
+			  request->dst_port);
+	resets_add(&guest->resets, request);
+}
+
+static void turn_away(struct guest *guest, const struct packet *request)
+{
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_INFO,
+			  "guest's connection to CID %u, port %u refused: no "
+			  "such guest is here, it shares no group, or too many "
+			  "connections wait for others",
+			  request->dst_cid, request->dst_port);
+	resets_add(&guest->resets, request);
+}
+
+/* The host is asked for, or another guest. */
+static void handle_request(struct guest *guest, const struct packet *p)
+{
+	if (!conn_request_is_true(p))
+		refuse_false(guest, p);
+	else if (!config_allows_guest(guest->config, p->dst_port))
+		forbid(guest, p);
+	else if (means_host(guest, p))
+		dial(guest, p);
+	else if (!siblings_ask(guest, p))
+		turn_away(guest, p);
+}
+
+/* A late packet of a connection that has ended is nobody's. */
+static void refuse_stranger(struct guest *guest, const struct packet *p)
+{
+	if (!ended_has(&guest->ended, p, clock_ms()))
+		resets_add(&guest->resets, p);
+}
+
+static void handle_stranger(struct guest *guest, const struct packet *p)
+{
+	if (p->op != PACKET_REQUEST) {
+		refuse_stranger(guest, p);
+		return;
+	}
+	resets_drop(&guest->resets, p);
+	handle_request(guest, p);
+}
+
+/* True: LINK's connection is over, and P begins the next one. */
+static bool is_replaced(const struct link *link, const struct packet *p)
+{
+	return unlikely(p->op == PACKET_REQUEST) && conn_gives_way(&link->conn);
+}
+
+static uint32_t end_flags(const struct packet *p)
+{
+	return p->type == PACKET_SEQPACKET ? p->flags & PACKET_ENDS : 0;
+}
+
+/*
+ * A stream that goes to a host program has a share of what all have under way.
+ * A message needs room for all of it, and so may a driver that asks for credit:
+ * it may send a whole buffer or nothing.
+ */
+static void share_window(struct guest *guest, struct link *link,
+			 const struct packet *p)
+{
+	struct credit *credit = &link->conn.credit;
+	uint32_t window = UINT32_MAX;
+
+	if (link->half || link->conn.type != PACKET_STREAM)
+		return;
+	if (p->op == PACKET_RW) {
+		window = windows_sent(&guest->windows, &link->use, p->len);
+	} else if (p->op != PACKET_CREDIT_REQUEST) {
+		return;
+	}
+	credit_offer(credit, min_u32(window, link->grant));
+}
+
+static void log_too_long(const struct link *link)
+{
+	struct guest *guest = link->guest;
+
+	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+			  "guest port %u, host port %u: reset, as a message is "
+			  "longer than the %u bytes that there is room for",
+			  link->conn.peer_port, link->conn.local_port,
+			  link->conn.credit.offer);
+}
+
+/* An RST may be the guest's answer to a host program's CONNECT. */
+static void log_answer(const struct link *link)
+{
+	if (link->conn.state == CONN_GUEST_PENDING && !link->half)
+		guest_log_limited(link->guest, limit_host, LOG_LEVEL_INFO,
+				  "connection to the guest's port %u refused: "
+				  "nobody listens there",
+				  link->conn.peer_port);
+}
+
+/* Returns false when the turn should not take more. */
+static bool handle_joined(struct link *link, struct turn *turn,
+			  struct chain *chain, const struct packet *p)
+{
+	struct guest *guest = link->guest;
+	bool go_on = true;
+	unsigned orders;
+
+	if (unlikely(p->op == PACKET_RST))
+		log_answer(link);
+	orders = conn_input(&link->conn, p);
+	share_window(guest, link, p);
+	if (p->op == PACKET_RW && link_is_light(link))
+		pace_light(&guest->loop->pace);
+	if (orders & CONN_DELIVER)
+		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
+	if (orders & CONN_TOO_LONG)
+		log_too_long(link);
+	link_carry_out(link, orders);
+	if (link->half)
+		siblings_note(link, p);
+	return go_on;
+}
+
+static bool handle_packet(struct guest *guest, struct turn *turn,
+			  struct chain *chain, const struct packet *p)
+{
+	struct link *link = find_link(guest, p);
+
+	if (link && is_replaced(link, p)) {
+		link_guest_gone(link);
+		link = NULL;
+	}
+	if (!link) {
+		handle_stranger(guest, p);
+		return true;
+	}
+	/* The connection of the other type is not meant, and goes on. */
+	if (link->conn.type != p->type) {
+		resets_add(&guest->resets, p);
+		return true;
+	}
+	return handle_joined(link, turn, chain, p);
+}
+
+/* An operation that does not exist ends the connection that it names. */
+static void handle_malformed(struct guest *guest, const struct packet *p)
+{
+	bool ours = is_ours(guest, p);
+	struct link *link = ours ? find_link(guest, p) : NULL;
+
+	if (link && link->conn.type == p->type)
+		link_carry_out(link, conn_abort(&link->conn));
+	else if (ours && !link)
+		refuse_stranger(guest, p);
+	else
+		resets_add(&guest->resets, p);
+}
+
+enum form { FORM_SHORT, FORM_MALFORMED, FORM_GOOD };
+
+/* Copies the header, once, to P; not if the packet is too short for one. */
+static inline enum form read_header(const struct chain *chain, struct packet *p)
+{
+	char header[PACKET_HEADER_SIZE];
+	struct iov_cursor at;
+
+	iov_begin(&at, chain->iov, chain->nread);
+	if (iov_read(&at, header, sizeof(header)) < sizeof(header))
+		return FORM_SHORT;
+	if (packet_parse(header, p) < 0 ||
+	    (p->op == PACKET_RW &&
+	     p->len > chain->read_bytes - PACKET_HEADER_SIZE))
+		return FORM_MALFORMED;
+	return FORM_GOOD;
+}
+
+static bool handle_chain(struct guest *guest, struct turn *turn,
+			 struct chain *chain)
+{
+	struct packet p;
+
+	switch (read_header(chain, &p)) {
+	case FORM_SHORT:
+		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+				  "the guest sent a packet of %u bytes, less "
+				  "than a header",
+				  chain->read_bytes);
+		return true;
+	case FORM_MALFORMED:
+		handle_malformed(guest, &p);
+		return true;
+	case FORM_GOOD:
+		break;
+	}
+	if (!is_ours(guest, &p)) {
+		resets_add(&guest->resets, &p);
+		return true;
+	}
+	return handle_packet(guest, turn, chain, &p);
+}
+
+/* Host sockets that take bytes again, and have some waiting. */
+static void collect_backlogs(struct guest *guest, struct turn *turn)
+{
+	struct link *link;
+
+	while (!list_empty(&guest->flushing)) {
+		link = list_first(&guest->flushing, struct link, host_node);
+		if (!sends_add_backlog(turn, link))
+			return;
+		list_remove(&link->host_node);
+	}
+}
+
+static struct virtq *tx_queue(struct guest *guest)
+{
+	return &guest->queue[GUEST_TX].vq;
+}
+
+/* As many packets as the turn has room for; those that were used EARLY, and
+ * what is before them, whatever the turn should move. False: no more wait. */
+static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
+{
+	const struct pace *pace = &guest->loop->pace;
+	struct virtq *vq = tx_queue(guest);
+	unsigned chains = 0, descriptors = 0;
+	struct chain chain;
+	bool go_on = true;
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
+
+	while (go_on) {
+		bool must = early && virtq_has_early(vq);
+
+		if (!pace->left_out && !must)
+			return true;
+		/* Resumed by whoever sends some of them. */
+		if (resets_full(&guest->resets) && !must)
+			return false;
+		if (chains++ == BUDGET_CHAINS ||
+		    descriptors >= BUDGET_DESCRIPTORS ||
+		    guest->loop->chores >= enough || !sends_have_room(turn))
+			return true;
+		if (virtq_take(vq, turn->segments + turn->nsegments,
+			       VIRTQ_CHAIN_MAX, &chain) <= 0)
+			return false;
+		descriptors += chain.descriptors;
+		if (!chain.early)
+			go_on = handle_chain(guest, turn, &chain);
+		guest->tx_held += chain.nread;
+		virtq_give(vq, &chain, 0);
+	}
+	return true;
+}
+
+/*
+ * A packet of a light connection is used before its turn, unless an earlier one
+ * of the same connection waits, or it begins the next connection; an old index
+ * may say so once in 2^16. False: the turn should not take more.
+ */
+static bool overtake(struct guest *guest, struct turn *turn,
+		     struct chain *chain)
+{
+	struct virtq *vq = tx_queue(guest);
+	struct link *link;
+	struct packet p;
+
+	if (read_header(chain, &p) != FORM_GOOD || !is_ours(guest, &p))
+		return true;
+	link = find_link(guest, &p);
+	if (!link || link->conn.type != p.type)
+		return true;
+	if (!link_is_light(link) || is_replaced(link, &p) ||
+	    virtq_peeked(vq, link->passed)) {
+		link->passed = virtq_last_peeked(vq);
+		return true;
+	}
+	virtq_use_early(vq);
+	return handle_joined(link, turn, chain, &p);
+}
+
+/* What light connections have in the ring, whatever is before that. */
+static void collect_light(struct guest *guest, struct turn *turn)
+{
+	struct virtq *vq = tx_queue(guest);
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
+	unsigned descriptors = 0;
+	struct chain chain;
+	bool go_on = true;
+
+	while (go_on && guest->loop->chores < enough &&
+	       descriptors < BUDGET_DESCRIPTORS && sends_have_room(turn) &&
+	       virtq_peek(vq, turn->segments + turn->nsegments, VIRTQ_CHAIN_MAX,
+			  &chain) > 0) {
+		descriptors += chain.descriptors;
+		go_on = overtake(guest, turn, &chain);
+	}
+}
+
+/* False: nothing waits that could be taken in the next turn. */
+static bool more_waits(struct guest *guest)
+{
+	return !resets_full(&guest->resets) && virtq_available(tx_queue(guest));
+}
+
+bool from_guest_early(struct guest *guest)
+{
+	return queue_active(&guest->queue[GUEST_TX]) &&
+	       virtq_has_early(tx_queue(guest));
+}
+
+bool from_guest_collect(struct guest *guest, struct turn *turn, bool early)
+{
+	bool light_only = guest->loop->pace.light_only && !early;
+	bool more;
+
+	if (!light_only)
+		collect_backlogs(guest, turn);
+	more = !list_empty(&guest->flushing);
+	if (guest->ending || (early ? !queue_active(&guest->queue[GUEST_TX])
+				    : !guest_is_heard(guest)))
+		return more;
+	if (!light_only)
+		return collect_packets(guest, turn, early) || more;
+	collect_light(guest, turn);
+	return more_waits(guest) || more;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The funnel of everything that comes from the guest: the only user of its TX
+ * ring. Packets are parsed, connections told, and payload staged (sends.h).
+ *
+ * A chain goes back to the guest in the turn that took it, whatever the host
+ * socket takes: the rest waits in the connection's backlog, so that a slow
+ * reader never holds the shared ring.
+ *
+ * In turns for light connections alone (pace.h) their packets are used before
+ * their turn, past those of others, which stay in the ring.
+ */
+#ifndef URING_VSOCK_FUNNEL_FROM_GUEST_H
+#define URING_VSOCK_FUNNEL_FROM_GUEST_H
+
+#include <stdbool.h>
+
+struct guest;
+struct turn;
+
+/* Takes packets within the turn's budget; also those that were used EARLY, and
+ * what is before them. Stages what is for host sockets. Returns whether more
+ * may be waiting. */
+bool from_guest_collect(struct guest *guest, struct turn *turn, bool early);
+
+/* Packets were used early and wait to be given back: the ring must not stop
+ * until they were taken. */
+bool from_guest_early(struct guest *guest);
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A link is offered as many buffers as its last read used, or more, if what was
+ * left in the socket needs more. Links that are offered few are served first:
+ * they delay nobody, and a round trip beside streams waits for few buffers and
+ * not for all of them. If they leave none for the others, the others are first
+ * in the next turn.
+ *
+ * Buffers that a read leaves empty make those behind them move up
+ * (rx_buffers.h). So a link that others follow, and that may be offered more
+ * than it fills, asks its socket first how much is there: a fraction of a
+ * microsecond, where a read's bytes take ten to copy. After a read it asks what
+ * is left, which saves a turn and a read that finds nothing; an end that was
+ * reported goes to the guest behind the last bytes, in their turn.
+ *
+ * Headers are written when the lengths are known, after the sends are finished,
+ * so that they say what this turn's sends have made of the credit. A link that
+ * was served goes off its list; link_refresh() puts it back, behind the others,
+ * if it has more.
+ */
+#include "funnel/to_guest.h"
+
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "funnel/to_guest_messages.h"
+#include "guest/guest.h"
+#include "guest/rx_buffers.h"
+#include "link/link.h"
+#include "link/rights.h"
+#include "ring/ring.h"
+#include "sibling/hear.h"
+#include "turn/loop.h"
+#include "turn/turn.h"
+#include "vsock/packet.h"
+
+/* Buffers that one read may fill: 64 of 3,732 bytes are about the credit of
+ * an ordinary guest, and one AF_UNIX read's best size. */
+#define BURST_MAX 64
+
+/* Bytes of one read. */
+#define READ_MAX (253u * 1024)
+
+/* Bytes of a look ahead of a read. */
+#define LOOK_MAX 16384u
+
+/* Links of one guest that are served in a turn, of each of its lists. */
+#define LINKS_PER_TURN 32
+
+static void send_resets(struct guest *guest, struct turn *turn)
+{
+	bool blocked = resets_full(&guest->resets);
+	struct turn_buffer *buffer;
+	struct packet packet;
+
+	while (guest->resets.count) {
+		buffer = rx_take(guest, turn);
+		if (!buffer)
+			break;
+		resets_take(&guest->resets, guest_cid(guest), &packet);
+		rx_give(guest, buffer, &packet);
+	}
+	/* The TX ring was left alone for want of room for more. */
+	if (blocked && !resets_full(&guest->resets))
+		guest_wake(guest);
+}
+
+/* False: there was no buffer for all of it. */
+static bool send_control(struct link *link, struct turn *turn)
+{
+	struct guest *guest = link->guest;
+	struct turn_buffer *buffer;
+	struct packet packet;
+
+	while (conn_has_control(&link->conn)) {
+		buffer = rx_take(guest, turn);
+		if (!buffer)
+			return false;
+		conn_next_control(&link->conn, guest_cid(guest), &packet);
+		rx_give(guest, buffer, &packet);
+		if (packet.op == PACKET_CREDIT_UPDATE)
+			guest->rx_patient++;
+	}
+	return true;
+}
+
+/* No other link has something for the guest. */
+static bool is_alone(const struct link *link)
+{
+	const struct guest *guest = link->guest;
+
+	return link->node.next == link->node.prev &&
+	       (list_empty(&guest->small) || list_empty(&guest->ready));
+}
+
+/* What a read may find: LINK_HOLDS_UNKNOWN where asking would not help. */
+static uint32_t bytes_to_read(const struct link *link)
+{
+	if (!link_source_ended(link) && (link->burst == 1 || is_alone(link)))
+		return LINK_HOLDS_UNKNOWN;
+	return link_holds(link);
+}
+
+/* Queues a read of as much as credit, packets and buffers allow, of the HELD
+ * bytes that the socket may have. */
+static bool offer_buffers(struct link *link, struct turn *turn,
+			  struct ring *ring, uint32_t held)
+{
+	struct turn_recv *recv = &turn->recvs[turn->nrecvs];
+	struct pace *pace = &link->guest->loop->pace;
+	uint32_t wanted = min_u32(conn_may_send(&link->conn), READ_MAX);
+	uint32_t left = min_u32(wanted, held);
+	uint32_t packets =
+		min_u32(credit_packets(&link->conn.credit), link->burst);
+	struct turn_buffer *buffer;
+	uint32_t first = turn->npayload;
+	bool bounded = !link_reads_little(link);
+	uint32_t size;
+
+	if (bounded)
+		left = min_u32(left, pace->left_in);
+	recv->link = link;
+	recv->first = turn->nbuffers;
+	recv->count = 0;
+	recv->room = 0;
+	while (left && recv->count < packets) {
+		buffer = rx_take(link->guest, turn);
+		if (!buffer)
+			break;
+		size = rx_offer(turn, buffer, left);
+		if (bounded)
+			pace_offer(pace, size);
+		left -= size;
+		recv->room += size;
+		recv->count++;
+	}
+	if (!recv->count)
+		return false;
+	recv->all = recv->room == held;
+	recv->io.msg = (struct msghdr){
+		.msg_iov = turn->payload + first,
+		.msg_iovlen = min_u32(turn->npayload - first, 1024),
+	};
+	recv->io.watch = &link->watch;
+	ring_recv(ring, &recv->io);
+	turn->nrecvs++;
+	return true;
+}
+
+/* There is nothing to read, now or ever. */
+static void read_nothing(struct link *link)
+{
+	unsigned orders = 0;
+
+	if (link_source_ended(link))
+		orders = conn_host_ended(&link->conn, link->hung_up);
+	link_carry_out(link, orders);
+}
+
+/* Of HELD bytes those that are there, -EPERM where descriptors are among them,
+ * 0 where a read would find nothing. */
+static int64_t look(const struct link *link, uint32_t held)
+{
+	char bytes[LOOK_MAX];
+	ssize_t n = rights_peek(link->guest->loop->rights, link->fd, bytes,
+				min_u32(held, sizeof(bytes)), 0);
+
+	if (n < 0)
+		return errno == EPERM ? -EPERM : 0;
+	return n;
+}
+
+/* serve_stream() where descriptors may come along: with room for them, or, in
+ * want of that, for bytes that come without. */
+static bool serve_warily(struct link *link, struct turn *turn,
+			 struct ring *ring, uint32_t held)
+{
+	struct guest *guest = link->guest;
+	struct turn_recv *recv = &turn->recvs[turn->nrecvs];
+	struct msghdr room = { .msg_control = NULL };
+	bool roomy = rights_make_room(guest->loop->rights, guest, turn->nrecvs,
+				      &room);
+	int64_t n = roomy ? held : look(link, held);
+
+	if (n > 0 && !offer_buffers(link, turn, ring, (uint32_t)n)) {
+		if (roomy)
+			rights_take(guest, &room, -EAGAIN);
+		return false;
+	}
+	if (n > 0) {
+		recv->io.msg.msg_control = room.msg_control;
+		recv->io.msg.msg_controllen = room.msg_controllen;
+	}
+	link->readable = false;
+	list_remove(&link->node);
+	if (n < 0)
+		link_cut_off(link);
+	else if (!n)
+		read_nothing(link);
+	return true;
+}
+
+/* More of a stream, or its end. False: no buffer is left. */
+static bool serve_stream(struct link *link, struct turn *turn,
+			 struct ring *ring)
+{
+	uint32_t held = bytes_to_read(link);
+
+	if (unlikely(link->guest->loop->rights) && held)
+		return serve_warily(link, turn, ring, held);
+	if (held && !offer_buffers(link, turn, ring, held))
+		return false;
+	/* Forgotten before the read, as a report may come between its -EAGAIN
+	 * and our looking at that. */
+	link->readable = false;
+	list_remove(&link->node);
+	if (!held)
+		read_nothing(link);
+	return true;
+}
+
+/* It used up the buffers that there were: others are first in those to come. */
+static void give_way(struct link *link)
+{
+	list_remove(&link->node);
+	list_append(&link->guest->ready, &link->node);
+}
+
+/* False: no buffer is left. A link that got none keeps its place. */
+static bool serve(struct link *link, struct turn *turn, struct ring *ring)
+{
+	bool data = link_has_data(link) && conn_may_send(&link->conn);
+
+	/* A lone credit update rides on the data, if that comes. */
+	if ((!data || conn_speaks_first(&link->conn)) &&
+	    !send_control(link, turn))
+		return false;
+	if (link->half) {
+		if (data && !siblings_serve(link, turn)) {
+			give_way(link);
+			return false;
+		}
+	} else if (link_keeps_messages(link)) {
+		if (data && !to_guest_messages(link, turn)) {
+			give_way(link);
+			return false;
+		}
+	} else if (link->readable && conn_may_send(&link->conn)) {
+		return serve_stream(link, turn, ring);
+	}
+	list_remove(&link->node);
+	link_refresh(link);
+	return true;
+}
+
+/* False: there are no buffers for all of them. The sockets of those that end
+ * are closed on the way, or when they have been read: some in a turn. */
+static bool serve_list(struct list *list, struct turn *turn, struct ring *ring,
+		       struct loop *loop)
+{
+	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
+	unsigned links = LINKS_PER_TURN;
+
+	while (links-- && loop->chores < enough && turn->nrecvs < TURN_RECVS &&
+	       !list_empty(list)) {
+		struct link *link = list_first(list, struct link, node);
+
+		if (!loop->pace.left_in && !link_reads_little(link))
+			break;
+		loop->chores += link->hung_up;
+		if (!serve(link, turn, ring))
+			return false;
+	}
+	return true;
+}
+
+/* Those of small go first, but they may not starve the others. */
+static void serve_lists(struct guest *guest, struct turn *turn,
+			struct ring *ring)
+{
+	struct loop *loop = guest->loop;
+	bool light_only = loop->pace.light_only;
+
+	if (guest->ready_first && !light_only) {
+		guest->ready_first = false;
+		if (serve_list(&guest->ready, turn, ring, loop))
+			serve_list(&guest->small, turn, ring, loop);
+	} else if (!serve_list(&guest->small, turn, ring, loop)) {
+		guest->ready_first = true;
+	} else if (!light_only) {
+		serve_list(&guest->ready, turn, ring, loop);
+	}
+}
+
+bool to_guest_collect(struct guest *guest, struct turn *turn, struct ring *ring)
+{
+	struct turn_guest *part = &turn->guests[turn->nguests];
+
+	guest->rx_short = false;
+	if (!guest_running(guest) || !guest_has_output(guest))
+		return true;
+	if (turn->nguests == TURN_RECVS || turn->nrecvs == TURN_RECVS)
+		return false;
+	*part = (struct turn_guest){ .guest = guest,
+				     .first_buffer = turn->nbuffers,
+				     .first_recv = turn->nrecvs };
+	send_resets(guest, turn);
+	serve_lists(guest, turn, ring);
+	part->buffers = turn->nbuffers - part->first_buffer;
+	part->recvs = turn->nrecvs - part->first_recv;
+	turn->nguests++;
+	return true;
+}
+
+/* Heads for the N bytes that were read, in as many buffers as they fill.
+ * Returns the number of buffers. */
+static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
+{
+	struct link *link = recv->link;
+	struct guest *guest = link->guest;
+	struct packet packet;
+	uint32_t used = 0;
+
+	while (n) {
+		struct turn_buffer *buffer =
+			&turn->buffers[recv->first + used++];
+		uint32_t len = min_u32(n, rx_room(buffer));
+
+		debug_assert(used <= recv->count);
+		conn_build_data(&link->conn, guest_cid(guest), len, 0, &packet);
+		rx_give(guest, buffer, &packet);
+		if (!link_is_light(link))
+			guest->rx_patient++;
+		n -= len;
+	}
+	return used;
+}
+
+/* What is next after a read of N bytes, which USED buffers took: is there more,
+ * and how many buffers is it for? */
+static void look_ahead(struct link *link, const struct turn_recv *recv,
+		       uint32_t n, uint32_t used)
+{
+	bool filled = n == recv->room && !recv->all;
+	uint32_t size = recv->room / recv->count;
+	uint32_t held;
+
+	link->readable = true;
+	if (filled && link->burst == BURST_MAX)
+		return;
+	held = link_holds(link);
+	link->readable = held;
+	if (held != LINK_HOLDS_UNKNOWN)
+		used = max_u32(used, held / size + !!(held % size));
+	else if (filled)
+		used = 2u * link->burst;
+	link->burst = (uint8_t)min_u32(used, BURST_MAX);
+}
+
+static void note_read(struct link *link, uint32_t n)
+{
+	struct pace *pace = &link->guest->loop->pace;
+
+	pace_in(pace, &link->moved, n);
+	if (link_is_light(link))
+		pace_light(pace);
+}
+
+static void finish_recv(struct turn *turn, struct turn_recv *recv)
+{
+	struct link *link = recv->link;
+	int n = recv->io.result;
+	unsigned orders = 0;
+
+	if (n > 0) {
+		note_read(link, (uint32_t)n);
+		look_ahead(link, recv, (uint32_t)n,
+			   give_data(turn, recv, (uint32_t)n));
+		if (!link->readable && link_source_ended(link))
+			orders = conn_host_ended(&link->conn, link->hung_up);
+	} else if (n == -EFAULT) {
+		rx_memory_gone(link->guest);
+	} else if (n != -EAGAIN) {
+		orders = conn_host_ended(&link->conn, n < 0 || link->hung_up);
+	}
+	link_carry_out(link, orders);
+}
+
+/* Where descriptors may come along. */
+static void refuse_rights(struct turn *turn, const struct turn_guest *part)
+{
+	struct turn_recv *recv;
+	uint32_t i;
+
+	for (i = 0; i < part->recvs; i++) {
+		recv = &turn->recvs[part->first_recv + i];
+		if (recv->io.msg.msg_control &&
+		    rights_take(part->guest, &recv->io.msg, recv->io.result) &&
+		    recv->link->phase == LINK_JOINED)
+			link_cut_off(recv->link);
+	}
+}
+
+/* What became owed by this turn's reads and sends goes out with it. */
+static void send_late_control(struct list *list, struct turn *turn)
+{
+	struct list *at = list->next;
+	unsigned links = LINKS_PER_TURN;
+	struct link *link;
+
+	while (links-- && at != list) {
+		link = container_of(at, struct link, node);
+		at = at->next;
+		if (!conn_has_control(&link->conn))
+			continue;
+		if (!send_control(link, turn))
+			return;
+		list_remove(&link->node);
+		link_refresh(link);
+	}
+}
+
+void to_guest_finish(struct turn *turn)
+{
+	uint32_t i, j;
+
+	for (i = 0; i < turn->nguests; i++) {
+		struct turn_guest *part = &turn->guests[i];
+
+		for (j = 0; j < part->recvs; j++)
+			finish_recv(turn, &turn->recvs[part->first_recv + j]);
+		if (unlikely(part->guest->loop->rights))
+			refuse_rights(turn, part);
+		rx_return(turn, part);
+		if (guest_running(part->guest)) {
+			send_late_control(&part->guest->small, turn);
+			send_late_control(&part->guest->ready, turn);
+		}
+	}
+	turn->nguests = 0;
+	turn->nrecvs = 0;
+	turn->nbuffers = 0;
+	turn->nrx_segments = 0;
+	turn->npayload = 0;
+}

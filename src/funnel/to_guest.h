@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The funnel of everything that goes to the guest. Serves the links on the
+ * guest's ready list in turn: control packets, then data, read from the host
+ * socket straight into the guest's buffers.
+ */
+#ifndef URING_VSOCK_FUNNEL_TO_GUEST_H
+#define URING_VSOCK_FUNNEL_TO_GUEST_H
+
+#include <stdbool.h>
+
+struct guest;
+struct ring;
+struct turn;
+
+/* Writes what needs no reading, and queues reads on the ring. Returns false
+ * if the turn has no room for this guest any more. */
+bool to_guest_collect(struct guest *guest, struct turn *turn,
+		      struct ring *ring);
+
+/* After ring_run(), and after sends_finish(), so that headers carry the
+ * newest counters. */
+void to_guest_finish(struct turn *turn);
+
+#endif

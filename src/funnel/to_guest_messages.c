@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Unlike a stream's bytes messages are read at once, not in the turn's batch:
+ * the size of each must be asked of the socket first, and that of the next is
+ * known only when it has been read.
+ *
+ *	the guest has credit and buffers for all	read into the buffers
+ *	it has some					held, goes in pieces
+ *	it has none					stays in the socket
+ *	its whole buffer is too small			reset
+ */
+#include "funnel/to_guest_messages.h"
+
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "guest/guest.h"
+#include "guest/rx_buffers.h"
+#include "host/incoming.h"
+#include "link/link.h"
+#include "turn/turn.h"
+
+/* What one link sends before the next one's turn: messages, or buffers. */
+#define MESSAGES_MAX 32
+#define BUFFERS_MAX 64
+
+/* What recvmsg(2) takes (UIO_MAXIOV). */
+#define IOV_LIMIT 1024
+
+/* It is the host program's doing, and the guest's whose buffer is small. */
+static void refuse(struct link *link, uint32_t len)
+{
+	struct guest *guest = link->guest;
+
+	guest_log_limited(guest, limit_host, LOG_LEVEL_WARN,
+			  "guest port %u, host port %u: reset, as a message of "
+			  "%u bytes is more than the guest's socket takes (%u)",
+			  link->conn.peer_port, link->conn.local_port, len,
+			  link->conn.credit.peer_buf_alloc);
+	link_drop_held(link);
+	link_carry_out(link, conn_abort(&link->conn));
+}
+
+/* LEN bytes are in BUFFER; with ENDS they are a message's last. */
+static void give(struct link *link, struct turn_buffer *buffer, uint32_t len,
+		 bool ends)
+{
+	struct guest *guest = link->guest;
+	struct packet packet;
+
+	conn_build_data(&link->conn, guest_cid(guest), len,
+			ends ? PACKET_END_OF_MESSAGE : 0, &packet);
+	rx_give(guest, buffer, &packet);
+}
+
+/* The next piece of what is held goes into BUFFER, within the credit. */
+static void give_piece(struct link *link, struct turn_buffer *buffer)
+{
+	struct link_held *held = &link->held;
+	uint32_t len = min_u32(held->len - held->sent, rx_room(buffer));
+
+	len = min_u32(len, conn_may_send(&link->conn));
+	rx_fill(buffer, held->bytes + held->sent, len);
+	held->sent += len;
+	give(link, buffer, len, held->sent == held->len);
+	if (held->sent == held->len)
+		link_drop_held(link);
+}
+
+/* No more of it fits while the guest waits for its end to take any of it. */
+static bool is_stuck(const struct link *link)
+{
+	return link->held.bytes && !credit_room(&link->conn.credit) &&
+	       credit_unacked(&link->conn.credit) <= link->held.sent;
+}
+
+/* False: no buffer is left. */
+static bool send_held(struct link *link, struct turn *turn)
+{
+	struct turn_buffer *buffer;
+
+	while (link->held.bytes && conn_may_send(&link->conn)) {
+		buffer = rx_take(link->guest, turn);
+		if (!buffer)
+			return false;
+		give_piece(link, buffer);
+	}
+	if (is_stuck(link))
+		refuse(link, link->held.len);
+	return true;
+}
+
+/* Takes buffers for LEN bytes, within the credit, and offers their payload
+ * areas. Returns how many bytes there is room for; at least one was taken
+ * unless *COUNT is 0. */
+static uint32_t take_buffers(struct link *link, struct turn *turn, uint32_t len,
+			     uint32_t *count)
+{
+	uint32_t packets = credit_packets(&link->conn.credit);
+	uint32_t room = min_u32(len, conn_may_send(&link->conn));
+	uint32_t got = 0;
+	struct turn_buffer *buffer;
+
+	*count = 0;
+	do {
+		buffer = rx_take(link->guest, turn);
+		if (!buffer)
+			break;
+		got += rx_offer(turn, buffer, room - got);
+		++*count;
+	} while (got < room && *count < packets);
+	return got;
+}
+
+/* The LEN bytes were read into the buffers from FIRST on. */
+static void give_whole(struct link *link, struct turn_buffer *first,
+		       uint32_t len)
+{
+	uint32_t n;
+
+	do {
+		n = min_u32(len, rx_room(first));
+		len -= n;
+		give(link, first++, n, !len);
+	} while (len);
+}
+
+/* 0 or -errno. */
+static int send_in_pieces(struct link *link, struct turn_buffer *first,
+			  uint32_t count, uint32_t len)
+{
+	uint32_t i;
+	int err = incoming_hold(link, len);
+
+	for (i = 0; i < count && !err && link->held.bytes &&
+		    conn_may_send(&link->conn);
+	     i++)
+		give_piece(link, first + i);
+	return err;
+}
+
+/* The next message, of LEN bytes. -ENOBUFS: no buffer is left. */
+static int send_message(struct link *link, struct turn *turn, uint32_t len)
+{
+	struct turn_buffer *first = turn->buffers + turn->nbuffers;
+	uint32_t at = turn->npayload, count, segments;
+	int err;
+
+	bool whole = take_buffers(link, turn, len, &count) == len;
+
+	segments = turn->npayload - at;
+	turn->npayload = at;
+	if (!count)
+		return -ENOBUFS;
+	if (!whole || segments > IOV_LIMIT)
+		return send_in_pieces(link, first, count, len);
+	err = incoming_read(link, turn->payload + at, segments, len);
+	if (!err)
+		give_whole(link, first, len);
+	return err;
+}
+
+/* No more will come. */
+static void end(struct link *link, int err)
+{
+	unsigned orders = 0;
+
+	if (err == -ENODATA)
+		orders = conn_host_ended(&link->conn, link->hung_up);
+	else if (err == -EFAULT)
+		rx_memory_gone(link->guest);
+	else if (err == -EPERM)
+		link_cut_off(link);
+	else
+		orders = conn_abort(&link->conn);
+	link_carry_out(link, orders);
+}
+
+/* One more message, if one is there and the guest can take some of it. 0, or
+ * -errno when that is all for now. */
+static int step(struct link *link, struct turn *turn)
+{
+	int len;
+
+	if (link->held.bytes || !link->readable || !conn_may_send(&link->conn))
+		return -EAGAIN;
+	len = incoming_size(link);
+	if (len < 0)
+		return len;
+	if ((uint32_t)len > link->conn.credit.peer_buf_alloc) {
+		refuse(link, (uint32_t)len);
+		return -EAGAIN;
+	}
+	return send_message(link, turn, (uint32_t)len);
+}
+
+bool to_guest_messages(struct link *link, struct turn *turn)
+{
+	uint32_t first = turn->nbuffers;
+	unsigned left = MESSAGES_MAX;
+	int err = 0;
+
+	if (!send_held(link, turn))
+		return false;
+	while (!err && left-- && turn->nbuffers - first < BUFFERS_MAX)
+		err = step(link, turn);
+	link->burst = (uint8_t)min_u32(turn->nbuffers - first + 1, BUFFERS_MAX);
+	if (err && err != -EAGAIN && err != -ENOBUFS)
+		end(link, err);
+	return err != -ENOBUFS;
+}

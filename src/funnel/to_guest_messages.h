@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * SEQPACKET's part of the funnel to the guest (to_guest.h): a host program's
+ * messages, each in packets of which only the last says that it ends. A message
+ * is never cut: one that the guest can't take as a whole resets the connection.
+ */
+#ifndef URING_VSOCK_FUNNEL_TO_GUEST_MESSAGES_H
+#define URING_VSOCK_FUNNEL_TO_GUEST_MESSAGES_H
+
+#include <stdbool.h>
+
+struct link;
+struct turn;
+
+/*
+ * Sends messages while they come, within credit, buffers and the link's share
+ * of a turn. Call link_refresh() afterwards. False: no buffer is left.
+ */
+bool to_guest_messages(struct link *link, struct turn *turn);
+
+#endif

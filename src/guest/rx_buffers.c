@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What is given is the oldest of what is taken, always. While nothing before it
+ * is undecided a buffer is given as soon as it has its packet; else the packet's
+ * header is kept, and rx_return() writes it once it is known where the packet
+ * goes. Its payload is copied only where a read fell short of what the socket
+ * was thought to hold, which to_guest.c makes rare.
+ *
+ * Buffers may differ in size. A packet that is too large for the place where it
+ * must go is split: a stream has no borders, and of a message only the last
+ * packet says that it ends.
+ */
+#include "guest/rx_buffers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/iov.h"
+#include "guest/guest.h"
+#include "turn/turn.h"
+#include "vsock/conn.h"
+#include "vsock/conn_output.h"
+
+static struct virtq *rx_queue(struct guest *guest)
+{
+	return &guest->queue[GUEST_RX].vq;
+}
+
+struct turn_buffer *rx_take(struct guest *guest, struct turn *turn)
+{
+	struct turn_buffer *buffer = &turn->buffers[turn->nbuffers];
+	struct iovec *iov = turn->rx_segments + turn->nrx_segments;
+
+	if (turn->nbuffers == TURN_BUFFERS ||
+	    turn->nrx_segments >= TURN_BUFFER_SEGMENTS)
+		return NULL;
+	if (virtq_take(rx_queue(guest), iov, VIRTQ_CHAIN_MAX, &buffer->chain) <=
+	    0) {
+		guest->rx_short = true;
+		return NULL;
+	}
+	buffer->len = 0;
+	turn->nrx_segments += buffer->chain.nwrite;
+	turn->nbuffers++;
+	return buffer;
+}
+
+uint32_t rx_offer(struct turn *turn, const struct turn_buffer *buffer,
+		  uint32_t max)
+{
+	struct iov_cursor at;
+	size_t len = min_u32(max, rx_room(buffer));
+
+	iov_begin(&at, buffer->chain.iov, buffer->chain.nwrite);
+	iov_skip(&at, PACKET_HEADER_SIZE);
+	turn->npayload += iov_slice(&at, turn->payload + turn->npayload,
+				    buffer->chain.nwrite, &len);
+	return (uint32_t)len;
+}
+
+void rx_fill(const struct turn_buffer *buffer, const void *bytes, uint32_t len)
+{
+	struct iov_cursor at;
+
+	iov_begin(&at, buffer->chain.iov, buffer->chain.nwrite);
+	iov_skip(&at, PACKET_HEADER_SIZE);
+	iov_write(&at, bytes, len);
+}
+
+void rx_fill_from(const struct turn_buffer *buffer, struct iov_cursor *from,
+		  uint32_t len)
+{
+	const struct iovec *part = buffer->chain.iov;
+	size_t skip = PACKET_HEADER_SIZE;
+
+	/* As drivers make them: one segment for all. */
+	if (likely(part->iov_len >= PACKET_HEADER_SIZE + (size_t)len)) {
+		iov_read(from, (char *)part->iov_base + skip, len);
+		return;
+	}
+	for (; len; part++) {
+		size_t cut = min_size(skip, part->iov_len);
+		size_t n = min_size(len, part->iov_len - cut);
+
+		iov_read(from, (char *)part->iov_base + cut, n);
+		skip -= cut;
+		len -= (uint32_t)n;
+	}
+}
+
+void rx_memory_gone(struct guest *guest)
+{
+	virtq_break(rx_queue(guest), "the guest's memory is gone");
+}
+
+static void write_header(const struct chain *chain, const struct packet *packet)
+{
+	char header[PACKET_HEADER_SIZE];
+	struct iov_cursor at;
+
+	if (likely(chain->iov->iov_len >= PACKET_HEADER_SIZE)) {
+		packet_build(packet, chain->iov->iov_base);
+		return;
+	}
+	packet_build(packet, header);
+	iov_begin(&at, chain->iov, chain->nwrite);
+	iov_write(&at, header, sizeof(header));
+}
+
+static void give(struct guest *guest, const struct turn_buffer *buffer,
+		 const struct packet *packet)
+{
+	write_header(&buffer->chain, packet);
+	virtq_give(rx_queue(guest), &buffer->chain,
+		   PACKET_HEADER_SIZE + packet->len);
+}
+
+void rx_give(struct guest *guest, struct turn_buffer *buffer,
+	     const struct packet *packet)
+{
+	buffer->len = PACKET_HEADER_SIZE + packet->len;
+	guest->counts.bytes_in += packet->len;
+	if (likely(virtq_gives_next(rx_queue(guest), &buffer->chain)))
+		give(guest, buffer, packet);
+	else
+		buffer->packet = *packet;
+}
+
+/* The LEN bytes of payload behind the first SKIP of FROM. */
+static void copy_payload(const struct turn_buffer *from, size_t skip,
+			 const struct turn_buffer *to, uint32_t len)
+{
+	struct iov_cursor at;
+
+	iov_begin(&at, from->chain.iov, from->chain.nwrite);
+	iov_skip(&at, PACKET_HEADER_SIZE + skip);
+	rx_fill_from(to, &at, len);
+}
+
+/* The first bytes of FROM's packet go to the guest in TO, as many as fit. */
+static void give_part(struct guest *guest, struct turn_buffer *from,
+		      const struct turn_buffer *to)
+{
+	struct packet *rest = &from->packet;
+	struct packet first = *rest;
+	struct conn *conn = table_find(&guest->conns, rest->src_cid,
+				       rest->src_port, rest->dst_port);
+
+	first.len = rx_room(to);
+	first.flags = 0;
+	rest->len -= first.len;
+	copy_payload(from, 0, to, first.len);
+	copy_payload(from, first.len, from, rest->len);
+	give(guest, to, &first);
+	if (conn)
+		conn_split_data(conn);
+}
+
+/* FROM's packet goes to the guest, in TO and perhaps in those that follow it.
+ * Returns the next buffer to be given. */
+static struct turn_buffer *
+give_at(struct guest *guest, struct turn_buffer *from, struct turn_buffer *to)
+{
+	while (to < from && from->packet.len > rx_room(to))
+		give_part(guest, from, to++);
+	if (to < from)
+		copy_payload(from, 0, to, from->packet.len);
+	give(guest, to, &from->packet);
+	return to + 1;
+}
+
+void rx_return(struct turn *turn, const struct turn_guest *part)
+{
+	struct turn_buffer *end =
+		turn->buffers + part->first_buffer + part->buffers;
+	struct virtq *vq = rx_queue(part->guest);
+	struct turn_buffer *from, *to = end - vq->in_flight;
+
+	if (unlikely(!vq->live))
+		return;
+	for (from = to; from < end; from++)
+		if (from->len)
+			to = give_at(part->guest, from, to);
+	virtq_untake(vq, (uint16_t)(end - to));
+}

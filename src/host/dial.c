@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * connect(2) on a Unix socket does not take time: it succeeds, is refused or,
+ * if the socket does not block, finds the backlog full (EAGAIN), of whose end
+ * no event tells. So it is tried again, until the connection's own deadline.
+ * AF_VSOCK answers later (EINPROGRESS), by the socket becoming writable.
+ *
+ * A link is made when the guest has something to wait for or to talk to. A
+ * REQUEST that is refused at once leaves nothing behind but the RST that is
+ * owed to it.
+ */
+#include "host/dial.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "config/config.h"
+#include "guest/guest.h"
+#include "host/host_address.h"
+#include "link/link.h"
+#include "link/rights.h"
+#include "ring/ring.h"
+#include "turn/descriptors.h"
+#include "turn/loop.h"
+#include "vsock/packet.h"
+
+/* For connections of TYPE. -EMFILE: the VM has its share of descriptors. */
+static int open_socket(struct guest *guest, int family, uint16_t type)
+{
+	int kind = type == PACKET_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
+	int fd;
+
+	if (!descriptors_take(guest->loop->descriptors, &guest->descriptors))
+		return -EMFILE;
+	fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		if (family == AF_UNIX)
+			fd_refuse_rights(fd);
+		return fd;
+	}
+	fd = -errno;
+	descriptors_give(guest->loop->descriptors, &guest->descriptors);
+	return fd;
+}
+
+static void close_socket(struct guest *guest, int *fd)
+{
+	if (*fd < 0)
+		return;
+	rights_close(guest->loop->rights, guest, fd);
+}
+
+/* Connects FD: 0, -EAGAIN when the backlog is full, -EINPROGRESS when AF_VSOCK
+ * will say later, or another -errno. */
+static int try_connect(int fd, const struct host_address *addr)
+{
+	int ret;
+
+	do {
+		ret = connect(fd, &addr->any, addr->len);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : 0;
+}
+
+/* Somebody not listening: AF_VSOCK resets where AF_UNIX refuses. */
+static bool is_absent(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET;
+}
+
+/* That is everyday business; anything else wants a look. */
+static void log_refusal(struct guest *guest, uint32_t port,
+			const struct host_address *addr, int err)
+{
+	char where[HOST_ADDRESS_TEXT_MAX];
+
+	host_address_text(addr, where);
+	guest_log_limited(guest, limit_guest,
+			  is_absent(err) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+			  "guest's connection to port %u refused: %s: %s", port,
+			  where, descriptors_error(err));
+}
+
+/* Links of one guest whose dialing waits: beyond, it is refused at once. Fewer
+ * where descriptors are few. */
+#define WAITING_MAX 1024
+
+/* After LOOP_CHORES_OF_A_KIND dials that were tried again, of all guests
+ * together, nobody is dialed again for so long: a guest that floods a full
+ * backlog costs the others no more than that. */
+#define REDIALS_MS 2
+
+static void give_up(struct link *link, const struct host_address *addr, int err)
+{
+	log_refusal(link->guest, link->conn.local_port, addr, err);
+	link_carry_out(link, conn_abort(&link->conn));
+}
+
+/* The socket is connected: tell the guest, or end it all. */
+static void connected(struct link *link, const struct host_address *addr)
+{
+	int err;
+
+	link_stop_waiting(link);
+	err = link_watch(link);
+	if (err)
+		give_up(link, addr, err);
+	else
+		link_carry_out(link, conn_host_connected(&link->conn));
+}
+
+static void wait_for_backlog(struct link *link)
+{
+	link_wait(link);
+	link_refresh(link);
+}
+
+static void wait_for_answer(struct link *link, const struct host_address *addr)
+{
+	int err = link_await(link);
+
+	if (err)
+		give_up(link, addr, err);
+	else
+		link_refresh(link);
+}
+
+/* FD, whose connect(2) said ERR, becomes a link's. */
+static int join(struct guest *guest, const struct packet *request, int *fd,
+		const struct host_address *addr, int err)
+{
+	struct link *link = link_new_from_guest(guest, request, fd);
+	int joined;
+
+	if (!link)
+		return -ENOMEM;
+	link->forwarded = addr->any.sa_family == AF_VSOCK;
+	joined = link_join(link);
+	if (joined < 0) {
+		link_kill(link);
+		return joined;
+	}
+	if (err == -EINPROGRESS)
+		wait_for_answer(link, addr);
+	else if (err)
+		wait_for_backlog(link);
+	else
+		connected(link, addr);
+	return 0;
+}
+
+static bool may_wait(const struct guest *guest, int err)
+{
+	return err == -EINPROGRESS ||
+	       (err == -EAGAIN &&
+		guest->waiting <
+			descriptors_for_waiting(guest->loop->descriptors,
+						WAITING_MAX));
+}
+
+/* 0, or -errno: nobody can be reached at ADDR. */
+static int dial_address(struct guest *guest, const struct packet *request,
+			const struct host_address *addr)
+{
+	int fd = open_socket(guest, addr->any.sa_family, request->type);
+	int err;
+
+	guest->loop->chores++;
+	if (fd < 0)
+		return fd;
+	err = try_connect(fd, addr);
+	if (!err || may_wait(guest, err))
+		err = join(guest, request, &fd, addr, err);
+	close_socket(guest, &fd);
+	return err;
+}
+
+static int dial_unix(struct guest *guest, const struct packet *request,
+		     struct host_address *addr)
+{
+	int err = host_address_unix(guest->config, request->dst_port, addr);
+
+	return err ? err : dial_address(guest, request, addr);
+}
+
+static int dial_vsock(struct guest *guest, const struct packet *request,
+		      struct host_address *addr)
+{
+	host_address_vsock(guest->config->forward_cid, request->dst_port, addr);
+	return dial_address(guest, request, addr);
+}
+
+/* CID 2 is our own sockets first, any other that comes here AF_VSOCK's. */
+static bool is_unix(const struct guest *guest, const struct packet *request)
+{
+	return request->dst_cid == PACKET_HOST_CID ||
+	       !guest->config->forward_cid;
+}
+
+/* Streams alone. */
+static bool is_forwarded(const struct guest *guest,
+			 const struct packet *request)
+{
+	return guest->config->forward_cid && request->type == PACKET_STREAM;
+}
+
+void dial(struct guest *guest, const struct packet *request)
+{
+	struct host_address addr = { .len = 0 };
+	int err = -ENOENT;
+
+	if (is_unix(guest, request))
+		err = dial_unix(guest, request, &addr);
+	if (is_absent(err) && is_forwarded(guest, request))
+		err = dial_vsock(guest, request, &addr);
+	if (err) {
+		log_refusal(guest, request->dst_port, &addr, err);
+		resets_add(&guest->resets, request);
+	}
+}
+
+/* What came of a connect(2) that was under way. */
+static void conclude(struct link *link)
+{
+	struct host_address addr;
+	int err = fd_socket_error(link->fd);
+
+	/* AF_VSOCK wakes io_uring's polls up as writable before it is. */
+	if (!err && !link->hung_up && !fd_has_peer(link->fd)) {
+		ring_watch_writable(link->guest->loop->ring, &link->watch);
+		return;
+	}
+	link->connecting = false;
+	if (!err) {
+		link_carry_out(link, conn_host_connected(&link->conn));
+		return;
+	}
+	host_address_vsock(link->guest->config->forward_cid,
+			   link->conn.local_port, &addr);
+	give_up(link, &addr, err);
+}
+
+bool dial_conclude(struct guest *guest)
+{
+	struct link *link;
+
+	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
+
+	while (!list_empty(&guest->dialed) && guest->loop->chores < enough) {
+		guest->loop->chores++;
+		link = list_first(&guest->dialed, struct link, host_node);
+		list_remove(&link->host_node);
+		conclude(link);
+	}
+	return !list_empty(&guest->dialed);
+}
+
+static void redial(struct link *link)
+{
+	struct host_address addr;
+	int err = host_address_unix(link->guest->config, link->conn.local_port,
+				    &addr);
+
+	if (!err)
+		err = try_connect(link->fd, &addr);
+	if (err == -EAGAIN)
+		wait_for_backlog(link);
+	else if (err)
+		give_up(link, &addr, err);
+	else
+		connected(link, &addr);
+}
+
+void dial_again(struct loop *loop, uint64_t now_ms)
+{
+	unsigned redials = LOOP_CHORES_OF_A_KIND;
+	struct timer *timer;
+
+	if (now_ms < loop->redial_ms)
+		return;
+	while (redials && (timer = timer_take_due(&loop->dialing, now_ms))) {
+		redials--;
+		loop->chores++;
+		redial(container_of(timer, struct link, timer));
+	}
+	if (!redials)
+		loop->redial_ms = now_ms + REDIALS_MS;
+}
+
+uint64_t dial_next(const struct loop *loop)
+{
+	uint64_t next = timer_next(&loop->dialing);
+
+	return next < loop->redial_ms ? loop->redial_ms : next;
+}

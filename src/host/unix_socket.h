@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Listening AF_UNIX sockets: made without disturbing anybody who lives
+ * there already, and removed without touching what became somebody else's.
+ * All sockets are non-blocking and close on exec. For the time before and
+ * after the loop: a call may take up to a second.
+ */
+#ifndef URING_VSOCK_HOST_UNIX_SOCKET_H
+#define URING_VSOCK_HOST_UNIX_SOCKET_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct vm_config;
+
+struct usock {
+	int fd;		  /* listening, or -1 */
+	const char *path; /* NULL: nothing of ours to remove */
+	dev_t dev;	  /* which file we made there */
+	ino_t ino;
+};
+
+/* What is listened with. */
+struct usock_kind {
+	int type; /* SOCK_STREAM or SOCK_SEQPACKET */
+	int backlog;
+	bool takes_rights; /* descriptors; or where it can be, who sends one
+			      to the accepted sockets is refused */
+};
+
+#define USOCK_NONE ((struct usock){ .fd = -1 })
+
+/*
+ * Listens on PATH, which must outlive S, by a socket of that KIND with the
+ * socket-mode and socket-owner of VM. A stale socket file (connect(2) says
+ * ECONNREFUSED) is replaced; one on which somebody listens and what is not a
+ * socket are left alone: -EADDRINUSE and -ENOTSOCK.
+ * 0, or -errno with *WHY, a sentence for "PATH: WHY"; S is then USOCK_NONE.
+ */
+int usock_listen(struct usock *s, const char *path,
+		 const struct usock_kind *kind, const struct vm_config *vm,
+		 const char **why);
+
+/* Removes the file if it is still the one we made, and closes. */
+void usock_close(struct usock *s);
+
+/*
+ * Takes a socket that was inherited (--fd): sets it up, and *LISTENING to
+ * whether it is to be accepted from or a connection itself. FD stays the
+ * caller's. 0, or -errno with *WHY, for "fd N: WHY".
+ */
+int usock_inherit(int fd, bool *listening, const char **why);
+
+#endif

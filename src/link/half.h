@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * One half of a connection between two guests: what a link has in place of a
+ * host socket. Each guest's half belongs to that guest's worker; what happens
+ * at one is told to the other (siblings.h), which may be on another thread; but
+ * for link_kill(), which is for the end of the daemon and tells nothing.
+ */
+#ifndef URING_VSOCK_LINK_HALF_H
+#define URING_VSOCK_LINK_HALF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "vsock/parcels.h"
+
+struct half_ask;
+struct link;
+struct switch_vm;
+
+/* What the other half is yet to be told: facts about this half's guest. */
+enum half_fact {
+	HALF_ASKS = 1 << 0,	   /* it asks for a connection */
+	HALF_ACCEPTS = 1 << 1,	   /* it accepted the connection */
+	HALF_GRANTS = 1 << 2,	   /* it announced its buffer */
+	HALF_ASKS_CREDIT = 1 << 3, /* it wants to know the other's buffer */
+	HALF_DEAF = 1 << 4,	   /* it will not receive any more */
+	HALF_RESETS = 1 << 5,	   /* it is gone: nothing more matters */
+	/* These come behind the data. */
+	HALF_ENDS = 1 << 6,	/* it will not send any more */
+	HALF_FINISHES = 1 << 7, /* it closed: neither sends nor receives */
+};
+
+#define HALF_BEHIND_DATA (HALF_ENDS | HALF_FINISHES)
+
+struct half {
+	struct link *link;
+	struct switch_vm *other; /* the VM at the other end */
+	uint64_t id;	       /* of the connection, the same in both halves */
+	struct list telling;   /* on the loop's, while there is news */
+	struct parcels inbox;  /* for this guest, which has no room yet */
+	struct parcels outbox; /* from it, while there is no room in the lane
+				  * to the other's worker */
+	struct half_ask *ask;  /* for the same ports, or NULL */
+	uint8_t news;	       /* enum half_fact bits to be told */
+	uint8_t heard;	       /* HALF_BEHIND_DATA bits, behind the inbox */
+	uint8_t end;	       /* how it ended: news, once its guest knows */
+	bool over; /* HALF_RESETS or _FINISHES is told, or was heard */
+};
+
+/* The other half has been told all there is. */
+static inline bool half_told(const struct half *half)
+{
+	return list_empty(&half->telling);
+}
+
+#endif

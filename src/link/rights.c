@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A read of a stream ends behind the message that brings descriptors, so that
+ * one read brings those of one message at the most. The kernel hands them out as
+ * far as there are numbers and no security module objects, and closes the rest
+ * on the reader's thread: numbers are seen to (descriptors_lend()); a security
+ * module that denies the daemon single files is the host's to set up.
+ *
+ * What the closer has not closed yet counts as the VM's (guest->closing), until
+ * somebody looks again.
+ */
+#include "link/rights.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/bytes.h"
+#include "base/closer.h"
+#include "base/fd.h"
+#include "guest/guest.h"
+#include "ring/ring.h"
+#include "turn/descriptors.h"
+#include "turn/loop.h"
+#include "turn/turn.h"
+
+/* unix(7): no message brings more (SCM_MAX_FD). */
+#define RIGHTS_MAX 253
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(RIGHTS_MAX * sizeof(int))];
+};
+
+struct rights {
+	union control controls[TURN_RECVS];
+};
+
+static bool kernel_refuses(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool refuses = fd >= 0 && !fd_refuse_rights(fd);
+
+	fd_close(&fd);
+	return refuses;
+}
+
+int rights_new(struct rights **rights)
+{
+	*rights = NULL;
+	if (kernel_refuses())
+		return 0;
+	*rights = malloc(sizeof(**rights));
+	return *rights ? 0 : -ENOMEM;
+}
+
+void rights_free(struct rights *rights)
+{
+	free(rights);
+}
+
+void rights_set_up(const struct rights *rights, int fd)
+{
+	const int on = 1;
+
+	if (rights)
+		setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
+static ssize_t look(int fd, void *to, size_t len, int flags)
+{
+	struct iovec iov = { to, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT | flags);
+
+	if (n < 0 || !rights_seen(&msg))
+		return n;
+	errno = EPERM;
+	return -1;
+}
+
+ssize_t rights_peek(const struct rights *rights, int fd, void *to, size_t len,
+		    int flags)
+{
+	return rights ? look(fd, to, len, flags)
+		      : recv(fd, to, len, MSG_PEEK | MSG_DONTWAIT | flags);
+}
+
+ssize_t rights_recv(const struct rights *rights, int fd, void *to, size_t len,
+		    int flags)
+{
+	ssize_t n;
+
+	if (rights) {
+		n = look(fd, to, len, flags);
+		if (n < 0)
+			return n;
+		len = min_u64(len, (uint64_t)n);
+	}
+	return recv(fd, to, len, MSG_DONTWAIT | flags);
+}
+
+/* Some may have been closed since. */
+static void count_closed(struct guest *guest)
+{
+	struct loop *loop = guest->loop;
+	unsigned pending = closer_pending(guest->host_closer);
+
+	while (guest->closing > pending) {
+		guest->closing--;
+		descriptors_give(loop->descriptors, &guest->descriptors);
+		loop->descriptor_freed = true;
+	}
+}
+
+bool rights_make_room(struct rights *rights, struct guest *guest, unsigned slot,
+		      struct msghdr *msg)
+{
+	union control *control = &rights->controls[slot];
+
+	count_closed(guest);
+	if (!descriptors_lend(guest->loop->descriptors, &guest->descriptors,
+			      RIGHTS_MAX))
+		return false;
+	msg->msg_control = control;
+	msg->msg_controllen = sizeof(*control);
+	return true;
+}
+
+static unsigned collect(struct msghdr *msg, int *fds)
+{
+	unsigned n = 0;
+	size_t bytes;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
+	     c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		bytes = c->cmsg_len - CMSG_LEN(0);
+		memcpy(fds + n, CMSG_DATA(c), bytes);
+		n += (unsigned)(bytes / sizeof(int));
+	}
+	return n;
+}
+
+bool rights_take(struct guest *guest, struct msghdr *msg, int result)
+{
+	int fds[RIGHTS_MAX];
+	/* A read that fails leaves the room as it was. */
+	unsigned n = result < 0 ? 0 : collect(msg, fds);
+
+	descriptors_return(guest->loop->descriptors, &guest->descriptors,
+			   RIGHTS_MAX - n);
+	guest->closing += n;
+	closer_close(guest->host_closer, fds, n);
+	return n;
+}
+
+/* A message of no bytes (SEQPACKET) may bring some, and no other may. */
+static bool may_hold_rights(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type, bytes;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    type != SOCK_STREAM || ioctl(fd, SIOCINQ, &bytes) < 0)
+		return true;
+	return bytes > 0;
+}
+
+void rights_close(const struct rights *rights, struct guest *guest, int *fd)
+{
+	struct loop *loop = guest->loop;
+
+	if (rights && may_hold_rights(*fd)) {
+		count_closed(guest);
+		ring_let_go(loop->ring);
+		guest->closing++;
+		closer_close_one(guest->host_closer, fd);
+		return;
+	}
+	fd_close(fd);
+	descriptors_give(loop->descriptors, &guest->descriptors);
+	loop->descriptor_freed = true;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "session/departure.h"
+
+#include "guest/guest.h"
+#include "session/ends.h"
+#include "turn/loop.h"
+
+/* Of LOOP_DEPARTING_MS each. */
+#define LOOKS 10
+
+/* Where the driver stands in the RX ring. False: not in the memory that there
+ * is now. */
+static bool find_index(const struct guest *guest, uint16_t *index)
+{
+	return guest->memory && virtq_guest_index(&guest->queue[GUEST_RX].setup,
+						  guest->memory, index);
+}
+
+static void await(struct guest *guest)
+{
+	timer_arm(&guest->loop->departing, &guest->departure.timer, clock_ms());
+}
+
+void departure_expect(struct guest *guest)
+{
+	departure_forget(guest);
+	if (!guest->conns.count || !find_index(guest, &guest->departure.index))
+		return;
+	guest->departure.looks = 0;
+	await(guest);
+}
+
+void departure_forget(struct guest *guest)
+{
+	timer_disarm(&guest->departure.timer);
+}
+
+/* A driver that stays where it was offers more buffers at the most, up to as
+ * many as the ring has entries. */
+static bool has_gone(const struct guest *guest, uint16_t index)
+{
+	const struct virtq_setup *setup = &guest->queue[GUEST_RX].setup;
+	uint16_t before = guest->departure.index;
+	uint16_t most = (uint16_t)(setup->base + setup->size - before);
+
+	return (uint16_t)(index - before) > most;
+}
+
+static void look(struct guest *guest)
+{
+	struct departure *d = &guest->departure;
+	uint16_t index;
+
+	if (!guest->conns.count || !find_index(guest, &index))
+		return;
+	if (has_gone(guest, index)) {
+		guest_log(guest, LOG_LEVEL_INFO,
+			  "the guest's driver has gone: its connections end");
+		lifecycle_end_connections(guest);
+	} else if (++d->looks < LOOKS) {
+		await(guest);
+	}
+}
+
+void departure_look(struct loop *loop, uint64_t now_ms)
+{
+	struct timer *timer;
+
+	while ((timer = timer_take_due(&loop->departing, now_ms)))
+		look(container_of(timer, struct guest, departure.timer));
+}

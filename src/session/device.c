@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Front ends differ in the order of what they say, and say some of it twice. So
+ * a request only notes what it was told, and device_start_queues() then starts
+ * what has become complete; a ring whose addresses are in no map yet waits for
+ * one that has them. What runs is stopped only for what it cannot run through.
+ *
+ * Where a ring starts tells whose it is. At the index that it was stopped at,
+ * the same driver goes on, and so do its connections: a pause, a change of
+ * memory. At another one the driver is new, and the old one's connections end.
+ * A ring that begins in the middle, and not where we stopped it, belongs to a
+ * guest that was restored or whose device was restarted: it believes in
+ * connections that are gone, and is told so (events.h).
+ */
+#include "session/device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <linux/virtio_vsock.h>
+
+#include "base/check.h"
+#include "config/config.h"
+#include "guest/guest.h"
+#include "protocol/wire.h"
+#include "session/departure.h"
+#include "session/ends.h"
+#include "turn/loop.h"
+
+#define BIT(n) (1ull << (n))
+
+/* Those that change how a ring works. */
+#define RING_FEATURES                                                   \
+	(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_NOTIFY_ON_EMPTY) | \
+	 BIT(VIRTIO_F_IN_ORDER))
+
+#define FEATURES                                                      \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
+	 BIT(VHOST_USER_F_PROTOCOL_FEATURES) | RING_FEATURES)
+
+uint64_t device_features(const struct guest *guest)
+{
+	if (!guest->config->seqpacket)
+		return FEATURES;
+	return FEATURES | BIT(VIRTIO_VSOCK_F_SEQPACKET);
+}
+
+const uint64_t device_protocol_features =
+	BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+	BIT(VHOST_USER_PROTOCOL_F_CONFIG) |
+	BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+	BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
+	BIT(VHOST_USER_PROTOCOL_F_STATUS);
+
+static void start_queue(struct guest *guest, unsigned i)
+{
+	struct guest_queue *q = &guest->queue[i];
+	bool moved = queue_moved(q);
+	bool goes_on = (moved || !q->returned) && q->setup.base;
+	const char *why;
+
+	if (virtq_running(&q->vq) || !queue_configured(q) || !guest->memory)
+		return;
+	if (queue_start(q, guest->memory, guest->features, &why) < 0) {
+		guest_log(guest, LOG_LEVEL_DEBUG, "queue %u waits: %s", i, why);
+		return;
+	}
+	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u runs from index %u", i,
+		  q->setup.base);
+	/* A guest that we know nothing of is in the middle of something. */
+	guest->owes_reset |= goes_on && i != GUEST_EVENT;
+	if (i == GUEST_RX)
+		departure_forget(guest);
+	if (moved)
+		lifecycle_end_connections(guest);
+	guest_wake(guest);
+}
+
+void device_start_queues(struct guest *guest)
+{
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		start_queue(guest, i);
+}
+
+void device_pause_queue(struct guest *guest, unsigned i)
+{
+	lifecycle_settle(guest);
+	queue_stop(&guest->queue[i]);
+}
+
+static void pause_all(struct guest *guest)
+{
+	lifecycle_settle(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_stop(&guest->queue[i]);
+}
+
+/*
+ * Without PROTOCOL_FEATURES nobody enables rings, so they are from the start.
+ * Who negotiates it after all enables them himself.
+ */
+static void enable_by_features(struct guest *guest, uint64_t old)
+{
+	const uint64_t bit = BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	bool was_implied = old && !(old & bit);
+	struct guest_queue *q;
+
+	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
+		q = &guest->queue[i];
+		if (!(guest->features & bit))
+			q->enabled = true;
+		else if (was_implied && !virtq_running(&q->vq))
+			q->enabled = false;
+	}
+}
+
+/* Those that a hypervisor can be told to negotiate, and by what. */
+static const struct {
+	unsigned bit;
+	const char *name;
+	const char *remedy;
+} not_offered[] = {
+	{ VIRTIO_F_RING_PACKED, "VIRTIO_F_RING_PACKED",
+	  "QEMU's packed=on: leave it out" },
+	{ VIRTIO_F_ACCESS_PLATFORM, "VIRTIO_F_ACCESS_PLATFORM",
+	  "QEMU's iommu_platform=on, as a vIOMMU or an encrypted guest needs: "
+	  "leave it out for this device" },
+	{ VIRTIO_F_IN_ORDER, "VIRTIO_F_IN_ORDER",
+	  "QEMU's in_order=on: leave it out" },
+	{ VIRTIO_F_RING_RESET, "VIRTIO_F_RING_RESET",
+	  "QEMU's queue_reset=on: set it to off" },
+	{ VIRTIO_VSOCK_F_SEQPACKET, "VIRTIO_VSOCK_F_SEQPACKET",
+	  "seqpacket=no is set here: QEMU's seqpacket=on does not go with it" },
+};
+
+/* In words, the lowest of BITS. */
+static const char *name_feature(struct guest *guest, uint64_t bits)
+{
+	unsigned bit = (unsigned)__builtin_ctzll(bits);
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(not_offered) && not_offered[i].bit != bit)
+		i++;
+	if (i == ARRAY_SIZE(not_offered))
+		snprintf(guest->reason, sizeof(guest->reason),
+			 "feature bit %u was not offered", bit);
+	else
+		snprintf(guest->reason, sizeof(guest->reason),
+			 "feature bit %u, %s, was not offered (%s)", bit,
+			 not_offered[i].name, not_offered[i].remedy);
+	return guest->reason;
+}
+
+int device_set_features(struct guest *guest, uint64_t features,
+			const char **why)
+{
+	uint64_t old = guest->features;
+
+	if (features & ~device_features(guest)) {
+		*why = name_feature(guest, features & ~device_features(guest));
+		return -EINVAL;
+	}
+	if ((features ^ old) & RING_FEATURES)
+		pause_all(guest);
+	guest->features = features;
+	enable_by_features(guest, old);
+	device_start_queues(guest);
+	guest_wake(guest);
+	return 0;
+}
+
+int device_set_protocol_features(struct guest *guest, uint64_t features,
+				 const char **why)
+{
+	if (features & ~device_protocol_features) {
+		*why = "a protocol feature that was not offered";
+		return -EINVAL;
+	}
+	guest->protocol_features = features;
+	return 0;
+}
+
+static void remap_queue(struct guest *guest, unsigned i, struct memory *memory)
+{
+	struct guest_queue *q = &guest->queue[i];
+	const char *why;
+
+	if (!virtq_running(&q->vq) || !virtq_remap(&q->vq, memory, &why))
+		return;
+	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u waits: %s", i, why);
+	queue_stop(q);
+}
+
+void device_set_memory(struct guest *guest, struct memory *memory)
+{
+	lifecycle_settle(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		remap_queue(guest, i, memory);
+	memory_put(guest->memory);
+	guest->memory = memory;
+	device_start_queues(guest);
+	guest_wake(guest);
+}
+
+/* As when QEMU's machine lacks its memory-backend, or that is not shared: it
+ * does not say so. */
+static void warn_of_memory(struct guest *guest)
+{
+	if (guest->memory_missed)
+		return;
+	guest->memory_missed = true;
+	guest_log_limited(guest, limit_session, LOG_LEVEL_WARN,
+			  "the guest uses its device, but the hypervisor does "
+			  "not share the guest's memory: start it with shared "
+			  "memory (QEMU: memory-backend= with share=on, "
+			  "cloud-hypervisor: --memory shared=on)");
+}
+
+static bool any_running(const struct guest *guest)
+{
+	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
+		if (virtq_running(&guest->queue[i].vq))
+			return true;
+	}
+	return false;
+}
+
+/* The guest's driver has made a buffer available in one of the rings that run,
+ * as they are seen in the memory that the hypervisor shares. */
+static bool driver_shows(const struct guest *guest)
+{
+	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
+		const struct virtq *vq = &guest->queue[i].vq;
+
+		if (virtq_running(vq) && !virtq_untouched(vq))
+			return true;
+	}
+	return false;
+}
+
+void device_doubt(struct guest *guest)
+{
+	guest->memory_seen |= driver_shows(guest);
+	if (!guest->memory_seen && any_running(guest))
+		warn_of_memory(guest);
+}
+
+/*
+ * A kick, though memory was never seen to be used. Front ends kick by
+ * themselves when they start, just before the driver fills its receive ring:
+ * so it is looked at again after a while.
+ */
+static void doubt_memory(struct guest *guest)
+{
+	if (!guest->memory)
+		warn_of_memory(guest);
+	guest->memory_seen = guest->memory && driver_shows(guest);
+	if (guest->memory_seen)
+		timer_disarm(&guest->doubt);
+	else if (!guest->memory_missed && !timer_armed(&guest->doubt))
+		timer_arm(&guest->loop->doubting, &guest->doubt, clock_ms());
+}
+
+static void kicked(struct ring_watch *watch, int what)
+{
+	struct guest *guest = queue_kick_owner(watch);
+
+	(void)what;
+	if (unlikely(!guest->memory_seen))
+		doubt_memory(guest);
+	guest_wake(guest);
+}
+
+int device_set_kick(struct guest *guest, unsigned i, int fd, const char **why)
+{
+	struct guest_queue *q = &guest->queue[i];
+	int ret;
+
+	if (fd >= 0) {
+		ret = queue_set_kick(q, guest->loop->ring, fd, kicked, guest,
+				     why);
+		if (ret < 0)
+			return ret;
+	} else {
+		queue_drop_kick(q, guest->loop->ring);
+	}
+	q->polled = fd < 0;
+	device_start_queues(guest);
+	guest_wake(guest);
+	return 0;
+}
+
+uint16_t device_stop_queue(struct guest *guest, unsigned i)
+{
+	struct guest_queue *q = &guest->queue[i];
+
+	device_pause_queue(guest, i);
+	queue_drop_kick(q, guest->loop->ring);
+	q->polled = false;
+	if (i == GUEST_RX)
+		departure_expect(guest);
+	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u stopped at index %u", i,
+		  q->setup.base);
+	return q->setup.base;
+}
+
+void device_enable_queue(struct guest *guest, unsigned i, bool enable)
+{
+	if (!enable)
+		lifecycle_settle(guest);
+	guest->queue[i].enabled = enable;
+	guest_wake(guest);
+}
+
+/* Status 0 beside stopped rings is a pause, not a reset: QEMU does that. */
+void device_set_status(struct guest *guest, uint8_t status)
+{
+	if (!status && any_running(guest))
+		device_reset(guest);
+	guest->status = status;
+}
+
+static void stop_all(struct guest *guest)
+{
+	pause_all(guest);
+	departure_forget(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_drop_kick(&guest->queue[i], guest->loop->ring);
+}
+
+void device_reset(struct guest *guest)
+{
+	guest_log(guest, LOG_LEVEL_DEBUG, "device reset");
+	stop_all(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_reset(&guest->queue[i]);
+	guest->status = 0;
+	guest->owes_reset = false;
+	enable_by_features(guest, 0);
+	lifecycle_end_connections(guest);
+}
+
+void device_release(struct guest *guest)
+{
+	stop_all(guest);
+	for (unsigned i = 0; i < GUEST_QUEUES; i++)
+		queue_clear(&guest->queue[i]);
+	memory_put(guest->memory);
+	guest->memory = NULL;
+	guest->memory_missed = false;
+	guest->memory_seen = false;
+	timer_disarm(&guest->doubt);
+	guest->features = 0;
+	guest->owes_reset = false;
+	guest->protocol_features = 0;
+	guest->status = 0;
+	lifecycle_end_connections(guest);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A guest that ends and a daemon that ends differ in what the host programs
+ * get: bytes that the guest was told have arrived still go to them in the first
+ * case (link_guest_gone()), and are dropped in the second (link_kill()).
+ *
+ * That a queue is broken, and that the front end was told, is the queue's own
+ * state from one start to the next. The guest has none of it: each queue that
+ * breaks ends the connections that there are then. Without one of the data
+ * rings they cannot go on, and memory that vanished takes them all.
+ *
+ * To end a connection takes some microseconds, and a guest may have a hundred
+ * thousand: so a turn ends some, and other guests are served between. Until all
+ * have ended this one moves no packet, and nothing of the next session meets
+ * what is left of the last.
+ */
+#include "session/ends.h"
+
+#include "base/check.h"
+#include "guest/guest.h"
+#include "link/link.h"
+#include "turn/loop.h"
+
+static const char *const queue_names[] = {
+	[GUEST_RX] = "RX",
+	[GUEST_TX] = "TX",
+	[GUEST_EVENT] = "event",
+};
+static_assert(ARRAY_SIZE(queue_names) == GUEST_QUEUES, "a name for each");
+
+void lifecycle_settle(struct guest *guest)
+{
+	unsigned i;
+
+	for (i = 0; i < GUEST_QUEUES; i++) {
+		struct guest_queue *q = &guest->queue[i];
+
+		debug_assert(!q->vq.live || !q->vq.in_flight);
+		if (queue_active(q) && virtq_publish(&q->vq))
+			queue_call(q);
+	}
+}
+
+/*
+ * The next connection of GUEST's table to end; NULL if none is left. The same
+ * slot is looked at again the next time, as the table fills the slot of a
+ * connection that ends with one from behind it. Such a one may come from the
+ * table's first slots into its last ones, where the search has been: so it
+ * begins anew until the table is empty.
+ */
+static struct link *next_ending(struct guest *guest)
+{
+	struct conn *conn = table_next(&guest->conns, &guest->ending_at);
+
+	if (!conn) {
+		guest->ending_at = 0;
+		conn = table_next(&guest->conns, &guest->ending_at);
+	}
+	if (!conn)
+		return NULL;
+	guest->ending_at--;
+	return link_of(conn);
+}
+
+/* False: none is left. */
+static bool end_one(struct guest *guest, void (*end)(struct link *link))
+{
+	struct link *link = next_ending(guest);
+
+	if (link)
+		end(link);
+	return link;
+}
+
+/* What packets of the session that ends were to be answered by. */
+static void forget_packets(struct guest *guest)
+{
+	resets_free(&guest->resets);
+	ended_free(&guest->ended);
+}
+
+void lifecycle_end_connections(struct guest *guest)
+{
+	forget_packets(guest);
+	if (!guest->conns.count)
+		return;
+	guest_log(guest, LOG_LEVEL_DEBUG, "%u connections end",
+		  guest->conns.count);
+	guest->ending = true;
+	guest->ending_at = 0;
+	guest_wake(guest);
+}
+
+bool lifecycle_end_some(struct guest *guest)
+{
+	unsigned enough = guest->loop->chores + LOOP_CHORES;
+
+	while (guest->ending && guest->loop->chores < enough) {
+		guest->loop->chores++;
+		guest->ending = end_one(guest, link_guest_gone);
+		if (!guest->ending)
+			forget_packets(guest);
+	}
+	return guest->ending;
+}
+
+void lifecycle_kill_connections(struct guest *guest)
+{
+	while (end_one(guest, link_kill))
+		continue;
+	guest->ending = false;
+	forget_packets(guest);
+	while (!list_empty(&guest->told))
+		link_kill(list_first(&guest->told, struct link, host_node));
+	while (!list_empty(&guest->greeting))
+		link_kill(list_first(&guest->greeting, struct link, node));
+	while (!list_empty(&guest->parted))
+		link_kill(list_first(&guest->parted, struct link, node));
+}
+
+static void report_fault(struct guest *guest, unsigned i)
+{
+	struct guest_queue *q = &guest->queue[i];
+
+	queue_tell_error(q);
+	guest_log_limited(
+		guest, limit_guest, LOG_LEVEL_WARN,
+		"%s queue broken by the guest: %s (descriptor %u); its "
+		"connections end",
+		queue_names[i], virtq_broken(&q->vq), q->vq.source.fault_index);
+}
+
+void lifecycle_check_queues(struct guest *guest)
+{
+	bool broke = false;
+	unsigned i;
+
+	for (i = 0; i < GUEST_QUEUES; i++) {
+		struct guest_queue *q = &guest->queue[i];
+
+		virtq_check_memory(&q->vq);
+		if (likely(!virtq_broken(&q->vq)) || q->error_told)
+			continue;
+		report_fault(guest, i);
+		broke = true;
+	}
+	if (unlikely(broke))
+		lifecycle_end_connections(guest);
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ *	waiting		connected, silent; up to FRONTENDS_WAITING
+ *	front end	one at most, since its first valid request
+ *	past		closed; freed when the ring has let go of the watch
+ *
+ * Nobody waits with descriptors: the connection of who sends some with a
+ * message that is not whole, and so says nothing yet, is closed.
+ *
+ * Whoever connects just to see whether the daemon is there must not take the
+ * place of a hypervisor, or reset a guest. A second one that speaks is refused
+ * as long as the first lives. That is found out by reading what the first has
+ * still said: a hypervisor may be started again faster than its predecessor's
+ * end is noticed.
+ */
+#include "session/frontends.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "base/closer.h"
+#include "base/fd.h"
+#include "guest/guest.h"
+#include "protocol/request.h"
+#include "ring/ring.h"
+#include "session/device.h"
+#include "session/frontend.h"
+#include "session/handlers.h"
+#include "turn/loop.h"
+
+/* Messages of one connection in a turn: other guests wait meanwhile. */
+#define MESSAGES_A_TURN 16
+
+/* Connections accepted in a turn, when those that wait have been heard: so each
+ * is heard once before others take its place. */
+#define ACCEPTS_A_TURN FRONTENDS_WAITING
+
+/* Pauses of LOOP_CHOKING_MS before those of LOOP_RESUMING_MS. */
+#define SHORT_CHOKES 50
+
+struct frontends {
+	struct guest *guest;
+	struct ring_watch accepting;
+	bool called;  /* somebody may wait in the backlog */
+	bool leaving; /* another worker accepts what comes now */
+	struct accept_pause pause;
+	struct accept_pause choke; /* nobody is heard while it lasts */
+	unsigned chokes;	   /* such pauses in a row */
+	struct list waiting;	   /* oldest first */
+	unsigned nwaiting;
+	struct list past; /* closed; the ring may still know them */
+};
+
+static struct frontend *first_of(struct list *head)
+{
+	return list_first(head, struct frontend, node);
+}
+
+static void free_past(struct frontends *f, bool all)
+{
+	struct list keep;
+	struct frontend *fe;
+
+	list_init(&keep);
+	while (!list_empty(&f->past)) {
+		fe = first_of(&f->past);
+		list_remove(&fe->node);
+		if (!all && frontend_busy(fe))
+			list_append(&keep, &fe->node);
+		else
+			frontend_free(fe);
+	}
+	list_move_all(&f->past, &keep);
+}
+
+static void bury(struct frontends *f, struct frontend *fe)
+{
+	frontend_close(fe);
+	f->guest->loop->descriptor_freed = true;
+	list_append(&f->past, &fe->node);
+}
+
+static void drop_waiting(struct frontends *f, struct frontend *fe,
+			 const char *why)
+{
+	guest_log(f->guest, LOG_LEVEL_DEBUG, "vhost-user connection: %s", why);
+	f->nwaiting--;
+	bury(f, fe);
+}
+
+static void end_session(struct frontends *f)
+{
+	struct frontend *fe = f->guest->frontend;
+
+	f->guest->frontend = NULL;
+	atomic_fetch_sub(&f->guest->loop->hypervisors, 1);
+	bury(f, fe);
+	device_release(f->guest);
+}
+
+int frontends_adopt(struct frontends *f, int fd)
+{
+	struct frontend *fe = frontend_new(f->guest, fd);
+
+	if (!fe)
+		return -errno;
+	if (f->nwaiting == FRONTENDS_WAITING)
+		drop_waiting(f, first_of(&f->waiting), "silent for too long");
+	list_append(&f->waiting, &fe->node);
+	f->nwaiting++;
+	return 0;
+}
+
+static void refused(struct frontends *f, int err)
+{
+	guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+			  "cannot take a vhost-user connection: %s",
+			  strerror(-err));
+}
+
+/* Accepting stopped by itself: it is tried again in a while. */
+static void pause_accepting(struct frontends *f, int err)
+{
+	refused(f, err);
+	timer_arm(&f->guest->loop->resuming, &f->pause.timer, clock_ms());
+}
+
+static bool unused(const struct frontends *f)
+{
+	const struct guest *guest = f->guest;
+
+	return !guest->frontend && !f->nwaiting && !guest->greetings &&
+	       !guest->conns.count && !guest->nparted && !guest->halves &&
+	       list_empty(&guest->told);
+}
+
+/* 0, or -errno: -EAGAIN when nobody waits any more. */
+static int accept_one(struct frontends *f)
+{
+	int fd = accept4(f->accepting.fd, NULL, NULL,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
+	err = frontends_adopt(f, fd);
+	if (err)
+		refused(f, err);
+	return 0;
+}
+
+/*
+ * Not the ring's own accepting, which may have taken a connection just before
+ * it is told to stop: one that is not accepted here stays in the backlog, for
+ * another worker.
+ */
+static void accept_callers(struct frontends *f)
+{
+	struct loop *loop = f->guest->loop;
+	unsigned n = ACCEPTS_A_TURN;
+	int err = 0;
+
+	if (!f->leaving && loop->relocate && unused(f))
+		f->leaving = loop->relocate(loop, f->guest);
+	if (f->leaving)
+		return;
+	while (!err && n--)
+		err = accept_one(f);
+	f->called = !err;
+	if (err && err != -EAGAIN)
+		pause_accepting(f, err);
+}
+
+static void called(struct ring_watch *watch, int events)
+{
+	struct frontends *f = container_of(watch, struct frontends, accepting);
+
+	(void)events;
+	f->called = true;
+	guest_wake(f->guest);
+}
+
+static void try_again(struct accept_pause *p)
+{
+	struct frontends *f = container_of(p, struct frontends, pause);
+
+	timer_disarm(&p->timer);
+	f->called = true;
+	guest_wake(f->guest);
+}
+
+static void hear_again(struct accept_pause *p)
+{
+	struct frontends *f = container_of(p, struct frontends, choke);
+
+	guest_wake(f->guest);
+}
+
+int frontends_listen(struct frontends *f, int fd)
+{
+	int err = fd_nonblock(fd);
+
+	return err ? err
+		   : ring_watch(f->guest->loop->ring, &f->accepting, fd,
+				called);
+}
+
+struct frontends *frontends_new(struct guest *guest)
+{
+	struct frontends *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->guest = guest;
+	timer_init(&f->pause.timer);
+	f->pause.over = try_again;
+	timer_init(&f->choke.timer);
+	f->choke.over = hear_again;
+	ring_watch_init(&f->accepting);
+	list_init(&f->waiting);
+	list_init(&f->past);
+	return f;
+}
+
+static void session_ended(struct frontends *f, int err, const struct message *m,
+			  const char *why)
+{
+	end_session(f);
+	if (err == -ECONNRESET)
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_INFO,
+				  "hypervisor gone");
+	else if (m)
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+				  "hypervisor dismissed: %s (%u): %s",
+				  request_name(m->request), m->request, why);
+	else
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+				  "hypervisor dismissed: %s", why);
+}
+
+/* False: the session ended. */
+static bool serve_message(struct frontends *f, struct frontend *fe,
+			  struct message *m)
+{
+	const char *why = "";
+	int ret = handlers_serve(fe, m, &why);
+
+	if (ret < 0)
+		session_ended(f, ret, m, why);
+	return ret >= 0;
+}
+
+/* A message may cost as much as a turn has time for: ram_file.h. */
+static bool has_time(const struct frontends *f)
+{
+	return f->guest->loop->chores < LOOP_CHORES;
+}
+
+/* The front end: what it has to say, or as much as a turn has time for. */
+static void serve_session(struct frontends *f)
+{
+	struct frontend *fe = f->guest->frontend;
+	struct message m;
+	const char *why = "";
+	int ret;
+
+	for (unsigned i = 0; i < MESSAGES_A_TURN && has_time(f); i++) {
+		ret = frontend_receive(fe, &m, &why);
+		if (ret < 0)
+			session_ended(f, ret, NULL, why);
+		if (ret <= 0 || !serve_message(f, fe, &m))
+			return;
+	}
+}
+
+/*
+ * FE says its first word, M. If there is a front end, then look whether it
+ * still lives: a new hypervisor may have come as soon as the old one died.
+ */
+static int admit(struct frontends *f, struct frontend *fe,
+		 const struct message *m, const char **why)
+{
+	int ret = request_check(m, why);
+
+	if (ret < 0)
+		return ret;
+	if (f->guest->frontend)
+		serve_session(f);
+	if (f->guest->frontend) {
+		*why = "refused, as another front end is connected";
+		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+				  "second vhost-user front end refused");
+		return -EBUSY;
+	}
+	list_remove(&fe->node);
+	f->nwaiting--;
+	f->guest->frontend = fe;
+	atomic_fetch_add(&f->guest->loop->hypervisors, 1);
+	guest_log_limited(f->guest, limit_session, LOG_LEVEL_INFO,
+			  "hypervisor connected");
+	return 0;
+}
+
+/* A silent connection became readable. */
+static void hear(struct frontends *f, struct frontend *fe)
+{
+	struct message m;
+	const char *why = "gone without a word";
+	int ret = frontend_receive(fe, &m, &why);
+
+	if (!ret && frontend_holds_fds(fe)) {
+		ret = -EPROTO;
+		why = "descriptors with a first message that is not whole";
+	}
+	if (!ret)
+		return;
+	if (ret > 0) {
+		ret = admit(f, fe, &m, &why);
+		if (ret < 0)
+			frontend_drop_fds(fe, &m);
+	}
+	if (ret < 0)
+		drop_waiting(f, fe, why);
+	else
+		serve_message(f, fe, &m);
+}
+
+/* The list is taken apart while it is walked, as who is heard may leave it, for
+ * the front end's place or for the past. */
+static void hear_waiting(struct frontends *f)
+{
+	struct list heard;
+	struct frontend *fe;
+
+	list_init(&heard);
+	list_move_all(&heard, &f->waiting);
+	while (!list_empty(&heard)) {
+		fe = first_of(&heard);
+		list_remove(&fe->node);
+		list_append(&f->waiting, &fe->node);
+		if (fe->readable && has_time(f))
+			hear(f, fe);
+	}
+}
+
+static bool any_to_hear(const struct frontends *f)
+{
+	const struct list *at;
+
+	for (at = f->waiting.next; at != &f->waiting; at = at->next)
+		if (container_of(at, struct frontend, node)->readable)
+			return true;
+	return false;
+}
+
+/*
+ * Too many descriptors that came before are not closed yet, and nobody is heard
+ * until they are. The end of an ordinary session has its own closed in an
+ * instant, so that the first pauses are short; but those who sent them may
+ * delay it for as long as they like, and then the pauses are long.
+ */
+static bool choked(struct frontends *f)
+{
+	struct loop *loop = f->guest->loop;
+
+	if (!frontend_choked(f->guest)) {
+		f->chokes = 0;
+		timer_disarm(&f->choke.timer);
+		return false;
+	}
+	if (timer_armed(&f->choke.timer))
+		return true;
+	timer_arm(f->chokes < SHORT_CHOKES ? &loop->choking : &loop->resuming,
+		  &f->choke.timer, clock_ms());
+	f->chokes += f->chokes < SHORT_CHOKES;
+	return true;
+}
+
+/* It, too, may have found that descriptors are too many, and said nothing. */
+static bool session_waits(const struct frontends *f)
+{
+	return f->guest->frontend && f->guest->frontend->readable;
+}
+
+bool frontends_waiting(const struct frontends *f)
+{
+	return f->called || any_to_hear(f) || session_waits(f);
+}
+
+bool frontends_run(struct frontends *f)
+{
+	if (unlikely(!list_empty(&f->past)))
+		free_past(f, false);
+	if (likely(!frontends_waiting(f)) || choked(f))
+		return false;
+	if (session_waits(f))
+		serve_session(f);
+	hear_waiting(f);
+	if (f->called && has_time(f))
+		accept_callers(f);
+	return !choked(f) && (session_waits(f) || any_to_hear(f) ||
+			      (f->called && !f->leaving));
+}
+
+void frontends_stop(struct frontends *f)
+{
+	if (f->guest->frontend)
+		end_session(f);
+	while (!list_empty(&f->waiting))
+		drop_waiting(f, first_of(&f->waiting), "the daemon ends");
+	ring_unwatch(f->guest->loop->ring, &f->accepting);
+	timer_disarm(&f->pause.timer);
+	timer_disarm(&f->choke.timer);
+}
+
+bool frontends_busy(struct frontends *f)
+{
+	free_past(f, false);
+	return ring_watch_busy(&f->accepting) || !list_empty(&f->past);
+}
+
+void frontends_free(struct frontends *f)
+{
+	if (!f)
+		return;
+	debug_assert(!f->guest->frontend && !f->nwaiting);
+	free_past(f, true);
+	free(f);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A message is heard in the order in which things came to be at the other end:
+ * what its guest grants, that it accepts, its data, its end. The end waits for
+ * the data: while some is in the inbox it is only noted (half->heard). A reset
+ * waits for nothing and drops the inbox.
+ *
+ * The id decides whether this half is meant. The ports alone could be those of
+ * a newer connection, or of an older one, whose end this guest has yet to hear:
+ * then a request waits (half_ask.h).
+ */
+#include "sibling/hear.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/iov.h"
+#include "config/config.h"
+#include "guest/guest.h"
+#include "guest/rx_buffers.h"
+#include "link/half.h"
+#include "link/half_ask.h"
+#include "link/half_message.h"
+#include "link/link.h"
+#include "sibling/keep.h"
+#include "sibling/refuse.h"
+#include "sibling/switchboard.h"
+#include "turn/loop.h"
+#include "turn/turn.h"
+
+/* Connections that a guest was asked for and has not answered: beyond, others
+ * are refused at once. */
+#define ASKED_MAX 4096
+
+/* Receive buffers for one half in a turn, or in one message: 64 of an ordinary
+ * guest's are about its credit. */
+#define BUFFERS_MAX 64
+
+/* What has M's addresses; NULL if nothing has. */
+static struct link *find(struct guest *guest, const struct half_message *m)
+{
+	struct conn *conn = table_find(&guest->conns,
+				       m->from->config->guest_cid, m->from_port,
+				       m->to_port);
+
+	return conn ? link_of(conn) : NULL;
+}
+
+/* A half that this guest did not ask for, and whose other one is gone, as its
+ * guest asks again: all that is left is that this guest hears of it. */
+static bool is_left(const struct link *link)
+{
+	return link->half && link->conn.state != CONN_HOST_PENDING;
+}
+
+static bool begin_half(struct guest *guest, const struct half_message *m)
+{
+	struct link *link = link_new_half(guest, m->from, m->id);
+
+	if (!link)
+		return false;
+	conn_init_from_host(&link->conn, m->type, m->from_port, m->to_port, 0);
+	link->conn.local_cid = m->from->config->guest_cid;
+	link->conn.end_to_end = true;
+	if (link_join(link) < 0) {
+		link_kill(link);
+		return false;
+	}
+	link_refresh(link);
+	return true;
+}
+
+/* A guest is asked for a connection. False: it does not get to know. */
+static bool hear_ask(struct guest *guest, const struct half_message *m)
+{
+	struct link *last;
+
+	if (!guest_running(guest) || guest->asked >= ASKED_MAX ||
+	    (m->type == PACKET_SEQPACKET && !guest_has_seqpacket(guest)))
+		return false;
+	last = find(guest, m);
+	if (!last)
+		return begin_half(guest, m);
+	return is_left(last) && half_keep_ask(guest, last->half, m);
+}
+
+/* The last LEFT bytes of FROM go to the guest, as far as it has credit and
+ * buffers, of which BUFFERS may be used. *LEFT is what remains. False: it has
+ * no buffer. */
+static bool send_to_guest(struct link *link, struct turn *turn,
+			  struct iov_cursor *from, uint32_t *left,
+			  uint32_t flags, unsigned buffers)
+{
+	uint32_t credit = conn_may_send(&link->conn);
+	struct guest *guest = link->guest;
+	struct turn_buffer *buffer;
+	struct packet packet;
+	uint32_t n;
+
+	do {
+		buffer = rx_take(guest, turn);
+		if (!buffer)
+			return false;
+		n = min_u32(min_u32(*left, credit), rx_room(buffer));
+		rx_fill_from(buffer, from, n);
+		*left -= n;
+		conn_build_data(&link->conn, guest_cid(guest), n,
+				*left ? 0 : flags, &packet);
+		rx_give(guest, buffer, &packet);
+		credit = *left ? conn_may_send(&link->conn) : 0;
+	} while (credit && --buffers);
+	return true;
+}
+
+/* Whatever has no byte needs a packet's credit all the same. */
+static bool may_send(const struct link *link, uint32_t len)
+{
+	const struct conn *conn = &link->conn;
+
+	if (len)
+		return conn_may_send(conn);
+	return conn->state == CONN_OPEN && !conn_speaks_first(conn) &&
+	       credit_packets(&conn->credit);
+}
+
+void siblings_end_if_heard(struct link *link)
+{
+	struct half *half = link->half;
+	unsigned heard = half->heard;
+	unsigned orders;
+
+	if (!heard || half->inbox.count)
+		return;
+	half->heard = 0;
+	orders = conn_host_ended(&link->conn, heard & HALF_FINISHES);
+	link_carry_out(link, orders);
+}
+
+/* Payload for this half's guest. */
+static void hear_data(struct link *link, struct turn *turn,
+		      const struct half_message *m, struct iov_cursor *from)
+{
+	struct half *half = link->half;
+	uint32_t left = m->len;
+	bool sent = false;
+
+	if ((!left && !m->flags) || (link->conn.guest_shut & PACKET_NO_RECEIVE))
+		return;
+	if (!half->inbox.count && guest_running(link->guest) &&
+	    may_send(link, left))
+		sent = send_to_guest(link, turn, from, &left, m->flags,
+				     BUFFERS_MAX);
+	guest_wake(link->guest);
+	if (sent && !left)
+		return;
+	if (half_keep(&half->inbox, link, from, left, m->flags) < 0)
+		link_carry_out(link, conn_abort(&link->conn));
+}
+
+static bool is_pending(const struct conn *conn)
+{
+	return conn->state == CONN_HOST_PENDING ||
+	       conn->state == CONN_GUEST_PENDING;
+}
+
+static void hear_end(struct link *link, unsigned facts)
+{
+	struct half *half = link->half;
+
+	if (facts & HALF_RESETS ||
+	    (facts & HALF_FINISHES && is_pending(&link->conn))) {
+		half->over = true;
+		half->news &= (uint8_t)~HALF_ASKS;
+		half_forget(link);
+		parcels_free(&half->inbox);
+		link_carry_out(link, conn_abort(&link->conn));
+		return;
+	}
+	if (facts & HALF_DEAF)
+		link_carry_out(link, conn_host_deaf(&link->conn));
+	half->heard |= (uint8_t)(facts & HALF_BEHIND_DATA);
+	siblings_end_if_heard(link);
+}
+
+/*
+ * The guest may have gone to another worker while the message was in the lane.
+ * It had no connection then, so that all but a request for one is meant for a
+ * half that is gone, and the half that told it will hear that this one is over,
+ * which was told before it went.
+ */
+static void hear(struct loop *loop, struct turn *turn,
+		 const struct half_message *m, struct iov_cursor *from)
+{
+	struct guest *guest = switchboard_guest(m->to, loop);
+	struct link *link;
+
+	if (m->facts & HALF_ASKS && (!guest || !hear_ask(guest, m))) {
+		siblings_refuse(loop, m);
+		return;
+	}
+	link = guest ? find(guest, m) : NULL;
+	if (!link || !link->half)
+		return;
+	half_note_ask(guest, link->half, m);
+	if (link->half->id != m->id)
+		return;
+	conn_granted(&link->conn, m->buf_alloc, m->fwd_cnt,
+		     m->facts & HALF_GRANTS);
+	if (m->facts & HALF_ACCEPTS && link->conn.state == CONN_HOST_PENDING)
+		link_carry_out(link, conn_host_connected(&link->conn));
+	if (m->facts & HALF_ASKS_CREDIT)
+		conn_ask_credit(&link->conn);
+	hear_data(link, turn, m, from);
+	hear_end(link, m->facts);
+	link_refresh(link);
+}
+
+void siblings_hear_waiting(struct loop *loop, struct turn *turn)
+{
+	struct half_message m;
+
+	while (unlikely(!list_empty(&loop->asks)) && half_next_ask(loop, &m))
+		hear(loop, turn, &m, NULL);
+}
+
+void siblings_hear(struct loop *loop, struct turn *turn,
+		   const struct half_message *m, struct iov_cursor *from)
+{
+	siblings_hear_waiting(loop, turn);
+	hear(loop, turn, m, from);
+}
+
+bool siblings_serve(struct link *link, struct turn *turn)
+{
+	struct parcels *inbox = &link->half->inbox;
+	uint32_t first_buffer = turn->nbuffers;
+	uint32_t used = 0;
+	struct iov_cursor from;
+	struct iovec iov;
+	struct parcel first;
+	uint32_t left;
+	bool served = true;
+
+	while (served && inbox->count && used < BUFFERS_MAX) {
+		iov.iov_base = (char *)parcels_first(inbox, &first);
+		if (!may_send(link, first.len))
+			break;
+		iov.iov_len = left = first.len;
+		iov_begin(&from, &iov, 1);
+		served = send_to_guest(link, turn, &from, &left, first.flags,
+				       BUFFERS_MAX - used);
+		used = turn->nbuffers - first_buffer;
+		if (served || left < first.len)
+			parcels_drop(inbox, first.len - left);
+	}
+	link->burst = (uint8_t)min_u32(used + 1, BUFFERS_MAX);
+	siblings_end_if_heard(link);
+	return served;
+}

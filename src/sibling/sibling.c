@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ *	from_guest	conn_input(), link_tell(), sends_add(): noted and staged
+ *	siblings_tell	the end of the turn: payload and news in messages, by a
+ *			call or through a lane
+ *	siblings_hear	conn_*() of the other half; payload into RX buffers, or
+ *			into the inbox if the guest has no room
+ */
+#include "sibling/sibling.h"
+
+#include <string.h>
+
+#include "base/iov.h"
+#include "config/config.h"
+#include "guest/guest.h"
+#include "link/half.h"
+#include "link/half_message.h"
+#include "link/link.h"
+#include "sibling/hear.h"
+#include "sibling/lane.h"
+#include "sibling/switchboard.h"
+#include "sibling/tell.h"
+#include "turn/bell.h"
+#include "turn/loop.h"
+#include "vsock/packet.h"
+
+/* Those that a guest asked for and has no answer to: its flood is not to use
+ * up what others may ask for. */
+#define ASKING_MAX 512
+
+/* Halves of a guest that only wait for the other's worker to hear their end. */
+#define UNTOLD_MAX 1024
+
+/* Never used again: a loop's own count, behind its number. */
+static uint64_t new_id(struct loop *loop)
+{
+	return (uint64_t)loop->index << 56 | ++loop->connections;
+}
+
+bool siblings_ask(struct guest *guest, const struct packet *request)
+{
+	struct switch_vm *other =
+		switchboard_find(guest->loop->board, request->dst_cid);
+	struct link *link;
+
+	if (!other || other->config == guest->config ||
+	    !switchboard_together(guest->config, other->config) ||
+	    !atomic_load(&other->loop) || guest->asking >= ASKING_MAX ||
+	    guest->halves >= guest->conns.count + UNTOLD_MAX)
+		return false;
+	link = link_new_half(guest, other, new_id(guest->loop));
+	if (!link)
+		return false;
+	conn_init_from_guest(&link->conn, request, 0);
+	link->conn.end_to_end = true;
+	if (link_join(link) < 0) {
+		link_kill(link);
+		return false;
+	}
+	link_tell(link, HALF_ASKS);
+	link_refresh(link);
+	return true;
+}
+
+void siblings_note(struct link *link, const struct packet *packet)
+{
+	if (link->phase != LINK_JOINED)
+		return;
+	siblings_end_if_heard(link);
+	/* With payload what the guest grants is told anyway. */
+	if (packet->op == PACKET_RW && link->staged != LINK_NOT_STAGED)
+		link_tell(link, 0);
+	else if (packet->op == PACKET_RW || packet->op == PACKET_CREDIT_UPDATE)
+		link_tell(link, HALF_GRANTS);
+	else if (packet->op == PACKET_CREDIT_REQUEST)
+		link_tell(link, HALF_ASKS_CREDIT);
+}
+
+/* All of it, as siblings_refuse.c relies on: the lane itself bounds how many
+ * messages that are. Who found it full is told, and writes the rest for a later
+ * turn. */
+static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
+{
+	struct lane *lane =
+		switchboard_lane(loop->board, from, loop->index, false);
+	struct iov_cursor at;
+	struct iovec iov;
+	struct half_message m;
+	const char *bytes;
+	size_t size, done;
+	unsigned messages = 0;
+	bool waits = false;
+
+	if (!lane)
+		return;
+	bytes = lane_peek(lane, &size);
+	for (done = 0; done < size; done += half_message_size(&m)) {
+		memcpy(&m, bytes + done, sizeof(m));
+		iov.iov_base = (char *)bytes + done + sizeof(m);
+		iov.iov_len = m.len;
+		iov_begin(&at, &iov, 1);
+		siblings_hear(loop, turn, &m, &at);
+		messages++;
+	}
+	if (size)
+		waits = lane_read(lane, size, messages);
+	if (waits)
+		bell_ring(switchboard_bell(loop->board, from));
+}
+
+static void publish_lane(struct loop *loop, unsigned to)
+{
+	struct lane *lane =
+		switchboard_lane(loop->board, loop->index, to, false);
+
+	if (lane && lane_publish(lane))
+		bell_ring(switchboard_bell(loop->board, to));
+}
+
+void siblings_finish(struct loop *loop, struct turn *turn)
+{
+	unsigned workers = switchboard_workers(loop->board);
+	unsigned i;
+
+	for (i = 0; workers > 1 && i < workers; i++)
+		hear_lane(loop, turn, i);
+	siblings_tell_all(loop, turn);
+	for (i = 0; workers > 1 && i < workers; i++)
+		publish_lane(loop, i);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Which VMs there are, which worker serves each of them now, and the lanes
+ * between the workers. Shared by all of them: made before the first thread,
+ * and changed by atomic stores only.
+ */
+#ifndef URING_VSOCK_SIBLING_SWITCHBOARD_H
+#define URING_VSOCK_SIBLING_SWITCHBOARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bell;
+struct config;
+struct guest;
+struct lane;
+struct loop;
+struct switchboard;
+struct vm_config;
+
+struct switch_vm {
+	const struct vm_config *config;
+	_Atomic(struct loop *) loop; /* that serves it; NULL: none does */
+	struct guest *guest;	     /* for that loop's thread only */
+};
+
+/* For NWORKERS workers. CONFIG outlives it. NULL: out of memory. */
+struct switchboard *switchboard_new(const struct config *config,
+				    unsigned nworkers);
+
+/* When no worker runs any more. Accepts NULL. */
+void switchboard_free(struct switchboard *board);
+
+/* The VM of that CID, or NULL. */
+struct switch_vm *switchboard_find(const struct switchboard *board,
+				   uint32_t cid);
+
+/* The guest's loop says so, by its own thread. */
+void switchboard_enter(struct switchboard *board, struct guest *guest);
+void switchboard_leave(struct switchboard *board, struct guest *guest);
+
+/* VM's guest, if LOOP, the caller's, serves it; or NULL. */
+struct guest *switchboard_guest(const struct switch_vm *vm,
+				const struct loop *loop);
+
+/* A and B may talk to each other: they have a group in common. */
+bool switchboard_together(const struct vm_config *a, const struct vm_config *b);
+
+/*
+ * The lane from worker FROM to worker TO, made if MAKE says so, by FROM's
+ * thread. NULL if there is none, or on lack of memory.
+ */
+struct lane *switchboard_lane(struct switchboard *board, unsigned from,
+			      unsigned to, bool make);
+
+unsigned switchboard_workers(const struct switchboard *board);
+
+/* The bell of worker I: set before the first thread runs. */
+void switchboard_set_bell(struct switchboard *board, unsigned i,
+			  struct bell *bell);
+struct bell *switchboard_bell(const struct switchboard *board, unsigned i);
+
+#endif
