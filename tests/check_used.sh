@@ -14,8 +14,8 @@ command -v nm >/dev/null || {
 }
 
 functions() {
-	for layer in base protocol virtq vsock ring daemon; do
-		nm --defined-only "$here/lib$layer.a" 2>/dev/null
+	for folder in */; do
+		nm --defined-only "$here/lib${folder%/}.a" 2>/dev/null
 	done | awk '$2 == "T" { print $3 }'
 }
 

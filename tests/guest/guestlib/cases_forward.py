@@ -57,15 +57,15 @@ def _unpack(session, data):
 
 @case("AF_VSOCK on the host: a daemon in the guest, over vsock_loopback")
 def forward(session):
-    tests = os.path.join(os.path.dirname(session.options.daemon), "tests")
-    test = os.path.join(tests, "system_forward")
+    build = os.path.dirname(session.options.daemon)
+    test = os.path.join(build, "tests/system/test_forward")
     if not os.path.exists(test):
         raise Skipped(f"{test} is not built")
     _unpack(session, _pack(session.options.daemon, test))
     guest = session.guest(
         "insmod /modules/vsock_loopback.ko && cd /tmp && "
         "URING_VSOCK=/bin/uring-vsock CK_TIMEOUT_MULTIPLIER=4 "
-        "exec system_forward")
+        "exec test_forward")
     lines = guest.succeed(MINUTES * 60)
     if "AF_VSOCK: the kernel's" not in lines:
         raise Failed(f"not over AF_VSOCK: {lines}")

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A guest that wants all there is of something: places in a host program's
+ * backlog, descriptors, memory. It gets its share; the VM beside it notices
+ * nothing.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "system/system.h"
+
+/* Bounds of the daemon's for one guest. */
+#define DIALS_MAX 1024u
+#define PARTED_MAX 256u
+#define CREDIT_TOTAL (512ull * MIB)
+#define CREDIT_LEAST 4096u
+
+struct neighbours {
+	struct scene s;	     /* a healthy guest, if it is booted, is in VM 0 */
+	struct guest greedy; /* in VM 1 */
+};
+
+static void neighbours_open(struct neighbours *n, int engine,
+			    const struct daemon_config *config)
+{
+	struct guest_config c = guest_defaults(DAEMON_CID + 1);
+	struct daemon_config d = *config;
+
+	d.vms = 2;
+	scene_daemon(&n->s, engine, &d);
+	guest_boot(&n->greedy, &c, &n->s.world, n->s.daemon.socket[1]);
+}
+
+static void boot_healthy(struct neighbours *n)
+{
+	struct guest_config c = guest_defaults(DAEMON_CID);
+
+	guest_boot(&n->s.guest, &c, &n->s.world, n->s.daemon.socket[0]);
+}
+
+static void neighbours_close(struct neighbours *n)
+{
+	guest_free(&n->greedy);
+	scene_check_works(&n->s);
+	scene_close(&n->s);
+}
+
+/* COUNT connections to PORT, all of them answered; how many are refused. */
+static unsigned connect_many(struct neighbours *n, struct gsock **g,
+			     unsigned count)
+{
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		g[i] = gsock_connect(&n->greedy.sockets, PORT);
+	for (unsigned i = 0; i < count; i++) {
+		drive_until(&n->s.world, g[i]->state != GSOCK_CONNECTING);
+		refused += g[i]->refused;
+	}
+	return refused;
+}
+
+static void close_many(struct gsock **g, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		gsock_close(g[i]);
+}
+
+/* Dials wait for room, but not all of them, and nobody else does. */
+START_TEST(a_flood_of_a_full_backlog_stops_nobody)
+{
+	enum { FLOOD = 3 * DIALS_MAX };
+	static struct gsock *g[FLOOD];
+	static const struct daemon_config d = { .vms = 2 };
+	struct neighbours n;
+	struct pair healthy;
+	unsigned fds, clients, refused = 0;
+	int listener, client[8];
+
+	neighbours_open(&n, _i, &d);
+	boot_healthy(&n);
+	pair_from_guest(&n.s, &healthy);
+	listener = host_listen(n.s.daemon.uds[1], PORT, 0);
+	clients = host_fill_backlog(n.s.daemon.uds[1], PORT, client, 8);
+	fds = daemon_fds(&n.s.daemon);
+	for (unsigned i = 0; i < FLOOD; i++)
+		g[i] = gsock_connect(&n.greedy.sockets, PORT);
+	while (refused < FLOOD) {
+		pair_both_ways(&healthy, MIB);
+		/* and the one that is being looked at */
+		ck_assert_uint_le(daemon_fds(&n.s.daemon), fds + DIALS_MAX + 1);
+		refused = 0;
+		for (unsigned i = 0; i < FLOOD; i++)
+			refused += g[i]->refused;
+	}
+	drive_until(&n.s.world, daemon_fds(&n.s.daemon) == fds);
+	close_many(g, FLOOD);
+	while (clients)
+		close(client[--clients]);
+	host_unlisten(n.s.daemon.uds[1], PORT, listener);
+	pair_close(&healthy);
+	neighbours_close(&n);
+}
+END_TEST
+
+/* What a guest left for host programs that do not read is kept for so many;
+ * of the others, the oldest, the rest is lost. */
+START_TEST(leftovers_for_slow_host_programs_are_bounded)
+{
+	enum {
+		EXTRA = 20,
+		MANY = PARTED_MAX + EXTRA,
+		WINDOW = 512 * 1024,
+		/* more than a socket takes, and granted from the start */
+		BYTES = WINDOW,
+	};
+	static const struct daemon_config d = {
+		.vm_keys = ",tx-buffer-size=512K"
+	};
+	static struct gsock *g[MANY];
+	static struct host_conn c[MANY];
+	struct neighbours n;
+	unsigned fds;
+	int listener;
+
+	neighbours_open(&n, _i, &d);
+	boot_healthy(&n);
+	n.greedy.sockets.buf_alloc = WINDOW;
+	listener = host_listen(n.s.daemon.uds[1], PORT, MANY);
+	fds = daemon_fds(&n.s.daemon);
+	ck_assert_uint_eq(connect_many(&n, g, MANY), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		ck_assert(host_accept(&c[i], &n.s.world, listener));
+		host_pause(&c[i], true);
+		sink_expect(&c[i].in, 7);
+		gsock_send(g[i], 7, BYTES);
+	}
+	for (unsigned i = 0; i < MANY; i++) {
+		drive_until(&n.s.world, gsock_sent(g[i]));
+		gsock_emit(g[i], VIRTIO_VSOCK_OP_RST, 0, false);
+		g[i]->done = true;
+		gsock_close(g[i]);
+	}
+	drive_until(&n.s.world, daemon_fds(&n.s.daemon) == fds + PARTED_MAX);
+	ck_assert_uint_ge(daemon_log_count(&n.s.daemon, "is cut off"), 1);
+	scene_check_works(&n.s);
+	for (unsigned i = 0; i < MANY; i++) {
+		host_pause(&c[i], false);
+		drive_until(&n.s.world, host_over(&c[i]));
+		ck_assert((c[i].in.got < BYTES) == (i < EXTRA));
+		host_close(&c[i]);
+	}
+	drive_until(&n.s.world, daemon_fds(&n.s.daemon) == fds);
+	host_unlisten(n.s.daemon.uds[1], PORT, listener);
+	neighbours_close(&n);
+}
+END_TEST
+
+START_TEST(descriptors_are_left_for_another_vms_hypervisor)
+{
+	enum { MANY = 400 };
+	static const struct daemon_config d = { .nofile = 300 };
+	static struct gsock *g[MANY];
+	struct neighbours n;
+	unsigned refused;
+	int listener;
+
+	neighbours_open(&n, _i, &d);
+	listener = host_listen(n.s.daemon.uds[1], PORT, MANY);
+	refused = connect_many(&n, g, MANY);
+	ck_assert_uint_gt(refused, 0);
+	ck_assert_uint_lt(refused, MANY - 100);
+	boot_healthy(&n);
+	ck_assert_uint_ne(vhost_ask_u64(&n.s.guest.vhost, VU_GET_FEATURES), 0);
+	close_many(g, MANY);
+	drive_until(&n.s.world, n.greedy.sockets.count == 0);
+	host_unlisten(n.s.daemon.uds[1], PORT, listener);
+	neighbours_close(&n);
+}
+END_TEST
+
+/* A guest's connections share what it may have under way to slow host
+ * programs: those that come late are granted little, and work. */
+START_TEST(credit_of_one_guest_is_bounded)
+{
+	enum { MANY = 200, WINDOW = 16 * MIB };
+	static const struct daemon_config d = { .vm_keys =
+							",tx-buffer-size=16M" };
+	static struct gsock *g[MANY];
+	static struct host_conn c[MANY];
+	struct neighbours n;
+	int listener;
+
+	neighbours_open(&n, _i, &d);
+	boot_healthy(&n);
+	listener = host_listen(n.s.daemon.uds[1], PORT, MANY);
+	for (unsigned round = 0; round < 2; round++) {
+		unsigned fds = daemon_fds(&n.s.daemon);
+		uint64_t sum = 0;
+
+		ck_assert_uint_eq(connect_many(&n, g, MANY), 0);
+		for (unsigned i = 0; i < MANY; i++) {
+			ck_assert(host_accept(&c[i], &n.s.world, listener));
+			ck_assert_uint_ge(g[i]->peer_buf_alloc, CREDIT_LEAST);
+			sum += g[i]->peer_buf_alloc;
+		}
+		ck_assert_uint_eq(g[0]->peer_buf_alloc, WINDOW);
+		ck_assert_uint_eq(g[MANY - 1]->peer_buf_alloc, CREDIT_LEAST);
+		ck_assert_uint_le(sum, CREDIT_TOTAL + MANY * CREDIT_LEAST);
+		sink_expect(&c[MANY - 1].in, 7);
+		gsock_send(g[MANY - 1], 7, MIB);
+		drive_until(&n.s.world, c[MANY - 1].in.got == MIB);
+		close_many(g, MANY);
+		for (unsigned i = 0; i < MANY; i++) {
+			drive_until(&n.s.world, host_over(&c[i]));
+			host_close(&c[i]);
+		}
+		drive_until(&n.s.world, daemon_fds(&n.s.daemon) == fds);
+	}
+	host_unlisten(n.s.daemon.uds[1], PORT, listener);
+	neighbours_close(&n);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_flood_of_a_full_backlog_stops_nobody,
+		leftovers_for_slow_host_programs_are_bounded,
+		descriptors_are_left_for_another_vms_hypervisor,
+		credit_of_one_guest_is_bounded,
+	};
+
+	return run_tests("system_exhaustion", tests, ARRAY_SIZE(tests));
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * An AF_VSOCK socket can be made wherever the module is, with or without a
+ * loopback. Whether VMADDR_CID_LOCAL can be bound is the question that only
+ * vsock_loopback says yes to, as Linux looks for a transport that has the CID.
+ *
+ * Without it, tests run over TCP, through a library that is preloaded into the
+ * daemon alone: this side opens TCP sockets itself. Each test is a process, and
+ * the two middle bytes of its addresses are its number's, so that tests that
+ * run side by side do not take each other's ports.
+ */
+#include "system/vsock_host.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/vm_sockets.h>
+
+#include "frontend/basics.h"
+
+#define FLAGS (SOCK_STREAM | SOCK_CLOEXEC)
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_vm vm;
+};
+
+bool vsock_host_is_real(void)
+{
+	const struct sockaddr_vm local = {
+		.svm_family = AF_VSOCK,
+		.svm_cid = VMADDR_CID_LOCAL,
+		.svm_port = VMADDR_PORT_ANY,
+	};
+	int fd = socket(AF_VSOCK, FLAGS, 0);
+	bool real = fd >= 0 &&
+		    !bind(fd, (const struct sockaddr *)&local, sizeof(local));
+
+	if (fd >= 0)
+		close(fd);
+	return real;
+}
+
+/* Of this process alone. */
+static void net(char text[32])
+{
+	unsigned pid = (unsigned)getpid();
+
+	snprintf(text, 32, "127.%u.%u", pid >> 8 & 255, pid & 255);
+}
+
+void vsock_host_prepare(void)
+{
+	const char *given = getenv("FAKE_VSOCK");
+	char path[PATH_MAX], text[32];
+
+	if (vsock_host_is_real())
+		return;
+	need(realpath(given ? given : "tests/system/fake_vsock.so", path) != NULL,
+	     "tests/system/fake_vsock.so");
+	net(text);
+	setenv("FAKE_VSOCK_NET", text, 1);
+	setenv("LD_PRELOAD", path, 1);
+	/* which wants to be the first, but knows these functions as well */
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
+}
+
+/* Nothing else that the test starts is to be preloaded with it. */
+void vsock_host_done(void)
+{
+	unsetenv("LD_PRELOAD");
+}
+
+static socklen_t fill(union address *a, uint32_t cid, uint32_t port)
+{
+	char text[64], prefix[32];
+
+	memset(a, 0, sizeof(*a));
+	if (vsock_host_is_real()) {
+		a->vm.svm_family = AF_VSOCK;
+		a->vm.svm_cid = cid;
+		a->vm.svm_port = port;
+		return sizeof(a->vm);
+	}
+	net(prefix);
+	snprintf(text, sizeof(text), "%s.%u", prefix, cid);
+	a->in.sin_family = AF_INET;
+	a->in.sin_port = htons((uint16_t)port);
+	need(inet_pton(AF_INET, text, &a->in.sin_addr) == 1, text);
+	return sizeof(a->in);
+}
+
+int vsock_host_listen(uint32_t port, int backlog)
+{
+	union address a;
+	socklen_t len = fill(&a, VSOCK_HOST_CID, port);
+	int fd = socket(a.any.sa_family, FLAGS | SOCK_NONBLOCK, 0);
+	int yes = 1;
+
+	need(fd >= 0, "socket");
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	need(!bind(fd, &a.any, len), "bind");
+	need(!listen(fd, backlog), "listen");
+	return fd;
+}
+
+int vsock_host_dial(uint32_t port)
+{
+	union address a;
+	socklen_t len = fill(&a, VSOCK_HOST_CID, port);
+	int fd = socket(a.any.sa_family, FLAGS, 0);
+
+	need(fd >= 0, "socket");
+	if (!connect(fd, &a.any, len))
+		return fd;
+	close(fd);
+	return -1;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Receive buffers of a turn: whatever stayed empty in between, the guest gets
+ * its packets in the order in which its buffers were available, no byte and no
+ * mark of a message's end lost, and what was not needed is still in the ring.
+ */
+#include <linux/virtio_config.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/fd.h"
+#include "guest/rx_buffers.h"
+#include "suite.h"
+#include "turn/turn.h"
+#include "unit/session/session_fixture.h"
+
+#define BUFFERS 6
+#define RAM_AT 0x80000 /* of the buffers, in guest memory */
+#define SPACE 1024     /* of each */
+#define EMPTY UINT32_MAX
+
+/*
+ * The payload that fits each buffer, and that of the packet read into it, or
+ * EMPTY; the payloads that the guest finds, by buffer, and how many buffers.
+ * Sizes of 0 end a row.
+ */
+static const struct {
+	uint32_t room[BUFFERS];
+	uint32_t packet[BUFFERS];
+	uint32_t found[BUFFERS + 1];
+	unsigned used;
+} rows[] = {
+	/* nothing is empty, all are, the last ones are */
+	{ { 9, 9, 9 }, { 9, 5, 1 }, { 9, 5, 1 }, 3 },
+	{ { 9, 9, 9 }, { EMPTY, EMPTY, EMPTY }, { 0 }, 0 },
+	{ { 9, 9, 9 }, { 9, EMPTY, EMPTY }, { 9 }, 1 },
+	/* packets move up, over one empty buffer and over many */
+	{ { 9, 9, 9 }, { EMPTY, 9, 5 }, { 9, 5 }, 2 },
+	{ { 9, 9, 9 }, { EMPTY, EMPTY, 5 }, { 5 }, 1 },
+	{ { 9, 9, 9, 9, 9 }, { EMPTY, 1, EMPTY, 2, 3 }, { 1, 2, 3 }, 3 },
+	{ { 9, 9, 9, 9 }, { 1, EMPTY, 0, 3 }, { 1, 0, 3 }, 3 },
+	/* into larger and into smaller ones */
+	{ { 100, 9, 9 }, { EMPTY, 9, 9 }, { 9, 9 }, 2 },
+	{ { 4, 9, 9 }, { EMPTY, 9, 9 }, { 4, 5, 9 }, 3 },
+	{ { 1, 9, 9 }, { EMPTY, 9, EMPTY }, { 1, 8 }, 2 },
+	{ { 1, 1, 1, 9 }, { EMPTY, EMPTY, EMPTY, 9 }, { 1, 1, 1, 6 }, 4 },
+	{ { 1, 1, 1, 9, 9 }, { EMPTY, EMPTY, EMPTY, 2, 9 }, { 1, 1, 1, 8 }, 4 },
+	{ { 4, 4, 4, 600, 4 },
+	  { EMPTY, EMPTY, EMPTY, 600, 3 },
+	  { 4, 4, 4, 588, 3 },
+	  5 },
+	/* a packet without a byte fits everywhere */
+	{ { 1, 9 }, { EMPTY, 0 }, { 0 }, 1 },
+};
+
+static struct turn turn;
+static struct turn_guest part;
+static struct guest *guest;
+static int fd;
+
+/* A byte of the stream that all packets of a row carry together. */
+static uint8_t stream(unsigned i)
+{
+	return (uint8_t)(i * 37 + 11);
+}
+
+/* Segments of buffers: one, the header apart, or cut within both. */
+static const unsigned cuts[] = { 0, PACKET_HEADER_SIZE, 20 };
+
+/* Buffer I of ROOM bytes of payload, in descriptors 2 I and 2 I + 1. */
+static void post(unsigned i, uint32_t room, unsigned cut)
+{
+	uint64_t at = RAM_AT + i * SPACE;
+	uint32_t size = PACKET_HEADER_SIZE + room;
+	struct vring_desc *d = desc_of(GUEST_RX) + 2 * i;
+	uint16_t *avail = avail_of(GUEST_RX);
+
+	d[0] = d[1] = (struct vring_desc){
+		.addr = htole64(at),
+		.len = htole32(size),
+		.flags = htole16(VRING_DESC_F_WRITE),
+	};
+	if (cut) {
+		d[0].len = htole32(cut);
+		d[0].flags |= htole16(VRING_DESC_F_NEXT);
+		d[0].next = htole16((uint16_t)(2 * i + 1));
+		d[1].addr = htole64(at + cut + 100);
+		d[1].len = htole32(size - cut);
+	}
+	avail[2 + avail[1] % SIZE] = htole16((uint16_t)(2 * i));
+	avail[1]++;
+}
+
+/* LEN bytes at OFFSET of what was written to buffer I. */
+static void look(unsigned i, unsigned cut, size_t offset, void *to, size_t len)
+{
+	const uint8_t *at = ram + RAM_AT + i * SPACE;
+	uint8_t whole[SPACE];
+
+	memcpy(whole, at, cut);
+	memcpy(whole + cut, at + cut + (cut ? 100 : 0), sizeof(whole) - 200);
+	memcpy(to, whole + offset, len);
+}
+
+static void begin(void)
+{
+	session_open(0);
+	fd = session_connect();
+	negotiate(fd, true);
+	/* A used element for each buffer, not for a batch. */
+	say_number(fd, VHOST_USER_SET_FEATURES,
+		   facts.guest->features & ~(1ull << VIRTIO_F_IN_ORDER));
+	start_queues(fd, 0);
+	guest = facts.guest;
+	turn_clear(&turn);
+}
+
+static void end(void)
+{
+	fd_close(&fd);
+	session_pump();
+	session_close();
+}
+
+/* Packet I, of LEN bytes of the stream from AT on, goes into its buffer. */
+static void fill(unsigned i, uint32_t len, unsigned at)
+{
+	struct packet packet = {
+		.op = PACKET_RW,
+		.type = PACKET_SEQPACKET,
+		.src_cid = 2,
+		.dst_cid = guest_cid(guest),
+		.src_port = 100 + i,
+		.dst_port = 7,
+		.len = len,
+		.flags = PACKET_END_OF_MESSAGE,
+		.fwd_cnt = 4000 + i,
+	};
+	uint8_t bytes[SPACE];
+
+	for (unsigned k = 0; k < len; k++)
+		bytes[k] = stream(at + k);
+	rx_fill(&turn.buffers[i], bytes, len);
+	rx_give(guest, &turn.buffers[i], &packet);
+}
+
+/* The packet of LEN bytes in the buffer that was used as the Nth; it begins at
+ * AT of the stream. Returns the port that it came from. */
+static unsigned check_packet(unsigned n, uint32_t len, unsigned cut,
+			     unsigned at)
+{
+	const struct vring_used_elem *used =
+		(const void *)&used_of(GUEST_RX)[2];
+	uint8_t bytes[SPACE];
+	struct packet p;
+
+	ck_assert_uint_eq(le32toh(used[n].id), 2 * n);
+	look(n, cut, 0, bytes, PACKET_HEADER_SIZE);
+	ck_assert_int_eq(packet_parse(bytes, &p), 0);
+	ck_assert_uint_eq(p.len, len);
+	ck_assert_uint_eq(le32toh(used[n].len), PACKET_HEADER_SIZE + p.len);
+	ck_assert_uint_eq(p.fwd_cnt, 4000 + p.src_port - 100);
+	look(n, cut, PACKET_HEADER_SIZE, bytes, p.len);
+	for (unsigned k = 0; k < p.len; k++)
+		ck_assert_uint_eq(bytes[k], stream(at + k));
+	return p.flags ? p.src_port : 0;
+}
+
+static unsigned buffers_of(unsigned row)
+{
+	unsigned n = 0;
+
+	while (n < BUFFERS && rows[row].room[n])
+		n++;
+	return n;
+}
+
+/* All buffers of ROW are taken, and some are filled. */
+static void play(unsigned row, unsigned cut)
+{
+	unsigned n = buffers_of(row), at = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		post(i, rows[row].room[i], cut);
+	for (unsigned i = 0; i < n; i++) {
+		ck_assert_ptr_eq(rx_take(guest, &turn), &turn.buffers[i]);
+		ck_assert_uint_eq(rx_room(&turn.buffers[i]), rows[row].room[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (rows[row].packet[i] == EMPTY)
+			continue;
+		fill(i, rows[row].packet[i], at);
+		at += rows[row].packet[i];
+	}
+	part = (struct turn_guest){ .guest = guest, .buffers = n };
+	rx_return(&turn, &part);
+	virtq_publish(&guest->queue[GUEST_RX].vq);
+}
+
+/* The pieces of a packet follow each other, and the last one ends it. */
+START_TEST(packets_move_up_in_order)
+{
+	unsigned row = (unsigned)_i / (unsigned)ARRAY_SIZE(cuts);
+	unsigned cut = cuts[(unsigned)_i % ARRAY_SIZE(cuts)];
+	unsigned at = 0, ends = 0, packets = 0, last = 0;
+	struct virtq *vq;
+
+	begin();
+	play(row, cut);
+	for (unsigned i = 0; i < buffers_of(row); i++)
+		packets += rows[row].packet[i] != EMPTY;
+	ck_assert_uint_eq(le16toh(used_of(GUEST_RX)[1]), rows[row].used);
+	for (unsigned i = 0; i < rows[row].used; i++) {
+		unsigned port = check_packet(i, rows[row].found[i], cut, at);
+
+		at += rows[row].found[i];
+		if (!port)
+			continue;
+		ck_assert_uint_gt(port, last);
+		last = port;
+		ends++;
+	}
+	ck_assert_uint_eq(ends, packets);
+	vq = &guest->queue[GUEST_RX].vq;
+	ck_assert_uint_eq(vq->in_flight, 0);
+	ck_assert_uint_eq(virtq_available(vq),
+			  buffers_of(row) - rows[row].used);
+	end();
+}
+END_TEST
+
+/* What no packet waits before is with the guest at once. */
+START_TEST(packets_behind_nothing_empty_go_at_once)
+{
+	begin();
+	for (unsigned i = 0; i < 3; i++) {
+		post(i, 9, 0);
+		rx_take(guest, &turn);
+	}
+	fill(0, 9, 0);
+	fill(2, 9, 9);
+	virtq_publish(&guest->queue[GUEST_RX].vq);
+	ck_assert_uint_eq(le16toh(used_of(GUEST_RX)[1]), 1);
+	fill(1, 3, 18);
+	virtq_publish(&guest->queue[GUEST_RX].vq);
+	ck_assert_uint_eq(le16toh(used_of(GUEST_RX)[1]), 2);
+	part = (struct turn_guest){ .guest = guest, .buffers = 3 };
+	rx_return(&turn, &part);
+	virtq_publish(&guest->queue[GUEST_RX].vq);
+	ck_assert_uint_eq(le16toh(used_of(GUEST_RX)[1]), 3);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("rx_buffers");
+	TCase *c = tcase_create("rx_buffers");
+
+	tcase_add_loop_test(c, packets_move_up_in_order, 0,
+			    ARRAY_SIZE(rows) * ARRAY_SIZE(cuts));
+	tcase_add_test(c, packets_behind_nothing_empty_go_at_once);
+	suite_add_tcase(suite, c);
+	return suite_run(suite);
+}
