@@ -14,7 +14,7 @@ command -v nm >/dev/null || {
 }
 
 functions() {
-	for folder in */; do
+	for folder in $(printf '%s\n' */ | grep -v preload); do
 		nm --defined-only "$here/lib${folder%/}.a" 2>/dev/null
 	done | awk '$2 == "T" { print $3 }'
 }

@@ -143,7 +143,7 @@ static const struct option long_options[] = {
 };
 
 /* Whatever picks some of the connections picks the host's. */
-static bool siblings_possible(const struct plan *plan)
+static bool sibling_possible(const struct plan *plan)
 {
 	return !plan->siblings ||
 	       (plan->siblings <= plan->conns && plan->vms % 2 == 0 &&
@@ -172,7 +172,7 @@ void options_parse(struct options *o, int argc, char **argv)
 		o->plan.dialers = min_u32(o->plan.conns, PLAN_DIALERS_MAX);
 		o->plan.conns = 0;
 	}
-	if (!o->plan.size || !o->plan.vms || !siblings_possible(&o->plan) ||
+	if (!o->plan.size || !o->plan.vms || !sibling_possible(&o->plan) ||
 	    (o->plan.rounds && (!o->pid || !o->paths || !o->plan.batch))) {
 		usage(stderr);
 		exit(2);

@@ -19,7 +19,6 @@
 
 #include "base/check.h"
 #include "config/build.h"
-#include "config/capabilities.h"
 #include "config/config.h"
 #include "config/draft.h"
 #include "config/file.h"
@@ -267,7 +266,7 @@ static int answer(int request)
 	else if (request == OPTION_VERSION)
 		options_version(stdout);
 	else
-		capabilities_print(stdout);
+		options_capabilities(stdout);
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -86,3 +86,9 @@ void options_version(FILE *out)
 {
 	fputs("uring-vsock " PACKAGE_VERSION "\n", out);
 }
+
+/* Optional features exist for input and gpu devices alone. */
+void options_capabilities(FILE *out)
+{
+	fputs("{\n  \"type\": \"vsock\"\n}\n", out);
+}

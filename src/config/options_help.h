@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* What --help and --version print. */
+/* What --help, --version and --print-capabilities print. */
 #ifndef URING_VSOCK_CONFIG_OPTIONS_HELP_H
 #define URING_VSOCK_CONFIG_OPTIONS_HELP_H
 
@@ -9,5 +9,12 @@
 void options_help(FILE *out);
 
 void options_version(FILE *out);
+
+/*
+ * What management software asks a back end for before it starts one: a
+ * VHostUserBackendCapabilities object (QEMU, docs/interop/vhost-user.rst,
+ * "Backend program conventions", and vhost-user.json).
+ */
+void options_capabilities(FILE *out);
 
 #endif

@@ -22,7 +22,7 @@ const char *value_guest_cid(const char *text, struct vm_config *vm);
 const char *value_socket(const char *text, struct vm_config *vm);
 const char *value_uds_path(const char *text, struct vm_config *vm);
 
-/* The number alone: what it is shows at start (usock_inherit()). */
+/* The number alone: what it is shows at start (unix_socket_inherit()). */
 const char *value_fd(const char *text, struct vm_config *vm);
 
 /*

@@ -32,7 +32,7 @@
 #include "host/dial.h"
 #include "host/listener.h"
 #include "host/sends.h"
-#include "link/half_ask.h"
+#include "link/half.h"
 #include "link/link.h"
 #include "link/rights.h"
 #include "ring/ring.h"
@@ -137,7 +137,7 @@ void service_end(struct service *s)
 	s->loop.ring = NULL;
 	link_free_dead(&s->loop);
 	half_drop_asks(&s->loop);
-	siblings_drop_refusals(&s->loop);
+	sibling_drop_refusals(&s->loop);
 }
 
 void service_free(struct service *s)
@@ -264,7 +264,7 @@ static inline bool has_errands(const struct guest *guest)
 /* True: some are left. */
 static bool run_errands(struct guest *guest)
 {
-	bool more = lifecycle_end_some(guest);
+	bool more = ends_end_some(guest);
 
 	more |= listener_serve(guest);
 	return dial_conclude(guest) || more;
@@ -295,7 +295,7 @@ static void conclude(struct guest *guest)
 	if (has_more_for(guest))
 		guest_wake(guest);
 	awake_notify(guest);
-	lifecycle_check_queues(guest);
+	ends_check_queues(guest);
 	link_part_told(guest);
 	link_limit_parted(guest);
 }
@@ -370,7 +370,7 @@ static void run_turn(struct service *s)
 	ring_run(s->loop.ring);
 	sends_finish(&s->turn);
 	to_guest_finish(&s->turn);
-	siblings_finish(&s->loop, &s->turn);
+	sibling_finish(&s->loop, &s->turn);
 	turn_clear(&s->turn);
 	for (i = 0; i < s->nserved; i++)
 		conclude(s->served[i]);

@@ -30,12 +30,12 @@
 #define HOST_BACKLOG 4096
 #define FRONT_BACKLOG 1024
 
-static const struct usock_kind for_streams = { SOCK_STREAM, HOST_BACKLOG,
-					       false };
-static const struct usock_kind for_messages = { SOCK_SEQPACKET, HOST_BACKLOG,
-						false };
-static const struct usock_kind for_front_ends = { SOCK_STREAM, FRONT_BACKLOG,
-						  true };
+static const struct unix_socket_kind for_streams = { SOCK_STREAM, HOST_BACKLOG,
+						     false };
+static const struct unix_socket_kind for_messages = { SOCK_SEQPACKET,
+						      HOST_BACKLOG, false };
+static const struct unix_socket_kind for_front_ends = { SOCK_STREAM,
+							FRONT_BACKLOG, true };
 
 #define SUFFIX "_seqpacket"
 #define SUFFIX_LEN (sizeof(SUFFIX) - 1)
@@ -56,7 +56,7 @@ static int inherit_front(struct vm *vm)
 {
 	bool listening;
 	const char *why = NULL;
-	int err = usock_inherit(vm->config->fd, &listening, &why);
+	int err = unix_socket_inherit(vm->config->fd, &listening, &why);
 
 	if (err)
 		return complain(vm->config, "--fd", err, why);
@@ -68,8 +68,8 @@ static int inherit_front(struct vm *vm)
 	return 0;
 }
 
-static int listen_on(struct usock *s, const char *path,
-		     const struct usock_kind *kind,
+static int listen_on(struct unix_socket *s, const char *path,
+		     const struct unix_socket_kind *kind,
 		     const struct vm_config *config)
 {
 	const char *why = NULL;
@@ -77,7 +77,7 @@ static int listen_on(struct usock *s, const char *path,
 
 	if (!path)
 		return 0;
-	err = usock_listen(s, path, kind, config, &why);
+	err = unix_socket_listen(s, path, kind, config, &why);
 	return err ? complain(config, path, err, why) : 0;
 }
 
@@ -119,9 +119,9 @@ int vm_open(struct vm *vm, const struct vm_config *config)
 
 	*vm = (struct vm){
 		.config = config,
-		.front = USOCK_NONE,
-		.host = USOCK_NONE,
-		.seqpacket = USOCK_NONE,
+		.front = UNIX_SOCKET_NONE,
+		.host = UNIX_SOCKET_NONE,
+		.seqpacket = UNIX_SOCKET_NONE,
 		.arrived = -1,
 	};
 	list_init(&vm->node);
@@ -147,9 +147,9 @@ void vm_close(struct vm *vm)
 	if (!vm->config)
 		return;
 	fd_close(&vm->arrived);
-	usock_close(&vm->front);
-	usock_close(&vm->host);
-	usock_close(&vm->seqpacket);
+	unix_socket_close(&vm->front);
+	unix_socket_close(&vm->host);
+	unix_socket_close(&vm->seqpacket);
 	free(vm->seqpacket_path);
 	vm->seqpacket_path = NULL;
 	forwards_close(&vm->forwards);
@@ -233,7 +233,7 @@ void vm_stop(struct vm *vm)
 		listener_stop(vm->messages);
 	forwards_stop(&vm->forwards);
 	if (vm->guest)
-		lifecycle_kill_connections(vm->guest);
+		ends_kill_connections(vm->guest);
 	if (vm->guest && vm->guest->place)
 		switchboard_leave(vm->guest->loop->board, vm->guest);
 }

@@ -21,9 +21,9 @@ struct vm_config;
 
 struct vm {
 	const struct vm_config *config;
-	struct usock front;	/* vhost-user */
-	struct usock host;	/* <uds-path> */
-	struct usock seqpacket; /* <uds-path>_seqpacket, if offered */
+	struct unix_socket front;     /* vhost-user */
+	struct unix_socket host;      /* <uds-path> */
+	struct unix_socket seqpacket; /* <uds-path>_seqpacket, if offered */
 	char *seqpacket_path;
 	struct closer *closer;	    /* of what its hypervisors hand over */
 	struct closer *host_closer; /* of what host programs do */

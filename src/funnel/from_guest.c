@@ -103,7 +103,7 @@ static void handle_request(struct guest *guest, const struct packet *p)
 		forbid(guest, p);
 	else if (means_host(guest, p))
 		dial(guest, p);
-	else if (!siblings_ask(guest, p))
+	else if (!sibling_ask(guest, p))
 		turn_away(guest, p);
 }
 
@@ -197,7 +197,7 @@ static bool handle_joined(struct link *link, struct turn *turn,
 		log_too_long(link);
 	link_carry_out(link, orders);
 	if (link->half)
-		siblings_note(link, p);
+		sibling_note(link, p);
 	return go_on;
 }
 

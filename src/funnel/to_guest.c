@@ -237,7 +237,7 @@ static bool serve(struct link *link, struct turn *turn, struct ring *ring)
 	    !send_control(link, turn))
 		return false;
 	if (link->half) {
-		if (data && !siblings_serve(link, turn)) {
+		if (data && !sibling_serve(link, turn)) {
 			give_way(link);
 			return false;
 		}

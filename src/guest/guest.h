@@ -86,7 +86,7 @@ struct guest {
 	struct list parted;   /* links that only have bytes for the host */
 	struct list told;     /* links whose end the guest is shown next */
 	uint32_t ending_at;   /* where in the table the next of them may be */
-	bool ending; /* conns are a past session's: lifecycle_end_some() */
+	bool ending;	      /* conns are a past session's: ends_end_some() */
 	unsigned descriptors; /* that its connections hold */
 	unsigned closing;     /* of them, which the host_closer has */
 	unsigned greetings;

@@ -9,7 +9,7 @@
  *
  * A running queue moves packets only while it is enabled: queue_active().
  * Before a queue stops, or its memory changes, nothing of it may be in flight
- * (lifecycle_settle()).
+ * (ends_settle()).
  */
 #ifndef URING_VSOCK_GUEST_QUEUE_H
 #define URING_VSOCK_GUEST_QUEUE_H

@@ -3,7 +3,7 @@
  * A turn's bytes for host sockets: gathered for each connection, sent straight
  * from guest memory, and kept in the connection's backlog as far as the socket
  * does not take them. A stream's go out as one send, messages as one each. What
- * goes to another guest is gathered here as well, and left to siblings.c.
+ * goes to another guest is gathered here as well, and left to sibling/.
  */
 #ifndef URING_VSOCK_HOST_SENDS_H
 #define URING_VSOCK_HOST_SENDS_H

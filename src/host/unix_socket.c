@@ -131,7 +131,7 @@ static int bind_with_mode(int fd, const struct sockaddr_un *address,
 }
 
 /* Remembers the new file, by which it is known when it is to be removed. */
-static int note_file(struct usock *s, const char *path)
+static int note_file(struct unix_socket *s, const char *path)
 {
 	struct stat st;
 
@@ -145,7 +145,7 @@ static int note_file(struct usock *s, const char *path)
 
 /* Gives away the file that was noted, and no other that took its place. It
  * refuses connections yet. */
-static int change_owner(const struct usock *s, const struct vm_config *vm,
+static int change_owner(const struct unix_socket *s, const struct vm_config *vm,
 			const char **why)
 {
 	int file = open(s->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -169,8 +169,8 @@ static int change_owner(const struct usock *s, const struct vm_config *vm,
 	return err;
 }
 
-static int create(struct usock *s, const struct sockaddr_un *address,
-		  const char *path, const struct usock_kind *kind,
+static int create(struct unix_socket *s, const struct sockaddr_un *address,
+		  const char *path, const struct unix_socket_kind *kind,
 		  const struct vm_config *vm, const char **why)
 {
 	int err = make_way(address, why);
@@ -199,7 +199,7 @@ static int create(struct usock *s, const struct sockaddr_un *address,
 	return 0;
 }
 
-static void remove_ours(const struct usock *s)
+static void remove_ours(const struct unix_socket *s)
 {
 	struct stat st;
 
@@ -208,15 +208,15 @@ static void remove_ours(const struct usock *s)
 		unlink(s->path);
 }
 
-int usock_listen(struct usock *s, const char *path,
-		 const struct usock_kind *kind, const struct vm_config *vm,
-		 const char **why)
+int unix_socket_listen(struct unix_socket *s, const char *path,
+		       const struct unix_socket_kind *kind,
+		       const struct vm_config *vm, const char **why)
 {
 	struct sockaddr_un address;
 	int lock;
 	int err;
 
-	*s = USOCK_NONE;
+	*s = UNIX_SOCKET_NONE;
 	if (fill_address(&address, path) < 0)
 		return fail(ENAMETOOLONG, "a path has at most 107 bytes", why);
 	lock = lock_directory(path, LOCK_TRIES);
@@ -232,7 +232,7 @@ int usock_listen(struct usock *s, const char *path,
 
 /* The open socket keeps the inode, and so its number, from being used anew
  * until after the comparison. */
-void usock_close(struct usock *s)
+void unix_socket_close(struct unix_socket *s)
 {
 	int lock;
 
@@ -255,7 +255,7 @@ static int option_of(int fd, int option)
 								    : value;
 }
 
-int usock_inherit(int fd, bool *listening, const char **why)
+int unix_socket_inherit(int fd, bool *listening, const char **why)
 {
 	int accepts = option_of(fd, SO_ACCEPTCONN);
 	int err;

@@ -13,7 +13,7 @@
 
 struct vm_config;
 
-struct usock {
+struct unix_socket {
 	int fd;		  /* listening, or -1 */
 	const char *path; /* NULL: nothing of ours to remove */
 	dev_t dev;	  /* which file we made there */
@@ -21,34 +21,34 @@ struct usock {
 };
 
 /* What is listened with. */
-struct usock_kind {
+struct unix_socket_kind {
 	int type; /* SOCK_STREAM or SOCK_SEQPACKET */
 	int backlog;
 	bool takes_rights; /* descriptors; or where it can be, who sends one
 			      to the accepted sockets is refused */
 };
 
-#define USOCK_NONE ((struct usock){ .fd = -1 })
+#define UNIX_SOCKET_NONE ((struct unix_socket){ .fd = -1 })
 
 /*
  * Listens on PATH, which must outlive S, by a socket of that KIND with the
  * socket-mode and socket-owner of VM. A stale socket file (connect(2) says
  * ECONNREFUSED) is replaced; one on which somebody listens and what is not a
  * socket are left alone: -EADDRINUSE and -ENOTSOCK.
- * 0, or -errno with *WHY, a sentence for "PATH: WHY"; S is then USOCK_NONE.
+ * 0, or -errno with *WHY, a sentence for "PATH: WHY"; S is then UNIX_SOCKET_NONE.
  */
-int usock_listen(struct usock *s, const char *path,
-		 const struct usock_kind *kind, const struct vm_config *vm,
-		 const char **why);
+int unix_socket_listen(struct unix_socket *s, const char *path,
+		       const struct unix_socket_kind *kind,
+		       const struct vm_config *vm, const char **why);
 
 /* Removes the file if it is still the one we made, and closes. */
-void usock_close(struct usock *s);
+void unix_socket_close(struct unix_socket *s);
 
 /*
  * Takes a socket that was inherited (--fd): sets it up, and *LISTENING to
  * whether it is to be accepted from or a connection itself. FD stays the
  * caller's. 0, or -errno with *WHY, for "fd N: WHY".
  */
-int usock_inherit(int fd, bool *listening, const char **why);
+int unix_socket_inherit(int fd, bool *listening, const char **why);
 
 #endif

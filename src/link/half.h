@@ -2,7 +2,7 @@
 /*
  * One half of a connection between two guests: what a link has in place of a
  * host socket. Each guest's half belongs to that guest's worker; what happens
- * at one is told to the other (siblings.h), which may be on another thread; but
+ * at one is told to the other (sibling.h), which may be on another thread; but
  * for link_kill(), which is for the end of the daemon and tells nothing.
  */
 #ifndef URING_VSOCK_LINK_HALF_H
@@ -12,10 +12,12 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "link/half_message.h"
 #include "vsock/parcels.h"
 
-struct half_ask;
+struct guest;
 struct link;
+struct loop;
 struct switch_vm;
 
 /* What the other half is yet to be told: facts about this half's guest. */
@@ -32,6 +34,22 @@ enum half_fact {
 };
 
 #define HALF_BEHIND_DATA (HALF_ENDS | HALF_FINISHES)
+
+/*
+ * A request that waits for its ports. The guest that asks has done with its
+ * last connection from the same port; this guest, whose half of that one is
+ * still in its table, has not seen the end yet, or has not answered it. What
+ * its kernel still says would end the new connection. So the request waits at
+ * that half until it has left the table, then with the loop until it is heard
+ * again: at most one for each half.
+ *
+ * The asking half's deadline is the request's: when that has passed, HALF_RESETS
+ * comes, as for one that did not wait.
+ */
+struct half_ask {
+	struct list node; /* of the loop's asks, when its half has parted */
+	struct half_message m;
+};
 
 struct half {
 	struct link *link;
@@ -53,5 +71,27 @@ static inline bool half_told(const struct half *half)
 {
 	return list_empty(&half->telling);
 }
+
+/* ASK, with HALF_ASKS, waits for the ports of HALF, GUEST's, whose connection is
+ * in its table. It takes the place of one that waited: the guest that asks has
+ * done with that, too. Until it is released it counts as one that GUEST has not
+ * answered. False: out of memory. */
+bool half_keep_ask(struct guest *guest, struct half *half,
+		   const struct half_message *ask);
+
+/* M may be of the half whose request waits at HALF: then the request says what
+ * M says, or is no more. */
+void half_note_ask(struct guest *guest, struct half *half,
+		   const struct half_message *m);
+
+/* HALF, or NULL, has left GUEST's table: what waited is the loop's, and a turn
+ * comes. */
+void half_release_ask(struct guest *guest, struct half *half);
+
+/* The first of LOOP's. False: there is none. */
+bool half_next_ask(struct loop *loop, struct half_message *ask);
+
+/* Forgets all of LOOP's. */
+void half_drop_asks(struct loop *loop);
 
 #endif

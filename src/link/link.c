@@ -25,7 +25,6 @@
 #include "config/config.h"
 #include "guest/guest.h"
 #include "link/half.h"
-#include "link/half_ask.h"
 #include "ring/ring.h"
 #include "turn/loop.h"
 #include "vsock/handshake.h"
@@ -185,6 +184,12 @@ void link_tell(struct link *link, unsigned news)
 	half->news |= (uint8_t)news;
 	if (list_empty(&half->telling))
 		list_append(&link->guest->loop->telling, &half->telling);
+}
+
+void link_forget_outbox(struct link *link)
+{
+	link->staged = LINK_NOT_STAGED;
+	parcels_free(&link->half->outbox);
 }
 
 /* It ended without an end of its data: by RST, or because its guest went. */

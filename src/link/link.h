@@ -150,6 +150,9 @@ struct link *link_new_half(struct guest *guest, struct switch_vm *other,
  * half_fact bits): at the end of this turn. */
 void link_tell(struct link *link, unsigned news);
 
+/* Nothing that waits for the other half matters any more. */
+void link_forget_outbox(struct link *link);
+
 /* Does what the connection asks of the host socket (enum conn_order bits),
  * or tells the other half, then link_refresh(). */
 void link_carry_out(struct link *link, unsigned orders);

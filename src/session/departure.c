@@ -56,7 +56,7 @@ static void look(struct guest *guest)
 	if (has_gone(guest, index)) {
 		guest_log(guest, LOG_LEVEL_INFO,
 			  "the guest's driver has gone: its connections end");
-		lifecycle_end_connections(guest);
+		ends_end_connections(guest);
 	} else if (++d->looks < LOOKS) {
 		await(guest);
 	}

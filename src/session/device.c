@@ -73,7 +73,7 @@ static void start_queue(struct guest *guest, unsigned i)
 	if (i == GUEST_RX)
 		departure_forget(guest);
 	if (moved)
-		lifecycle_end_connections(guest);
+		ends_end_connections(guest);
 	guest_wake(guest);
 }
 
@@ -85,13 +85,13 @@ void device_start_queues(struct guest *guest)
 
 void device_pause_queue(struct guest *guest, unsigned i)
 {
-	lifecycle_settle(guest);
+	ends_settle(guest);
 	queue_stop(&guest->queue[i]);
 }
 
 static void pause_all(struct guest *guest)
 {
-	lifecycle_settle(guest);
+	ends_settle(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		queue_stop(&guest->queue[i]);
 }
@@ -194,7 +194,7 @@ static void remap_queue(struct guest *guest, unsigned i, struct memory *memory)
 
 void device_set_memory(struct guest *guest, struct memory *memory)
 {
-	lifecycle_settle(guest);
+	ends_settle(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		remap_queue(guest, i, memory);
 	memory_put(guest->memory);
@@ -308,7 +308,7 @@ uint16_t device_stop_queue(struct guest *guest, unsigned i)
 void device_enable_queue(struct guest *guest, unsigned i, bool enable)
 {
 	if (!enable)
-		lifecycle_settle(guest);
+		ends_settle(guest);
 	guest->queue[i].enabled = enable;
 	guest_wake(guest);
 }
@@ -338,7 +338,7 @@ void device_reset(struct guest *guest)
 	guest->status = 0;
 	guest->owes_reset = false;
 	enable_by_features(guest, 0);
-	lifecycle_end_connections(guest);
+	ends_end_connections(guest);
 }
 
 void device_release(struct guest *guest)
@@ -355,5 +355,5 @@ void device_release(struct guest *guest)
 	guest->owes_reset = false;
 	guest->protocol_features = 0;
 	guest->status = 0;
-	lifecycle_end_connections(guest);
+	ends_end_connections(guest);
 }

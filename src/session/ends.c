@@ -28,7 +28,7 @@ static const char *const queue_names[] = {
 };
 static_assert(ARRAY_SIZE(queue_names) == GUEST_QUEUES, "a name for each");
 
-void lifecycle_settle(struct guest *guest)
+void ends_settle(struct guest *guest)
 {
 	unsigned i;
 
@@ -79,7 +79,7 @@ static void forget_packets(struct guest *guest)
 	ended_free(&guest->ended);
 }
 
-void lifecycle_end_connections(struct guest *guest)
+void ends_end_connections(struct guest *guest)
 {
 	forget_packets(guest);
 	if (!guest->conns.count)
@@ -91,7 +91,7 @@ void lifecycle_end_connections(struct guest *guest)
 	guest_wake(guest);
 }
 
-bool lifecycle_end_some(struct guest *guest)
+bool ends_end_some(struct guest *guest)
 {
 	unsigned enough = guest->loop->chores + LOOP_CHORES;
 
@@ -104,7 +104,7 @@ bool lifecycle_end_some(struct guest *guest)
 	return guest->ending;
 }
 
-void lifecycle_kill_connections(struct guest *guest)
+void ends_kill_connections(struct guest *guest)
 {
 	while (end_one(guest, link_kill))
 		continue;
@@ -130,7 +130,7 @@ static void report_fault(struct guest *guest, unsigned i)
 		queue_names[i], virtq_broken(&q->vq), q->vq.source.fault_index);
 }
 
-void lifecycle_check_queues(struct guest *guest)
+void ends_check_queues(struct guest *guest)
 {
 	bool broke = false;
 	unsigned i;
@@ -145,5 +145,5 @@ void lifecycle_check_queues(struct guest *guest)
 		broke = true;
 	}
 	if (unlikely(broke))
-		lifecycle_end_connections(guest);
+		ends_end_connections(guest);
 }

@@ -14,28 +14,28 @@ struct guest;
  * Before a queue stops or its memory map changes: publishes what was given
  * back, so that nothing of ours refers to the rings. Between turns.
  */
-void lifecycle_settle(struct guest *guest);
+void ends_settle(struct guest *guest);
 
 /*
  * The guest is gone or new: its connections end without a word to it, host
  * programs see EOF after what the guest had sent them. That begins here and is
- * done by lifecycle_end_some(); until then guest->ending is set and the guest is
+ * done by ends_end_some(); until then guest->ending is set and the guest is
  * not running (guest_running()).
  */
-void lifecycle_end_connections(struct guest *guest);
+void ends_end_connections(struct guest *guest);
 
 /* Ends some of those connections: call in each turn of the guest. True: others
  * are left, come again without sleeping. */
-bool lifecycle_end_some(struct guest *guest);
+bool ends_end_some(struct guest *guest);
 
 /* The daemon ends: every socket is closed at once. */
-void lifecycle_kill_connections(struct guest *guest);
+void ends_kill_connections(struct guest *guest);
 
 /*
  * A queue broke, by the guest's fault: the front end is told by its error
  * eventfd, one line is logged, the connections end. Once for each queue that
  * breaks; it stays broken until it is set up anew.
  */
-void lifecycle_check_queues(struct guest *guest);
+void ends_check_queues(struct guest *guest);
 
 #endif

@@ -7,7 +7,7 @@
  *
  * The id decides whether this half is meant. The ports alone could be those of
  * a newer connection, or of an older one, whose end this guest has yet to hear:
- * then a request waits (half_ask.h).
+ * then a request waits (half.h).
  */
 #include "sibling/hear.h"
 
@@ -18,10 +18,8 @@
 #include "guest/guest.h"
 #include "guest/rx_buffers.h"
 #include "link/half.h"
-#include "link/half_ask.h"
 #include "link/half_message.h"
 #include "link/link.h"
-#include "sibling/keep.h"
 #include "sibling/refuse.h"
 #include "sibling/switchboard.h"
 #include "turn/loop.h"
@@ -122,7 +120,7 @@ static bool may_send(const struct link *link, uint32_t len)
 	       credit_packets(&conn->credit);
 }
 
-void siblings_end_if_heard(struct link *link)
+void sibling_end_if_heard(struct link *link)
 {
 	struct half *half = link->half;
 	unsigned heard = half->heard;
@@ -152,7 +150,8 @@ static void hear_data(struct link *link, struct turn *turn,
 	guest_wake(link->guest);
 	if (sent && !left)
 		return;
-	if (half_keep(&half->inbox, link, from, left, m->flags) < 0)
+	if (parcels_add(&half->inbox, from, left, m->flags,
+			!link_keeps_messages(link)) < 0)
 		link_carry_out(link, conn_abort(&link->conn));
 }
 
@@ -170,7 +169,7 @@ static void hear_end(struct link *link, unsigned facts)
 	    (facts & HALF_FINISHES && is_pending(&link->conn))) {
 		half->over = true;
 		half->news &= (uint8_t)~HALF_ASKS;
-		half_forget(link);
+		link_forget_outbox(link);
 		parcels_free(&half->inbox);
 		link_carry_out(link, conn_abort(&link->conn));
 		return;
@@ -178,7 +177,7 @@ static void hear_end(struct link *link, unsigned facts)
 	if (facts & HALF_DEAF)
 		link_carry_out(link, conn_host_deaf(&link->conn));
 	half->heard |= (uint8_t)(facts & HALF_BEHIND_DATA);
-	siblings_end_if_heard(link);
+	sibling_end_if_heard(link);
 }
 
 /*
@@ -194,7 +193,7 @@ static void hear(struct loop *loop, struct turn *turn,
 	struct link *link;
 
 	if (m->facts & HALF_ASKS && (!guest || !hear_ask(guest, m))) {
-		siblings_refuse(loop, m);
+		sibling_refuse(loop, m);
 		return;
 	}
 	link = guest ? find(guest, m) : NULL;
@@ -214,7 +213,7 @@ static void hear(struct loop *loop, struct turn *turn,
 	link_refresh(link);
 }
 
-void siblings_hear_waiting(struct loop *loop, struct turn *turn)
+void sibling_hear_waiting(struct loop *loop, struct turn *turn)
 {
 	struct half_message m;
 
@@ -222,14 +221,14 @@ void siblings_hear_waiting(struct loop *loop, struct turn *turn)
 		hear(loop, turn, &m, NULL);
 }
 
-void siblings_hear(struct loop *loop, struct turn *turn,
-		   const struct half_message *m, struct iov_cursor *from)
+void sibling_hear(struct loop *loop, struct turn *turn,
+		  const struct half_message *m, struct iov_cursor *from)
 {
-	siblings_hear_waiting(loop, turn);
+	sibling_hear_waiting(loop, turn);
 	hear(loop, turn, m, from);
 }
 
-bool siblings_serve(struct link *link, struct turn *turn)
+bool sibling_serve(struct link *link, struct turn *turn)
 {
 	struct parcels *inbox = &link->half->inbox;
 	uint32_t first_buffer = turn->nbuffers;
@@ -253,6 +252,6 @@ bool siblings_serve(struct link *link, struct turn *turn)
 			parcels_drop(inbox, first.len - left);
 	}
 	link->burst = (uint8_t)min_u32(used + 1, BUFFERS_MAX);
-	siblings_end_if_heard(link);
+	sibling_end_if_heard(link);
 	return served;
 }

@@ -17,18 +17,18 @@ struct turn;
 
 /* M is for a guest of LOOP's; its payload is next in FROM. At the end of a
  * turn, after to_guest_finish(). */
-void siblings_hear(struct loop *loop, struct turn *turn,
-		   const struct half_message *m, struct iov_cursor *from);
+void sibling_hear(struct loop *loop, struct turn *turn,
+		  const struct half_message *m, struct iov_cursor *from);
 
-/* Requests whose ports were not free (half_ask.h), and are now. Before messages
+/* Requests whose ports were not free (half.h), and are now. Before messages
  * are heard this is done in any case, so that none overtakes them. */
-void siblings_hear_waiting(struct loop *loop, struct turn *turn);
+void sibling_hear_waiting(struct loop *loop, struct turn *turn);
 
 /* What the other half said of its end takes effect, if the inbox is empty. */
-void siblings_end_if_heard(struct link *link);
+void sibling_end_if_heard(struct link *link);
 
 /* What waits in the half's inbox goes to its guest, within credit and its
  * share of a turn. False: no buffer is left. */
-bool siblings_serve(struct link *link, struct turn *turn);
+bool sibling_serve(struct link *link, struct turn *turn);
 
 #endif

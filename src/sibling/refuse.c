@@ -14,9 +14,9 @@
 #include "link/half.h"
 #include "turn/loop.h"
 
-void siblings_refuse(struct loop *loop, const struct half_message *ask)
+void sibling_refuse(struct loop *loop, const struct half_message *ask)
 {
-	struct siblings_refusal *refusal = malloc(sizeof(*refusal));
+	struct sibling_refusal *refusal = malloc(sizeof(*refusal));
 
 	if (!refusal)
 		return;
@@ -33,10 +33,10 @@ void siblings_refuse(struct loop *loop, const struct half_message *ask)
 	list_append(&loop->refusals, &refusal->node);
 }
 
-void siblings_drop_refusals(struct loop *loop)
+void sibling_drop_refusals(struct loop *loop)
 {
 	struct list *node;
 
 	while ((node = list_take(&loop->refusals)))
-		free(container_of(node, struct siblings_refusal, node));
+		free(container_of(node, struct sibling_refusal, node));
 }

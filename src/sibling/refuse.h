@@ -3,7 +3,7 @@
  * Refusals of connections between guests: the guest that was asked does not
  * get to know, and may not even be served by the worker that refuses for it.
  * So a refusal belongs to the worker, not to a guest, and waits in its loop
- * until it is told (siblings_tell.h).
+ * until it is told (sibling_tell.h).
  */
 #ifndef URING_VSOCK_SIBLING_REFUSE_H
 #define URING_VSOCK_SIBLING_REFUSE_H
@@ -13,16 +13,16 @@
 
 struct loop;
 
-struct siblings_refusal {
+struct sibling_refusal {
 	struct list node;      /* of the loop's refusals */
 	struct half_message m; /* to who asked */
 };
 
 /* ASK, a message with HALF_ASKS, is to be answered by HALF_RESETS. Without
  * memory it is not: then the asking half's deadline refuses. */
-void siblings_refuse(struct loop *loop, const struct half_message *ask);
+void sibling_refuse(struct loop *loop, const struct half_message *ask);
 
 /* Forgets all that were not told. */
-void siblings_drop_refusals(struct loop *loop);
+void sibling_drop_refusals(struct loop *loop);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  *	from_guest	conn_input(), link_tell(), sends_add(): noted and staged
- *	siblings_tell	the end of the turn: payload and news in messages, by a
+ *	sibling_tell	the end of the turn: payload and news in messages, by a
  *			call or through a lane
- *	siblings_hear	conn_*() of the other half; payload into RX buffers, or
+ *	sibling_hear	conn_*() of the other half; payload into RX buffers, or
  *			into the inbox if the guest has no room
  */
 #include "sibling/sibling.h"
@@ -37,7 +37,7 @@ static uint64_t new_id(struct loop *loop)
 	return (uint64_t)loop->index << 56 | ++loop->connections;
 }
 
-bool siblings_ask(struct guest *guest, const struct packet *request)
+bool sibling_ask(struct guest *guest, const struct packet *request)
 {
 	struct switch_vm *other =
 		switchboard_find(guest->loop->board, request->dst_cid);
@@ -62,11 +62,11 @@ bool siblings_ask(struct guest *guest, const struct packet *request)
 	return true;
 }
 
-void siblings_note(struct link *link, const struct packet *packet)
+void sibling_note(struct link *link, const struct packet *packet)
 {
 	if (link->phase != LINK_JOINED)
 		return;
-	siblings_end_if_heard(link);
+	sibling_end_if_heard(link);
 	/* With payload what the guest grants is told anyway. */
 	if (packet->op == PACKET_RW && link->staged != LINK_NOT_STAGED)
 		link_tell(link, 0);
@@ -76,7 +76,7 @@ void siblings_note(struct link *link, const struct packet *packet)
 		link_tell(link, HALF_ASKS_CREDIT);
 }
 
-/* All of it, as siblings_refuse.c relies on: the lane itself bounds how many
+/* All of it, as sibling_refuse.c relies on: the lane itself bounds how many
  * messages that are. Who found it full is told, and writes the rest for a later
  * turn. */
 static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
@@ -99,7 +99,7 @@ static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
 		iov.iov_base = (char *)bytes + done + sizeof(m);
 		iov.iov_len = m.len;
 		iov_begin(&at, &iov, 1);
-		siblings_hear(loop, turn, &m, &at);
+		sibling_hear(loop, turn, &m, &at);
 		messages++;
 	}
 	if (size)
@@ -117,14 +117,14 @@ static void publish_lane(struct loop *loop, unsigned to)
 		bell_ring(switchboard_bell(loop->board, to));
 }
 
-void siblings_finish(struct loop *loop, struct turn *turn)
+void sibling_finish(struct loop *loop, struct turn *turn)
 {
 	unsigned workers = switchboard_workers(loop->board);
 	unsigned i;
 
 	for (i = 0; workers > 1 && i < workers; i++)
 		hear_lane(loop, turn, i);
-	siblings_tell_all(loop, turn);
+	sibling_tell_all(loop, turn);
 	for (i = 0; workers > 1 && i < workers; i++)
 		publish_lane(loop, i);
 }

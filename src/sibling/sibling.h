@@ -26,14 +26,14 @@ struct turn;
  * that CID whom it may know of, so that RST is due. Nothing tells the guest
  * which of the reasons it was.
  */
-bool siblings_ask(struct guest *guest, const struct packet *request);
+bool sibling_ask(struct guest *guest, const struct packet *request);
 
 /* After a packet of its guest's was dealt with: what the other half must know
  * beside the orders that were carried out. */
-void siblings_note(struct link *link, const struct packet *packet);
+void sibling_note(struct link *link, const struct packet *packet);
 
 /* At the end of a turn, after to_guest_finish(): hears what other workers tell,
  * passes this turn's bytes on, and tells the news. */
-void siblings_finish(struct loop *loop, struct turn *turn);
+void sibling_finish(struct loop *loop, struct turn *turn);
 
 #endif

@@ -16,7 +16,6 @@
 #include "link/half_message.h"
 #include "link/link.h"
 #include "sibling/hear.h"
-#include "sibling/keep.h"
 #include "sibling/lane.h"
 #include "sibling/refuse.h"
 #include "sibling/switchboard.h"
@@ -89,11 +88,11 @@ static bool deliver(struct loop *loop, struct turn *turn,
 	if (!to) {
 		/* It went since the caller looked. */
 		if (m->facts & HALF_ASKS)
-			siblings_refuse(loop, m);
+			sibling_refuse(loop, m);
 		return true;
 	}
 	if (to == loop) {
-		siblings_hear(loop, turn, m, from);
+		sibling_hear(loop, turn, m, from);
 		return true;
 	}
 	lane = switchboard_lane(loop->board, loop->index, to->index, true);
@@ -175,8 +174,8 @@ static int tell_staged_piece(struct link *link, struct turn *turn,
 				  all);
 	if (*all)
 		return 0;
-	return half_keep(&link->half->outbox, link, &from, left,
-			 flags_of(piece));
+	return parcels_add(&link->half->outbox, &from, left, flags_of(piece),
+			   !link_keeps_messages(link));
 }
 
 static bool tell_staged(struct link *link, struct turn *turn, bool all)
@@ -214,7 +213,7 @@ static bool reachable(const struct link *link)
  * is short. */
 static void nobody_there(struct link *link)
 {
-	half_forget(link);
+	link_forget_outbox(link);
 	link->half->news = 0;
 	link->half->over = true;
 	link_carry_out(link, conn_abort(&link->conn));
@@ -240,7 +239,7 @@ static bool tell(struct link *link, struct turn *turn)
 	if (!reachable(link))
 		nobody_there(link);
 	if (half->news & HALF_RESETS)
-		half_forget(link);
+		link_forget_outbox(link);
 	if (!tell_staged(link, turn, tell_outbox(link, turn)))
 		return false;
 	if (half->news && !tell_news(link, turn))
@@ -252,26 +251,26 @@ static bool tell(struct link *link, struct turn *turn)
 /* Until one finds no room: the next ones are for later, too. */
 static void tell_refusals(struct loop *loop, struct turn *turn)
 {
-	struct siblings_refusal *refusal;
+	struct sibling_refusal *refusal;
 
 	while (!list_empty(&loop->refusals)) {
-		refusal = list_first(&loop->refusals, struct siblings_refusal,
+		refusal = list_first(&loop->refusals, struct sibling_refusal,
 				     node);
 		if (!deliver(loop, turn, &refusal->m, NULL))
 			return;
 		free(container_of(list_take(&loop->refusals),
-				  struct siblings_refusal, node));
+				  struct sibling_refusal, node));
 	}
 }
 
-void siblings_tell_all(struct loop *loop, struct turn *turn)
+void sibling_tell_all(struct loop *loop, struct turn *turn)
 {
 	struct list again;
 	struct half *half;
 	struct link *link;
 
 	list_init(&again);
-	siblings_hear_waiting(loop, turn);
+	sibling_hear_waiting(loop, turn);
 	tell_refusals(loop, turn); /* what the lanes had no room for */
 	while (!list_empty(&loop->telling)) {
 		half = list_first(&loop->telling, struct half, telling);
@@ -281,6 +280,6 @@ void siblings_tell_all(struct loop *loop, struct turn *turn)
 			list_append(&again, &half->telling);
 	}
 	list_move_all(&loop->telling, &again);
-	siblings_hear_waiting(loop, turn);
+	sibling_hear_waiting(loop, turn);
 	tell_refusals(loop, turn);
 }

@@ -12,6 +12,6 @@ struct turn;
 
 /* For all halves on the loop's list, and then its refusals; what finds no room
  * stays there. */
-void siblings_tell_all(struct loop *loop, struct turn *turn);
+void sibling_tell_all(struct loop *loop, struct turn *turn);
 
 #endif

@@ -7,7 +7,7 @@
  *
  * Filled by from_guest_collect() and to_guest_collect(), performed by
  * ring_run(), dealt with by sends_finish(), to_guest_finish() and
- * siblings_finish(), and cleared.
+ * sibling_finish(), and cleared.
  */
 #ifndef URING_VSOCK_TURN_TURN_H
 #define URING_VSOCK_TURN_TURN_H

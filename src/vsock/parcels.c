@@ -90,6 +90,8 @@ static int append(struct parcels *p, struct iov_cursor *from, uint32_t len,
 int parcels_add(struct parcels *p, struct iov_cursor *from, uint32_t len,
 		uint32_t flags, bool join)
 {
+	if (!len && p->empty >= PARCELS_EMPTY_MAX)
+		return -ENOBUFS;
 	if (len > PARCELS_LEN_MAX - (join ? p->last : 0))
 		return -ENOMEM;
 	if (join && p->count)

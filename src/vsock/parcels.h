@@ -29,12 +29,16 @@ struct parcels {
 	uint32_t empty; /* of them without a byte */
 };
 
+#define PARCELS_EMPTY_MAX 1024u
+
 void parcels_init(struct parcels *parcels);
 void parcels_free(struct parcels *parcels);
 
 /*
  * Adds the next LEN bytes of FROM, which has them. With JOIN they may extend
- * the last parcel: for streams. 0 or -ENOMEM, and then nothing was added.
+ * the last parcel: for streams. 0 or, when nothing was added, -ENOMEM, or
+ * -ENOBUFS where PARCELS_EMPTY_MAX messages without a byte wait, which no
+ * credit bounds.
  */
 int parcels_add(struct parcels *parcels, struct iov_cursor *from, uint32_t len,
 		uint32_t flags, bool join);

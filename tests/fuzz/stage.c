@@ -137,9 +137,9 @@ static void open_vm(unsigned i)
 
 	vm->vm = (struct vm){
 		.config = vm->config,
-		.front = USOCK_NONE,
-		.host = USOCK_NONE,
-		.seqpacket = USOCK_NONE,
+		.front = UNIX_SOCKET_NONE,
+		.host = UNIX_SOCKET_NONE,
+		.seqpacket = UNIX_SOCKET_NONE,
 		.arrived = -1,
 	};
 	list_init(&vm->vm.node);

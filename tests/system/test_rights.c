@@ -61,7 +61,8 @@ static void prepare_old_kernel(void)
 	const char *given = getenv("FAKE_OLD_KERNEL");
 	char path[PATH_MAX];
 
-	need(realpath(given ? given : "tests/system/fake_old_kernel.so", path) != NULL,
+	need(realpath(given ? given : "tests/system/fake_old_kernel.so",
+		      path) != NULL,
 	     "tests/system/fake_old_kernel.so");
 	setenv("LD_PRELOAD", path, 1);
 	/* which wants to be the first, but knows this function as well */

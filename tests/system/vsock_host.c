@@ -63,7 +63,8 @@ void vsock_host_prepare(void)
 
 	if (vsock_host_is_real())
 		return;
-	need(realpath(given ? given : "tests/system/fake_vsock.so", path) != NULL,
+	need(realpath(given ? given : "tests/system/fake_vsock.so", path) !=
+		     NULL,
 	     "tests/system/fake_vsock.so");
 	net(text);
 	setenv("FAKE_VSOCK_NET", text, 1);

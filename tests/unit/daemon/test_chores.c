@@ -104,13 +104,13 @@ START_TEST(connections_of_a_session_end_in_slices)
 	for (unsigned i = 0; i < MANY; i++)
 		join(i);
 	ck_assert(guest_running(facts.guest));
-	lifecycle_end_connections(facts.guest);
+	ends_end_connections(facts.guest);
 	while (more) {
 		ck_assert(!guest_running(facts.guest));
 		ck_assert(!guest_is_heard(facts.guest));
 		before = facts.guest->conns.count;
 		loop_of()->chores = 0;
-		more = lifecycle_end_some(facts.guest);
+		more = ends_end_some(facts.guest);
 		ck_assert_uint_le(before - facts.guest->conns.count,
 				  LOOP_CHORES);
 		turns++;
@@ -263,7 +263,7 @@ START_TEST(a_guest_ends_some_of_its_connections_in_a_turn)
 		ended = now;
 	}
 	ck_assert_uint_eq(ended, MANY);
-	lifecycle_settle(facts.guest);
+	ends_settle(facts.guest);
 	close_programs();
 	close(fd);
 	session_close();

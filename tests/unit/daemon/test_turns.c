@@ -247,7 +247,7 @@ static void tear_down(void)
 {
 	for (unsigned i = 0; i < nmachines; i++) {
 		frontends_stop(machines[i].guest->frontends);
-		lifecycle_kill_connections(machines[i].guest);
+		ends_kill_connections(machines[i].guest);
 	}
 	service_end(service);
 	for (unsigned i = 0; i < nmachines; i++) {

@@ -64,7 +64,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	lifecycle_kill_connections(guest);
+	ends_kill_connections(guest);
 	ring_close(loop.ring);
 	link_free_dead(&loop);
 	guest_free(guest);

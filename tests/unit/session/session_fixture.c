@@ -146,7 +146,7 @@ void session_open(int engine)
 void session_close(void)
 {
 	frontends_stop(facts.frontends);
-	lifecycle_kill_connections(facts.guest);
+	ends_kill_connections(facts.guest);
 	fd_close(&witness);
 	ring_close(loop.ring);
 	link_free_dead(&loop);
@@ -191,7 +191,7 @@ void session_pump(void)
 			sched_yield();
 		more = frontends_run(facts.frontends) ||
 		       frontends_waiting(facts.frontends);
-		more |= lifecycle_end_some(facts.guest);
+		more |= ends_end_some(facts.guest);
 		ask_witness();
 		link_sweep(&loop);
 		idle = 0;

@@ -34,7 +34,7 @@ static void stop_rings(uint16_t base, uint16_t index, bool connected)
 	start_queues(front_end, base);
 	stand_at(index);
 	if (!connected)
-		lifecycle_kill_connections(facts.guest);
+		ends_kill_connections(facts.guest);
 	ck_assert_uint_eq(stop_queue(front_end, GUEST_RX), base);
 }
 

@@ -88,7 +88,7 @@ static void tear_down(void)
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
 		link_free_dead(&loops[i]);
-		siblings_drop_refusals(&loops[i]);
+		sibling_drop_refusals(&loops[i]);
 		bell_close(&bells[i]);
 	}
 	for (unsigned i = 0; i < VMS; i++)
@@ -99,7 +99,7 @@ static void tear_down(void)
 /* The end of the worker's turn: it hears and tells. */
 static void finish(unsigned worker)
 {
-	siblings_finish(&loops[worker], &turn);
+	sibling_finish(&loops[worker], &turn);
 	turn_clear(&turn);
 }
 
@@ -115,7 +115,7 @@ static void ask(void)
 		.buf_alloc = 65536,
 	};
 
-	ck_assert(siblings_ask(guests[ASKING], &request));
+	ck_assert(sibling_ask(guests[ASKING], &request));
 }
 
 /* The connection that asks. */

@@ -95,6 +95,20 @@ START_TEST(what_has_left_is_given_back)
 }
 END_TEST
 
+/* No credit bounds messages without a byte. */
+START_TEST(empty_messages_are_bounded)
+{
+	struct iov_cursor none;
+
+	iov_begin(&none, NULL, 0);
+	for (unsigned i = 0; i < PARCELS_EMPTY_MAX; i++)
+		ck_assert_int_eq(parcels_add(&parcels, &none, 0, 1, false), 0);
+	ck_assert_int_eq(parcels_add(&parcels, &none, 0, 1, false), -ENOBUFS);
+	parcels_drop(&parcels, 0);
+	ck_assert_int_eq(parcels_add(&parcels, &none, 0, 1, false), 0);
+}
+END_TEST
+
 /* Against the plainest model: a string of bytes, and where each parcel ends. */
 START_TEST(any_pieces)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Sockets as they are made and inherited. Each test is in an empty directory
- * of its own; what may be there before is the matter of test_usock_tenants.c.
+ * of its own; what may be there before is the matter of test_unix_socket_tenants.c.
  */
 #include <check.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "suite.h"
 #include "unit/config/config_fixture.h"
 
-static const struct usock_kind kind = { SOCK_STREAM, 5, false };
+static const struct unix_socket_kind kind = { SOCK_STREAM, 5, false };
 static const struct vm_config plain = { .fd = -1 };
 
 static const struct sockaddr_un address = {
@@ -63,10 +63,10 @@ static int send_descriptor(int to, int fd)
 	return sendmsg(to, &msg, MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
-static int listen_at(struct usock *s, const char *path)
+static int listen_at(struct unix_socket *s, const char *path)
 {
 	const char *why = NULL;
-	int err = usock_listen(s, path, &kind, &plain, &why);
+	int err = unix_socket_listen(s, path, &kind, &plain, &why);
 
 	ck_assert_int_eq(err < 0, why != NULL);
 	return err;
@@ -74,17 +74,17 @@ static int listen_at(struct usock *s, const char *path)
 
 START_TEST(test_socket_is_ready)
 {
-	struct usock s;
+	struct unix_socket s;
 
 	ck_assert_int_eq(listen_at(&s, "s"), 0);
 	ck_assert_int_eq(try_connect(), 0);
 	ck_assert(fcntl(s.fd, F_GETFL) & O_NONBLOCK);
 	ck_assert(fcntl(s.fd, F_GETFD) & FD_CLOEXEC);
-	usock_close(&s);
+	unix_socket_close(&s);
 	ck_assert_int_eq(s.fd, -1);
 	ck_assert_ptr_null(s.path);
 	ck_assert_int_eq(try_connect(), ENOENT);
-	usock_close(&s);
+	unix_socket_close(&s);
 }
 END_TEST
 
@@ -92,23 +92,23 @@ END_TEST
  * tells. */
 START_TEST(descriptors_are_for_sockets_that_take_them)
 {
-	const struct usock_kind takes = { SOCK_STREAM, 5, true };
-	const struct usock_kind *const kinds[] = { &kind, &takes };
+	const struct unix_socket_kind takes = { SOCK_STREAM, 5, true };
+	const struct unix_socket_kind *const kinds[] = { &kind, &takes };
 	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool refuses = !fd_refuse_rights(probe);
 	const char *why = NULL;
-	struct usock s;
+	struct unix_socket s;
 
 	for (unsigned i = 0; i < 2; i++) {
 		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		int err = i || !refuses ? 0 : EPERM;
 
-		ck_assert(!usock_listen(&s, "s", kinds[i], &plain, &why));
+		ck_assert(!unix_socket_listen(&s, "s", kinds[i], &plain, &why));
 		ck_assert(!connect(fd, (const struct sockaddr *)&address,
 				   sizeof(address)));
 		ck_assert_int_eq(send_descriptor(fd, probe), err);
 		fd_close(&fd);
-		usock_close(&s);
+		unix_socket_close(&s);
 	}
 	fd_close(&probe);
 }
@@ -134,13 +134,13 @@ START_TEST(test_mode)
 	mode_t old = umask(modes[_i].mask);
 	const char *why;
 	struct stat st;
-	struct usock s;
+	struct unix_socket s;
 
-	ck_assert_int_eq(usock_listen(&s, "s", &kind, &vm, &why), 0);
+	ck_assert_int_eq(unix_socket_listen(&s, "s", &kind, &vm, &why), 0);
 	ck_assert_uint_eq(umask(old), modes[_i].mask);
 	ck_assert_int_eq(lstat("s", &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, modes[_i].result);
-	usock_close(&s);
+	unix_socket_close(&s);
 }
 END_TEST
 
@@ -154,13 +154,13 @@ START_TEST(test_group_alone)
 	};
 	const char *why = NULL;
 	struct stat st;
-	struct usock s;
+	struct unix_socket s;
 
-	ck_assert_int_eq(usock_listen(&s, "s", &kind, &vm, &why), 0);
+	ck_assert_int_eq(unix_socket_listen(&s, "s", &kind, &vm, &why), 0);
 	ck_assert_int_eq(lstat("s", &st), 0);
 	ck_assert_uint_eq(st.st_uid, geteuid());
 	ck_assert_uint_eq(st.st_gid, getegid());
-	usock_close(&s);
+	unix_socket_close(&s);
 }
 END_TEST
 
@@ -174,18 +174,18 @@ START_TEST(test_owner)
 	};
 	const char *why = NULL;
 	struct stat st;
-	struct usock s;
-	int err = usock_listen(&s, "s", &kind, &vm, &why);
+	struct unix_socket s;
+	int err = unix_socket_listen(&s, "s", &kind, &vm, &why);
 
 	if (geteuid() == 0) {
 		ck_assert_int_eq(err, 0);
 		ck_assert_int_eq(lstat("s", &st), 0);
 		ck_assert_uint_eq(st.st_uid, 12345);
 		ck_assert_uint_eq(st.st_gid, 54321);
-		usock_close(&s);
+		unix_socket_close(&s);
 		ck_assert_int_eq(chmod(".", 0777), 0);
 		ck_assert_int_eq(seteuid(65534), 0);
-		err = usock_listen(&s, "s", &kind, &vm, &why);
+		err = unix_socket_listen(&s, "s", &kind, &vm, &why);
 		ck_assert_int_eq(seteuid(0), 0);
 	}
 	ck_assert_int_eq(err, -EPERM);
@@ -206,7 +206,7 @@ START_TEST(a_lack_of_descriptors_is_not_the_owners_fault)
 	};
 	struct rlimit limit;
 	const char *why = NULL;
-	struct usock s;
+	struct unix_socket s;
 	int free_fd = dup(0);
 	int err;
 
@@ -216,7 +216,7 @@ START_TEST(a_lack_of_descriptors_is_not_the_owners_fault)
 	/* the directory that is locked, and the socket */
 	limit.rlim_cur = (rlim_t)free_fd + 2;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	err = usock_listen(&s, "s", &kind, &vm, &why);
+	err = unix_socket_listen(&s, "s", &kind, &vm, &why);
 	limit.rlim_cur = limit.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_int_eq(err, -EMFILE);
@@ -229,12 +229,12 @@ END_TEST
 
 START_TEST(test_impossible_paths)
 {
-	struct usock s;
+	struct unix_socket s;
 
 	ck_assert_int_eq(listen_at(&s, "nodir/s"), -ENOENT);
 	ck_assert_int_eq(listen_at(&s, "/tmp/" X50 X50 "xxx"), -ENAMETOOLONG);
 	ck_assert_int_eq(listen_at(&s, "/tmp/" X50 X50 "xx"), 0);
-	usock_close(&s);
+	unix_socket_close(&s);
 	ck_assert_int_eq(s.fd, -1);
 }
 END_TEST
@@ -244,13 +244,13 @@ START_TEST(test_lock_is_advice)
 {
 	int lock = open(".", O_RDONLY | O_DIRECTORY);
 	uint64_t before = clock_ms();
-	struct usock s;
+	struct unix_socket s;
 
 	ck_assert_int_eq(flock(lock, LOCK_EX), 0);
 	ck_assert_int_eq(listen_at(&s, "s"), 0);
 	ck_assert_uint_ge(clock_ms() - before, 500);
 	fd_close(&lock);
-	usock_close(&s);
+	unix_socket_close(&s);
 }
 END_TEST
 
@@ -259,32 +259,33 @@ START_TEST(test_inherit)
 	const char *why = NULL;
 	bool listening = false;
 	int pair[2], pipes[2];
-	struct usock s;
+	struct unix_socket s;
 	int fd;
 
 	ck_assert_int_eq(listen_at(&s, "s"), 0);
 	fd = dup(s.fd);
 	ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
-	ck_assert_int_eq(usock_inherit(fd, &listening, &why), 0);
+	ck_assert_int_eq(unix_socket_inherit(fd, &listening, &why), 0);
 	ck_assert(listening);
 	ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	fd_close(&fd);
-	usock_close(&s);
+	unix_socket_close(&s);
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	ck_assert_int_eq(usock_inherit(pair[0], &listening, &why), 0);
+	ck_assert_int_eq(unix_socket_inherit(pair[0], &listening, &why), 0);
 	ck_assert(!listening);
 	ck_assert_ptr_null(why);
 	fd_close(&pair[0]);
 	fd_close(&pair[1]);
 
 	ck_assert_int_eq(pipe(pipes), 0);
-	ck_assert_int_eq(usock_inherit(pipes[0], &listening, &why), -ENOTSOCK);
+	ck_assert_int_eq(unix_socket_inherit(pipes[0], &listening, &why),
+			 -ENOTSOCK);
 	ck_assert_ptr_nonnull(why);
 	fd_close(&pipes[0]);
 	fd_close(&pipes[1]);
-	ck_assert_int_eq(usock_inherit(999, &listening, &why), -EBADF);
+	ck_assert_int_eq(unix_socket_inherit(999, &listening, &why), -EBADF);
 }
 END_TEST
 
@@ -299,7 +300,8 @@ START_TEST(test_inherit_other_sockets)
 	const char *why = NULL;
 	bool listening;
 
-	ck_assert_int_eq(usock_inherit(fd, &listening, &why), -EPROTOTYPE);
+	ck_assert_int_eq(unix_socket_inherit(fd, &listening, &why),
+			 -EPROTOTYPE);
 	ck_assert_ptr_nonnull(why);
 	fd_close(&fd);
 }
@@ -307,8 +309,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("usock");
-	TCase *tcase = tcase_create("usock");
+	Suite *suite = suite_create("unix_socket");
+	TCase *tcase = tcase_create("unix_socket");
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_test(tcase, test_socket_is_ready);

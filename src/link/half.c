@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "link/half_ask.h"
+#include "link/half.h"
 
 #include <stdlib.h>
 
 #include "guest/guest.h"
-#include "link/half.h"
 #include "turn/loop.h"
 
 /* What may be said of a request before it is answered. */

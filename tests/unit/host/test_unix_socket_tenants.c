@@ -22,7 +22,7 @@
 
 #define RACERS 12
 
-static const struct usock_kind kind = { SOCK_STREAM, 5, false };
+static const struct unix_socket_kind kind = { SOCK_STREAM, 5, false };
 static const struct vm_config plain = { .fd = -1 };
 
 static const struct sockaddr_un address = {
@@ -53,10 +53,10 @@ static int try_connect(void)
 	return err;
 }
 
-static int listen_at(struct usock *s, const char *path)
+static int listen_at(struct unix_socket *s, const char *path)
 {
 	const char *why = NULL;
-	int err = usock_listen(s, path, &kind, &plain, &why);
+	int err = unix_socket_listen(s, path, &kind, &plain, &why);
 
 	ck_assert_int_eq(err < 0, why != NULL);
 	return err;
@@ -151,10 +151,10 @@ START_TEST(test_tenants)
 {
 	int tenant = move_in(tenants[_i].tenant);
 	struct stat before, after;
-	struct usock s;
+	struct unix_socket s;
 	const char *why = "";
 	int there = lstat("s", &before) == 0;
-	int err = usock_listen(&s, "s", &kind, &plain, &why);
+	int err = unix_socket_listen(&s, "s", &kind, &plain, &why);
 
 	ck_assert_int_eq(err, tenants[_i].result);
 	if (err) {
@@ -162,7 +162,7 @@ START_TEST(test_tenants)
 		ck_assert_int_eq(s.fd, -1);
 		ck_assert(there);
 	}
-	usock_close(&s);
+	unix_socket_close(&s);
 	if (err) {
 		ck_assert_int_eq(lstat("s", &after), 0);
 		ck_assert_uint_eq(before.st_ino, after.st_ino);
@@ -176,27 +176,27 @@ END_TEST
 
 START_TEST(test_second_daemon_stays_away)
 {
-	struct usock first, second;
+	struct unix_socket first, second;
 
 	ck_assert_int_eq(listen_at(&first, "s"), 0);
 	ck_assert_int_eq(listen_at(&second, "s"), -EADDRINUSE);
-	usock_close(&second);
+	unix_socket_close(&second);
 	ck_assert_int_eq(try_connect(), 0);
-	usock_close(&first);
+	unix_socket_close(&first);
 }
 END_TEST
 
 /* Somebody removed our file and made another, perhaps with its number. */
 START_TEST(test_what_is_not_ours_stays)
 {
-	struct usock ours, theirs;
+	struct unix_socket ours, theirs;
 
 	ck_assert_int_eq(listen_at(&ours, "s"), 0);
 	ck_assert_int_eq(unlink("s"), 0);
 	ck_assert_int_eq(listen_at(&theirs, "s"), 0);
-	usock_close(&ours);
+	unix_socket_close(&ours);
 	ck_assert_int_eq(try_connect(), 0);
-	usock_close(&theirs);
+	unix_socket_close(&theirs);
 	ck_assert_uint_eq(config_litter(), 0);
 }
 END_TEST
@@ -204,7 +204,7 @@ END_TEST
 /* Who may not ask cannot know, and takes nothing away. */
 START_TEST(test_closed_door)
 {
-	struct usock s;
+	struct unix_socket s;
 	int fd = bound(SOCK_STREAM);
 	int err;
 
@@ -225,21 +225,21 @@ END_TEST
  * there, and kept it until all had tried. */
 static int race(int start, int done)
 {
-	struct usock s;
+	struct unix_socket s;
 	struct stat st;
 	char byte;
 	int won;
 
 	if (read(start, &byte, 1) != 0)
 		return 2;
-	won = usock_listen(&s, "s", &kind, &plain, &(const char *){ NULL }) ==
-	      0;
+	won = unix_socket_listen(&s, "s", &kind, &plain,
+				 &(const char *){ NULL }) == 0;
 	if (write(done, "", 1) != 1)
 		return 2;
 	usleep(won ? 300000 : 0);
 	if (won && (lstat("s", &st) < 0 || st.st_ino != s.ino))
 		return 2;
-	usock_close(&s);
+	unix_socket_close(&s);
 	return !won;
 }
 
@@ -275,8 +275,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("usock_tenants");
-	TCase *tcase = tcase_create("usock_tenants");
+	Suite *suite = suite_create("unix_socket_tenants");
+	TCase *tcase = tcase_create("unix_socket_tenants");
 
 	tcase_add_checked_fixture(tcase, config_setup, config_teardown);
 	tcase_add_loop_test(tcase, test_tenants, 0, ARRAY_SIZE(tenants));
