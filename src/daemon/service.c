@@ -193,12 +193,12 @@ static void log_silence(const struct link *link)
 	const struct conn *conn = &link->conn;
 
 	if (conn->state == CONN_HOST_PENDING)
-		guest_log_limited(link->guest, limit_guest, LOG_LEVEL_WARN,
+		guest_log_limited(link->guest, guest, LOG_LEVEL_WARN,
 				  "guest's connection to port %u refused: no "
 				  "answer in %u ms",
 				  conn->local_port, CONN_CONNECT_MS);
 	else if (conn->state == CONN_GUEST_PENDING && !link->half)
-		guest_log_limited(link->guest, limit_host, LOG_LEVEL_WARN,
+		guest_log_limited(link->guest, host, LOG_LEVEL_WARN,
 				  "connection to the guest's port %u refused: "
 				  "no answer in %u ms",
 				  conn->peer_port, CONN_RESPONSE_MS);
@@ -237,7 +237,7 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 	resume_due(&loop->resuming, now_ms);
 	resume_due(&loop->choking, now_ms);
 	while ((timer = timer_take_due(&loop->doubting, now_ms)))
-		device_doubt(container_of(timer, struct guest, doubt));
+		device_doubt(container_of(timer, struct guest, session.doubt));
 	while (loop->chores < LOOP_CHORES &&
 	       (conn = deadlines_take_due(&loop->deadlines, now_ms))) {
 		loop->chores++;
@@ -250,15 +250,17 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 /* Something is left for GUEST, which has receive buffers. */
 static bool has_more_for(const struct guest *guest)
 {
-	return guest_running(guest) && !guest->rx_short &&
+	return guest_running(guest) && !guest->rx.short_of_buffers &&
 	       guest_has_output(guest);
 }
 
 /* Its connections begin, or those of its last session end: seldom so. */
 static inline bool has_errands(const struct guest *guest)
 {
-	return guest->ending || !list_empty(&guest->knocking) ||
-	       !list_empty(&guest->calling) || !list_empty(&guest->dialed);
+	return guest->ending.session ||
+	       !list_empty(&guest->greeters.knocking) ||
+	       !list_empty(&guest->greeters.calling) ||
+	       !list_empty(&guest->dialing.dialed);
 }
 
 /* True: some are left. */
@@ -275,8 +277,8 @@ static void collect(struct service *s, struct guest *guest)
 {
 	/* The front end may stop a ring, of which nothing may be early then. */
 	bool drain = from_guest_early(guest) &&
-		     frontends_waiting(guest->frontends);
-	bool more = drain || frontends_run(guest->frontends);
+		     frontends_waiting(guest->session.frontends);
+	bool more = drain || frontends_run(guest->session.frontends);
 
 	if (unlikely(has_errands(guest)))
 		more |= run_errands(guest);
@@ -309,7 +311,7 @@ static void notify_receivers(struct service *s)
 	for (at = s->loop.active.next; at != &s->loop.active; at = at->next) {
 		struct guest *guest = container_of(at, struct guest, active);
 
-		if (guest->last_turn == s->awake.turns ||
+		if (guest->awake.last_turn == s->awake.turns ||
 		    !virtq_unpublished(&guest->queue[GUEST_RX].vq))
 			continue;
 		awake_begin(&s->awake, guest);

@@ -164,10 +164,11 @@ static int start_front(struct vm *vm)
 	int err = 0;
 
 	if (vm->arrived >= 0)
-		err = frontends_adopt(vm->guest->frontends,
+		err = frontends_adopt(vm->guest->session.frontends,
 				      fd_take(&vm->arrived));
 	if (!err && vm->front.fd >= 0)
-		err = frontends_listen(vm->guest->frontends, vm->front.fd);
+		err = frontends_listen(vm->guest->session.frontends,
+				       vm->front.fd);
 	return err;
 }
 
@@ -203,9 +204,9 @@ int vm_start(struct vm *vm, struct loop *loop)
 	if (vm->guest) {
 		vm->guest->counts = vm->counts;
 		guest_set_closers(vm->guest, vm->closer, vm->host_closer);
-		vm->guest->frontends = frontends_new(vm->guest);
+		vm->guest->session.frontends = frontends_new(vm->guest);
 	}
-	if (vm->guest && vm->guest->frontends)
+	if (vm->guest && vm->guest->session.frontends)
 		err = start_host(vm);
 	if (!err)
 		err = forwards_start(&vm->forwards, vm->guest);
@@ -225,8 +226,8 @@ void vm_report(struct vm *vm)
 
 void vm_stop(struct vm *vm)
 {
-	if (vm->guest && vm->guest->frontends)
-		frontends_stop(vm->guest->frontends);
+	if (vm->guest && vm->guest->session.frontends)
+		frontends_stop(vm->guest->session.frontends);
 	if (vm->listener)
 		listener_stop(vm->listener);
 	if (vm->messages)
@@ -240,12 +241,12 @@ void vm_stop(struct vm *vm)
 
 bool vm_busy(const struct vm *vm)
 {
-	return (vm->guest && vm->guest->halves) ||
+	return (vm->guest && vm->guest->siblings.halves) ||
 	       (vm->listener && listener_busy(vm->listener)) ||
 	       (vm->messages && listener_busy(vm->messages)) ||
 	       forwards_busy(&vm->forwards) ||
-	       (vm->guest && vm->guest->frontends &&
-		frontends_busy(vm->guest->frontends));
+	       (vm->guest && vm->guest->session.frontends &&
+		frontends_busy(vm->guest->session.frontends));
 }
 
 void vm_free(struct vm *vm)
@@ -256,7 +257,7 @@ void vm_free(struct vm *vm)
 	vm->messages = NULL;
 	forwards_free(&vm->forwards);
 	if (vm->guest)
-		frontends_free(vm->guest->frontends);
+		frontends_free(vm->guest->session.frontends);
 	if (vm->guest)
 		vm->counts = vm->guest->counts;
 	guest_free(vm->guest);

@@ -66,7 +66,7 @@ static bool means_host(const struct guest *guest, const struct packet *p)
 
 static void refuse_false(struct guest *guest, const struct packet *request)
 {
-	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+	guest_log_limited(guest, guest, LOG_LEVEL_WARN,
 			  "guest's connection to CID %u, port %u refused: its "
 			  "request acknowledges %u bytes, and none were sent",
 			  request->dst_cid, request->dst_port,
@@ -77,7 +77,7 @@ static void refuse_false(struct guest *guest, const struct packet *request)
 /* What the guest may not have it is not told from what is not there. */
 static void forbid(struct guest *guest, const struct packet *request)
 {
-	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+	guest_log_limited(guest, guest, LOG_LEVEL_WARN,
 			  "guest's connection to port %u refused: it is not "
 			  "among allow-guest",
 			  request->dst_port);
@@ -86,7 +86,7 @@ static void forbid(struct guest *guest, const struct packet *request)
 
 static void turn_away(struct guest *guest, const struct packet *request)
 {
-	guest_log_limited(guest, limit_guest, LOG_LEVEL_INFO,
+	guest_log_limited(guest, guest, LOG_LEVEL_INFO,
 			  "guest's connection to CID %u, port %u refused: no "
 			  "such guest is here, it shares no group, or too many "
 			  "connections wait for others",
@@ -149,7 +149,8 @@ static void share_window(struct guest *guest, struct link *link,
 	if (link->half || link->conn.type != PACKET_STREAM)
 		return;
 	if (p->op == PACKET_RW) {
-		window = windows_sent(&guest->windows, &link->use, p->len);
+		window = windows_sent(&guest->grants.windows, &link->use,
+				      p->len);
 	} else if (p->op != PACKET_CREDIT_REQUEST) {
 		return;
 	}
@@ -160,7 +161,7 @@ static void log_too_long(const struct link *link)
 {
 	struct guest *guest = link->guest;
 
-	guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+	guest_log_limited(guest, guest, LOG_LEVEL_WARN,
 			  "guest port %u, host port %u: reset, as a message is "
 			  "longer than the %u bytes that there is room for",
 			  link->conn.peer_port, link->conn.local_port,
@@ -171,7 +172,7 @@ static void log_too_long(const struct link *link)
 static void log_answer(const struct link *link)
 {
 	if (link->conn.state == CONN_GUEST_PENDING && !link->half)
-		guest_log_limited(link->guest, limit_host, LOG_LEVEL_INFO,
+		guest_log_limited(link->guest, host, LOG_LEVEL_INFO,
 				  "connection to the guest's port %u refused: "
 				  "nobody listens there",
 				  link->conn.peer_port);
@@ -261,7 +262,7 @@ static bool handle_chain(struct guest *guest, struct turn *turn,
 
 	switch (read_header(chain, &p)) {
 	case FORM_SHORT:
-		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+		guest_log_limited(guest, guest, LOG_LEVEL_WARN,
 				  "the guest sent a packet of %u bytes, less "
 				  "than a header",
 				  chain->read_bytes);
@@ -326,7 +327,7 @@ static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
 		descriptors += chain.descriptors;
 		if (!chain.early)
 			go_on = handle_chain(guest, turn, &chain);
-		guest->tx_held += chain.nread;
+		guest->awake.tx_held += chain.nread;
 		virtq_give(vq, &chain, 0);
 	}
 	return true;
@@ -396,8 +397,9 @@ bool from_guest_collect(struct guest *guest, struct turn *turn, bool early)
 	if (!light_only)
 		collect_backlogs(guest, turn);
 	more = !list_empty(&guest->flushing);
-	if (guest->ending || (early ? !queue_active(&guest->queue[GUEST_TX])
-				    : !guest_is_heard(guest)))
+	if (guest->ending.session ||
+	    (early ? !queue_active(&guest->queue[GUEST_TX])
+		   : !guest_is_heard(guest)))
 		return more;
 	if (!light_only)
 		return collect_packets(guest, turn, early) || more;

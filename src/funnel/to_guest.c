@@ -80,7 +80,7 @@ static bool send_control(struct link *link, struct turn *turn)
 		conn_next_control(&link->conn, guest_cid(guest), &packet);
 		rx_give(guest, buffer, &packet);
 		if (packet.op == PACKET_CREDIT_UPDATE)
-			guest->rx_patient++;
+			guest->awake.rx_patient++;
 	}
 	return true;
 }
@@ -91,7 +91,7 @@ static bool is_alone(const struct link *link)
 	const struct guest *guest = link->guest;
 
 	return link->node.next == link->node.prev &&
-	       (list_empty(&guest->small) || list_empty(&guest->ready));
+	       (list_empty(&guest->rx.small) || list_empty(&guest->rx.ready));
 }
 
 /* What a read may find: LINK_HOLDS_UNKNOWN where asking would not help. */
@@ -224,7 +224,7 @@ static bool serve_stream(struct link *link, struct turn *turn,
 static void give_way(struct link *link)
 {
 	list_remove(&link->node);
-	list_append(&link->guest->ready, &link->node);
+	list_append(&link->guest->rx.ready, &link->node);
 }
 
 /* False: no buffer is left. A link that got none keeps its place. */
@@ -282,14 +282,14 @@ static void serve_lists(struct guest *guest, struct turn *turn,
 	struct loop *loop = guest->loop;
 	bool light_only = loop->pace.light_only;
 
-	if (guest->ready_first && !light_only) {
-		guest->ready_first = false;
-		if (serve_list(&guest->ready, turn, ring, loop))
-			serve_list(&guest->small, turn, ring, loop);
-	} else if (!serve_list(&guest->small, turn, ring, loop)) {
-		guest->ready_first = true;
+	if (guest->rx.ready_first && !light_only) {
+		guest->rx.ready_first = false;
+		if (serve_list(&guest->rx.ready, turn, ring, loop))
+			serve_list(&guest->rx.small, turn, ring, loop);
+	} else if (!serve_list(&guest->rx.small, turn, ring, loop)) {
+		guest->rx.ready_first = true;
 	} else if (!light_only) {
-		serve_list(&guest->ready, turn, ring, loop);
+		serve_list(&guest->rx.ready, turn, ring, loop);
 	}
 }
 
@@ -297,7 +297,7 @@ bool to_guest_collect(struct guest *guest, struct turn *turn, struct ring *ring)
 {
 	struct turn_guest *part = &turn->guests[turn->nguests];
 
-	guest->rx_short = false;
+	guest->rx.short_of_buffers = false;
 	if (!guest_running(guest) || !guest_has_output(guest))
 		return true;
 	if (turn->nguests == TURN_RECVS || turn->nrecvs == TURN_RECVS)
@@ -331,7 +331,7 @@ static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 		conn_build_data(&link->conn, guest_cid(guest), len, 0, &packet);
 		rx_give(guest, buffer, &packet);
 		if (!link_is_light(link))
-			guest->rx_patient++;
+			guest->awake.rx_patient++;
 		n -= len;
 	}
 	return used;
@@ -434,8 +434,8 @@ void to_guest_finish(struct turn *turn)
 			refuse_rights(turn, part);
 		rx_return(turn, part);
 		if (guest_running(part->guest)) {
-			send_late_control(&part->guest->small, turn);
-			send_late_control(&part->guest->ready, turn);
+			send_late_control(&part->guest->rx.small, turn);
+			send_late_control(&part->guest->rx.ready, turn);
 		}
 	}
 	turn->nguests = 0;

@@ -32,7 +32,7 @@ static void refuse(struct link *link, uint32_t len)
 {
 	struct guest *guest = link->guest;
 
-	guest_log_limited(guest, limit_host, LOG_LEVEL_WARN,
+	guest_log_limited(guest, host, LOG_LEVEL_WARN,
 			  "guest port %u, host port %u: reset, as a message of "
 			  "%u bytes is more than the guest's socket takes (%u)",
 			  link->conn.peer_port, link->conn.local_port, len,

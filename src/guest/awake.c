@@ -33,10 +33,10 @@
 
 void awake_begin(struct awake *awake, struct guest *guest)
 {
-	guest->last_turn = awake->turns;
-	if (!list_empty(&guest->awake))
+	guest->awake.last_turn = awake->turns;
+	if (!list_empty(&guest->awake.node))
 		return;
-	list_append(&awake->guests, &guest->awake);
+	list_append(&awake->guests, &guest->awake.node);
 	virtq_kicks_off(&guest->queue[GUEST_TX].vq);
 	virtq_kicks_off(&guest->queue[GUEST_RX].vq);
 }
@@ -49,15 +49,15 @@ static void publish(struct guest_queue *q)
 
 static void return_sent(struct guest *guest)
 {
-	guest->tx_held = 0;
-	guest->tx_turns = 0;
+	guest->awake.tx_held = 0;
+	guest->awake.tx_turns = 0;
 	publish(&guest->queue[GUEST_TX]);
 }
 
 static void show_received(struct guest *guest)
 {
-	guest->rx_turns = 0;
-	guest->rx_patient = 0;
+	guest->awake.rx_turns = 0;
+	guest->awake.rx_patient = 0;
 	publish(&guest->queue[GUEST_RX]);
 }
 
@@ -66,8 +66,9 @@ static void show_received(struct guest *guest)
 static bool may_wait(struct guest *guest)
 {
 	return guest->loop->pace.hasten && !list_empty(&guest->active) &&
-	       !guest->rx_short && guest->rx_turns++ < RX_WAIT_TURNS &&
-	       guest->rx_patient ==
+	       !guest->rx.short_of_buffers &&
+	       guest->awake.rx_turns++ < RX_WAIT_TURNS &&
+	       guest->awake.rx_patient ==
 		       virtq_unpublished(&guest->queue[GUEST_RX].vq);
 }
 
@@ -79,8 +80,8 @@ void awake_notify(struct guest *guest)
 		show_received(guest);
 	if (!virtq_unpublished(&tx->vq))
 		return;
-	if (guest->tx_held < tx->setup.size / TX_RETURN_SHARE &&
-	    guest->tx_turns++ < TX_RETURN_TURNS)
+	if (guest->awake.tx_held < tx->setup.size / TX_RETURN_SHARE &&
+	    guest->awake.tx_turns++ < TX_RETURN_TURNS)
 		return;
 	return_sent(guest);
 }
@@ -94,7 +95,8 @@ static bool awaits_packets(const struct guest *guest)
 /* Something for the guest waits for its receive buffers. */
 static bool awaits_buffers(const struct guest *guest)
 {
-	return queue_active(&guest->queue[GUEST_RX]) && guest->rx_short;
+	return queue_active(&guest->queue[GUEST_RX]) &&
+	       guest->rx.short_of_buffers;
 }
 
 static bool has_news(struct guest *guest)
@@ -111,7 +113,8 @@ bool awake_look(struct awake *awake)
 	bool found = false;
 
 	for (at = awake->guests.next; at != &awake->guests; at = at->next) {
-		struct guest *guest = container_of(at, struct guest, awake);
+		struct guest *guest =
+			container_of(at, struct guest, awake.node);
 
 		if (!has_news(guest))
 			continue;
@@ -132,7 +135,7 @@ static void fall_asleep(struct guest *guest)
 
 	return_sent(guest);
 	if (!(tx->polled && tx->vq.live) && !(rx->polled && rx->vq.live))
-		list_remove(&guest->awake);
+		list_remove(&guest->awake.node);
 	if (awaits_packets(guest) && virtq_kicks_on(&tx->vq))
 		guest_wake(guest);
 	if (awaits_buffers(guest) && virtq_kicks_on(&rx->vq))
@@ -142,7 +145,7 @@ static void fall_asleep(struct guest *guest)
 /* GUEST may have had no part in the last turns, while the loop was busy. */
 static void look_after(const struct awake *awake, struct guest *guest)
 {
-	uint32_t idle = awake->turns - guest->last_turn;
+	uint32_t idle = awake->turns - guest->awake.last_turn;
 
 	if (!idle || !list_empty(&guest->active))
 		return;
@@ -163,13 +166,13 @@ void awake_go_round(struct awake *awake)
 	struct guest *guest;
 
 	while (left-- && !list_empty(&awake->guests)) {
-		guest = list_first(&awake->guests, struct guest, awake);
+		guest = list_first(&awake->guests, struct guest, awake.node);
 		if (guest == first)
 			return;
 		if (!first)
 			first = guest;
-		list_remove(&guest->awake);
-		list_append(&awake->guests, &guest->awake);
+		list_remove(&guest->awake.node);
+		list_append(&awake->guests, &guest->awake.node);
 		look_after(awake, guest);
 	}
 }
@@ -180,7 +183,7 @@ void awake_end(struct awake *awake)
 	struct guest *guest;
 
 	while (at != &awake->guests) {
-		guest = container_of(at, struct guest, awake);
+		guest = container_of(at, struct guest, awake.node);
 		at = at->next;
 		fall_asleep(guest);
 	}

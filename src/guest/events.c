@@ -32,7 +32,7 @@ void events_send(struct guest *guest)
 	struct chain chain;
 	int taken;
 
-	if (!guest->owes_reset || !queue_active(q))
+	if (!guest->session.owes_reset || !queue_active(q))
 		return;
 	taken = virtq_take(&q->vq, iov, SEGMENTS_MAX, &chain);
 	if (taken < 0 && !virtq_broken(&q->vq))
@@ -40,7 +40,7 @@ void events_send(struct guest *guest)
 	if (taken <= 0)
 		return;
 	write_event(&q->vq, &chain);
-	guest->owes_reset = false;
+	guest->session.owes_reset = false;
 	guest_log(guest, LOG_LEVEL_DEBUG, "transport reset sent");
 	if (virtq_publish(&q->vq))
 		queue_call(q);

@@ -60,19 +60,19 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_init(&guest->queue[i], queue_rules[i]);
 	table_init(&guest->conns, random_secret(guest));
-	timer_init(&guest->doubt);
-	list_init(&guest->ready);
-	list_init(&guest->small);
+	timer_init(&guest->session.doubt);
+	list_init(&guest->rx.ready);
+	list_init(&guest->rx.small);
 	list_init(&guest->flushing);
-	list_init(&guest->greeting);
-	list_init(&guest->knocking);
-	list_init(&guest->calling);
-	list_init(&guest->dialed);
-	list_init(&guest->parted);
-	list_init(&guest->told);
-	timer_init(&guest->departure.timer);
+	list_init(&guest->greeters.silent);
+	list_init(&guest->greeters.knocking);
+	list_init(&guest->greeters.calling);
+	list_init(&guest->dialing.dialed);
+	list_init(&guest->ending.parted);
+	list_init(&guest->ending.told);
+	timer_init(&guest->session.departure.timer);
 	list_init(&guest->active);
-	list_init(&guest->awake);
+	list_init(&guest->awake.node);
 	resets_init(&guest->resets);
 	ended_init(&guest->ended);
 	return guest;
@@ -95,18 +95,18 @@ void guest_free(struct guest *guest)
 
 	if (!guest)
 		return;
-	debug_assert(!guest->frontend && !guest->greetings);
+	debug_assert(!guest->session.frontend && !guest->greeters.count);
 	/* The closer has these, and may have for long. */
-	descriptors_return(guest->loop->descriptors, &guest->descriptors,
-			   guest->closing);
-	debug_assert(!guest->descriptors);
+	descriptors_return(guest->loop->descriptors, &guest->fds.held,
+			   guest->fds.closing);
+	debug_assert(!guest->fds.held);
 	list_remove(&guest->active);
-	list_remove(&guest->awake);
-	timer_disarm(&guest->departure.timer);
-	timer_disarm(&guest->doubt);
+	list_remove(&guest->awake.node);
+	timer_disarm(&guest->session.departure.timer);
+	timer_disarm(&guest->session.doubt);
 	for (i = 0; i < GUEST_QUEUES; i++)
 		queue_free(&guest->queue[i]);
-	memory_put(guest->memory);
+	memory_put(guest->session.memory);
 	table_free(&guest->conns);
 	resets_free(&guest->resets);
 	ended_free(&guest->ended);
@@ -120,24 +120,26 @@ uint32_t guest_cid(const struct guest *guest)
 
 bool guest_running(const struct guest *guest)
 {
-	return !guest->ending && queue_active(&guest->queue[GUEST_RX]) &&
+	return !guest->ending.session &&
+	       queue_active(&guest->queue[GUEST_RX]) &&
 	       queue_active(&guest->queue[GUEST_TX]);
 }
 
 bool guest_is_heard(const struct guest *guest)
 {
-	return !guest->ending && queue_active(&guest->queue[GUEST_TX]) &&
+	return !guest->ending.session &&
+	       queue_active(&guest->queue[GUEST_TX]) &&
 	       !virtq_broken(&guest->queue[GUEST_RX].vq);
 }
 
 uint32_t guest_grant_more(struct guest *guest, uint32_t wanted)
 {
-	uint64_t left = guest->granted < CREDIT_TOTAL
-				? CREDIT_TOTAL - guest->granted
+	uint64_t left = guest->grants.bytes < CREDIT_TOTAL
+				? CREDIT_TOTAL - guest->grants.bytes
 				: 0;
 	uint32_t grant = min_u32((uint32_t)(left / CREDIT_SHARE), wanted);
 
-	guest->granted += grant;
+	guest->grants.bytes += grant;
 	return grant;
 }
 
@@ -148,19 +150,19 @@ uint32_t guest_grant(struct guest *guest, uint32_t wanted)
 
 	if (grant >= least)
 		return grant;
-	guest->granted += least - grant;
+	guest->grants.bytes += least - grant;
 	return least;
 }
 
 void guest_take_back(struct guest *guest, uint32_t credit)
 {
-	debug_assert(credit <= guest->granted);
-	guest->granted -= credit;
+	debug_assert(credit <= guest->grants.bytes);
+	guest->grants.bytes -= credit;
 }
 
 bool guest_has_seqpacket(const struct guest *guest)
 {
-	return guest->features >> VIRTIO_VSOCK_F_SEQPACKET & 1;
+	return guest->session.features >> VIRTIO_VSOCK_F_SEQPACKET & 1;
 }
 
 void guest_report(const struct guest *guest)
@@ -170,8 +172,8 @@ void guest_report(const struct guest *guest)
 	guest_log(guest, LOG_LEVEL_INFO,
 		  "hypervisor %s; connections: %u, %llu so far; bytes: %llu "
 		  "from the guest, %llu to it",
-		  guest->frontend ? "connected" : "absent", guest->conns.count,
-		  (unsigned long long)counts->connections,
+		  guest->session.frontend ? "connected" : "absent",
+		  guest->conns.count, (unsigned long long)counts->connections,
 		  (unsigned long long)counts->bytes_out,
 		  (unsigned long long)counts->bytes_in);
 }

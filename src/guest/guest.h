@@ -43,27 +43,24 @@ struct guest_counts {
 	uint64_t bytes_in;  /* that were given to it */
 };
 
-/* What departure.h knows of the driver whose rings were stopped. */
+/*
+ * What follows is the guest's state, each part with those who write it. Others
+ * only read it; guest.c makes and frees all of it.
+ */
+
+/* What session/departure.c knows of a driver whose rings were stopped. */
 struct departure {
 	struct timer timer;
-	uint16_t index; /* where it stood in the RX ring */
+	uint16_t index; /* the RX ring's available index at the last look */
 	uint16_t looks;
 };
 
-struct guest {
-	const struct vm_config *config;
-	struct loop *loop;
-	struct switch_vm *place; /* by which other guests know it */
-	char label[48];		 /* "name[cid]", for log lines */
-
-	/* vhost-user session: written by frontends.c, device.c, queues.c. */
-	struct frontends *frontends; /* who comes to the vhost-user socket */
-	struct frontend *frontend;   /* NULL: no hypervisor */
-	struct guest_queue queue[GUEST_QUEUES];
-	struct closer *closer;	    /* of descriptors that came with it */
-	struct closer *host_closer; /* of what came from host programs */
+/* The vhost-user session, by session/; guest/events.c sends what is owed. */
+struct guest_session {
+	struct frontends *frontends; /* connected to the vhost-user socket */
+	struct frontend *frontend;   /* the one in charge, or NULL */
 	struct memory *memory;
-	bool memory_missed; /* a warning said that it is not shared */
+	bool memory_missed; /* a warning said that memory is not shared */
 	bool memory_seen;   /* it is: the guest's driver shows in its rings */
 	/* Armed from a kick after which the driver does not show in its rings,
 	 * until it does or device_doubt() warns that memory is not shared. */
@@ -71,49 +68,112 @@ struct guest {
 	uint64_t features;
 	uint64_t protocol_features;
 	uint8_t status;
+	bool owes_reset; /* TRANSPORT_RESET, see events.h */
 	struct departure departure;
-	char reason[224]; /* why the last request was refused, made up */
+	char reason[224]; /* why the last request was refused, composed */
+};
 
-	/* Connections: written by link.c, from_guest.c and to_guest.c. */
-	struct table conns;
-	struct list ready;    /* links with something for the guest */
-	struct list small;    /* links as well, that read little at a time */
-	struct list flushing; /* links whose host socket takes bytes again */
-	struct list greeting; /* links without a CONNECT line, oldest first */
-	struct list knocking; /* those of them from whom something came */
-	struct list calling;  /* listeners on which somebody may wait */
-	struct list dialed;   /* links whose connect(2) has come to an end */
-	struct list parted;   /* links that only have bytes for the host */
-	struct list told;     /* links whose end the guest is shown next */
-	uint32_t ending_at;   /* where in the table the next of them may be */
-	bool ending;	      /* conns are a past session's: ends_end_some() */
-	unsigned descriptors; /* that its connections hold */
-	unsigned closing;     /* of them, which the host_closer has */
-	unsigned greetings;
-	unsigned nparted;
-	unsigned halves;  /* of connections with other guests */
-	unsigned asked;	  /* of them, which this guest has not accepted yet */
-	unsigned asking;  /* or the other one has not */
+/* What guest/awake.c knows of it; the funnel says how it fared in its turn. */
+struct guest_awake {
+	struct list node;    /* on the service's list while kicks are off */
+	uint32_t last_turn;  /* that it had a part in */
+	uint32_t tx_held;    /* segments of TX chains yet to be published */
+	uint8_t tx_turns;    /* that taken TX chains wait to be published */
+	uint8_t rx_turns;    /* that filled RX chains do */
+	uint16_t rx_patient; /* of these, how many may wait */
+};
+
+/* The receive side: links that have something for the guest, by link/, and how
+ * far its buffers went, by funnel/to_guest.c and guest/rx_buffers.c. */
+struct guest_rx {
+	struct list ready;     /* links that fill what they are offered */
+	struct list small;     /* links that read little at a time */
+	bool short_of_buffers; /* a link waits for receive buffers */
+	bool ready_first; /* links of small left nothing in the last turn */
+};
+
+/* Host programs that have no connection yet, by host/listener.c;
+ * link/host_end.c says which of them have sent something. */
+struct guest_greeters {
+	struct list silent;   /* links without a CONNECT line, oldest first */
+	struct list knocking; /* links of these that can be read from */
+	struct list calling;  /* listeners on which a program may wait */
+	unsigned count;	      /* of silent and knocking */
+};
+
+/* Host sockets that are being connected, by host/dial.c and
+ * link/host_end.c. */
+struct guest_dialing {
+	struct list dialed; /* links whose connect(2) has come to an end */
 	unsigned waiting; /* links that a host program's full backlog delays */
-	uint64_t granted; /* bytes of credit, all links together */
-	struct guest_counts counts;
-	struct windows windows; /* of its connections with host programs */
-	struct resets resets;	/* RSTs owed to packets without a connection */
-	struct ended ended;	/* whose packets are not answered any more */
-	bool rx_short;		/* something waits for the guest's RX buffers */
-	bool ready_first; /* those of small left nothing in the last turn */
-	bool owes_reset;  /* TRANSPORT_RESET, see events.h */
+};
 
+/* Connections that end, by link/; those of a past session by
+ * session/ends.c. */
+struct guest_ending {
+	struct list told;   /* links whose end the guest is shown next */
+	struct list parted; /* links that only have bytes for the host */
+	unsigned nparted;
+	bool session; /* the table's are a past session's: ends_some() */
+	uint32_t at;  /* where in the table the next of those may be */
+};
+
+/* Connections with other guests, by link/; a request that waits counts as
+ * asked as well. */
+struct guest_siblings {
+	unsigned halves;
+	unsigned asked;	 /* of these, not accepted by this guest yet */
+	unsigned asking; /* of these, not accepted by the other guest yet */
+};
+
+/* Credit that the guest's links share: bytes by guest_grant() and its like,
+ * windows by funnel/from_guest.c. */
+struct guest_grants {
+	uint64_t bytes;
+	struct windows windows; /* of its connections with host programs */
+};
+
+/* File descriptors of the VM's connections, by turn/descriptors.c and
+ * link/rights.c. */
+struct guest_fds {
+	unsigned held;
+	unsigned closing; /* of these, those that the host_closer has */
+};
+
+/* What can be caused by whom is limited in the log. */
+struct guest_limits {
+	struct log_limit guest;
+	struct log_limit host;	  /* host programs */
+	struct log_limit session; /* hypervisors */
+};
+
+struct guest {
+	const struct vm_config *config;
+	struct loop *loop;
+	struct switch_vm *place;    /* by which other guests know it */
+	struct closer *closer;	    /* of the session's descriptors */
+	struct closer *host_closer; /* of host programs' descriptors */
+	char label[48];		    /* "name[cid]", for log lines */
+
+	struct guest_session session;
+	struct guest_queue queue[GUEST_QUEUES]; /* set up by session/ */
+	struct guest_awake awake;
 	struct list active; /* on the loop's list while it has work */
-	struct list awake;  /* on the service's while kicks are suppressed */
-	uint32_t last_turn; /* that it had a part in */
-	uint32_t tx_held; /* segments of TX chains that wait to be published */
-	uint8_t tx_turns; /* that taken TX chains wait to be published */
-	uint8_t rx_turns; /* that filled RX chains do */
-	uint16_t rx_patient;		/* of these, how many may wait */
-	struct log_limit limit_guest;	/* what the guest can cause */
-	struct log_limit limit_host;	/* what host programs can cause */
-	struct log_limit limit_session; /* what hypervisors can cause */
+
+	struct table conns;   /* by link/ */
+	struct list flushing; /* links whose host socket takes bytes again */
+	struct guest_rx rx;
+	struct guest_greeters greeters;
+	struct guest_dialing dialing;
+	struct guest_ending ending;
+	struct guest_siblings siblings;
+	struct guest_grants grants;
+	struct guest_fds fds;
+	struct resets resets; /* RSTs owed to packets without a connection */
+	struct ended ended;   /* whose packets are not answered any more */
+
+	struct guest_counts counts;
+	struct guest_limits limits;
 };
 
 /* NULL and errno on lack of memory. */
@@ -155,7 +215,7 @@ bool guest_has_seqpacket(const struct guest *guest);
 /* Something waits to be put into its RX ring. */
 static inline bool guest_has_output(const struct guest *guest)
 {
-	return !list_empty(&guest->small) || !list_empty(&guest->ready) ||
+	return !list_empty(&guest->rx.small) || !list_empty(&guest->rx.ready) ||
 	       guest->resets.count;
 }
 
@@ -173,10 +233,11 @@ void guest_wake(struct guest *guest);
 	} while (0)
 
 /* The same, limited in number: for what a guest or host program can cause. */
-#define guest_log_limited(guest, limit, level, ...)                          \
-	do {                                                                 \
-		if (log_on(level) && log_allow(&(guest)->limit, clock_ms())) \
-			log_line(level, (guest)->label, __VA_ARGS__);        \
+#define guest_log_limited(guest, limit, level, ...)                   \
+	do {                                                          \
+		if (log_on(level) &&                                  \
+		    log_allow(&(guest)->limits.limit, clock_ms()))    \
+			log_line(level, (guest)->label, __VA_ARGS__); \
 	} while (0)
 
 #endif

@@ -38,7 +38,7 @@ struct turn_buffer *rx_take(struct guest *guest, struct turn *turn)
 		return NULL;
 	if (virtq_take(rx_queue(guest), iov, VIRTQ_CHAIN_MAX, &buffer->chain) <=
 	    0) {
-		guest->rx_short = true;
+		guest->rx.short_of_buffers = true;
 		return NULL;
 	}
 	buffer->len = 0;

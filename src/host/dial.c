@@ -33,7 +33,7 @@ static int open_socket(struct guest *guest, int family, uint16_t type)
 	int kind = type == PACKET_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
 	int fd;
 
-	if (!descriptors_take(guest->loop->descriptors, &guest->descriptors))
+	if (!descriptors_take(guest->loop->descriptors, &guest->fds.held))
 		return -EMFILE;
 	fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {
@@ -42,7 +42,7 @@ static int open_socket(struct guest *guest, int family, uint16_t type)
 		return fd;
 	}
 	fd = -errno;
-	descriptors_give(guest->loop->descriptors, &guest->descriptors);
+	descriptors_give(guest->loop->descriptors, &guest->fds.held);
 	return fd;
 }
 
@@ -78,7 +78,7 @@ static void log_refusal(struct guest *guest, uint32_t port,
 	char where[HOST_ADDRESS_TEXT_MAX];
 
 	host_address_text(addr, where);
-	guest_log_limited(guest, limit_guest,
+	guest_log_limited(guest, guest,
 			  is_absent(err) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 			  "guest's connection to port %u refused: %s: %s", port,
 			  where, descriptors_error(err));
@@ -156,7 +156,7 @@ static bool may_wait(const struct guest *guest, int err)
 {
 	return err == -EINPROGRESS ||
 	       (err == -EAGAIN &&
-		guest->waiting <
+		guest->dialing.waiting <
 			descriptors_for_waiting(guest->loop->descriptors,
 						WAITING_MAX));
 }
@@ -249,13 +249,15 @@ bool dial_conclude(struct guest *guest)
 
 	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
 
-	while (!list_empty(&guest->dialed) && guest->loop->chores < enough) {
+	while (!list_empty(&guest->dialing.dialed) &&
+	       guest->loop->chores < enough) {
 		guest->loop->chores++;
-		link = list_first(&guest->dialed, struct link, host_node);
+		link = list_first(&guest->dialing.dialed, struct link,
+				  host_node);
 		list_remove(&link->host_node);
 		conclude(link);
 	}
-	return !list_empty(&guest->dialed);
+	return !list_empty(&guest->dialing.dialed);
 }
 
 static void redial(struct link *link)

@@ -48,8 +48,9 @@ static void limit_silent(struct guest *guest)
 	unsigned most = descriptors_for_waiting(guest->loop->descriptors,
 						LISTENER_SILENT_MAX);
 
-	if (guest->greetings > most)
-		link_kill(list_first(&guest->greeting, struct link, node));
+	if (guest->greeters.count > most)
+		link_kill(
+			list_first(&guest->greeters.silent, struct link, node));
 }
 
 /* It is heard at once: it may have spoken already, and of AF_VSOCK the port
@@ -61,8 +62,8 @@ static void greet(const struct listener *listener, int *fd)
 
 	if (!link)
 		return;
-	guest->greetings++;
-	list_append(&guest->greeting, &link->node);
+	guest->greeters.count++;
+	list_append(&guest->greeters.silent, &link->node);
 	timer_arm(&guest->loop->greeting, &link->timer, clock_ms());
 	if (link_watch(link) < 0) {
 		link_kill(link);
@@ -72,7 +73,7 @@ static void greet(const struct listener *listener, int *fd)
 		link->forwarded = true;
 		link->conn.peer_port = listener->port;
 	}
-	list_append(&guest->knocking, &link->host_node);
+	list_append(&guest->greeters.knocking, &link->host_node);
 	limit_silent(guest);
 }
 
@@ -80,7 +81,7 @@ static void call(struct listener *listener)
 {
 	if (!list_empty(&listener->node) || timer_armed(&listener->pause.timer))
 		return;
-	list_append(&listener->guest->calling, &listener->node);
+	list_append(&listener->guest->greeters.calling, &listener->node);
 	guest_wake(listener->guest);
 }
 
@@ -101,7 +102,7 @@ static void pause_accepting(struct listener *listener, int err)
 	struct guest *guest = listener->guest;
 	const char *uds_path = guest->config->uds_path;
 
-	guest_log_limited(guest, limit_host, LOG_LEVEL_WARN,
+	guest_log_limited(guest, host, LOG_LEVEL_WARN,
 			  "%s: accepting pauses: %s",
 			  listener->forwards ? "AF_VSOCK" : uds_path,
 			  descriptors_error(err));
@@ -116,12 +117,12 @@ static int accept_one(const struct listener *listener)
 	int err = 0;
 	int fd;
 
-	if (!descriptors_take(descriptors, &guest->descriptors))
+	if (!descriptors_take(descriptors, &guest->fds.held))
 		return -EMFILE;
 	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		err = -errno;
-		descriptors_give(descriptors, &guest->descriptors);
+		descriptors_give(descriptors, &guest->fds.held);
 	} else {
 		greet(listener, &fd);
 	}
@@ -137,13 +138,15 @@ static void accept_some(struct guest *guest)
 	struct listener *listener;
 	int err;
 
-	while (!list_empty(&guest->calling) && guest->loop->chores < enough) {
+	while (!list_empty(&guest->greeters.calling) &&
+	       guest->loop->chores < enough) {
 		guest->loop->chores++;
-		listener = list_first(&guest->calling, struct listener, node);
+		listener = list_first(&guest->greeters.calling, struct listener,
+				      node);
 		list_remove(&listener->node);
 		err = accept_one(listener);
 		if (!err)
-			list_append(&guest->calling, &listener->node);
+			list_append(&guest->greeters.calling, &listener->node);
 		else if (err != -EAGAIN)
 			pause_accepting(listener, err);
 	}
@@ -206,8 +209,9 @@ void listener_stop(struct listener *listener)
 	ring_unwatch(guest->loop->ring, &listener->watch);
 	timer_disarm(&listener->pause.timer);
 	list_remove(&listener->node);
-	while (!list_empty(&guest->greeting))
-		link_kill(list_first(&guest->greeting, struct link, node));
+	while (!list_empty(&guest->greeters.silent))
+		link_kill(
+			list_first(&guest->greeters.silent, struct link, node));
 }
 
 bool listener_busy(const struct listener *listener)
@@ -244,7 +248,7 @@ static int connect_guest(struct link *link, uint32_t port)
 	list_remove(&link->node);
 	list_remove(&link->host_node);
 	timer_disarm(&link->timer);
-	guest->greetings--;
+	guest->greeters.count--;
 	link_refresh(link);
 	return 0;
 }
@@ -352,12 +356,12 @@ static void log_refusal(const struct link *link, int err)
 						  : LOG_LEVEL_INFO;
 
 	if (link->forwarded)
-		guest_log_limited(guest, limit_host, level,
+		guest_log_limited(guest, host, level,
 				  "AF_VSOCK port %u: a host program's "
 				  "connection refused: %s",
 				  link->conn.peer_port, describe_refusal(err));
 	else
-		guest_log_limited(guest, limit_host, level,
+		guest_log_limited(guest, host, level,
 				  "%s%s: a host program's connection refused: "
 				  "%s",
 				  guest->config->uds_path,
@@ -379,9 +383,11 @@ static void read_some(struct guest *guest)
 	struct link *link;
 	int err;
 
-	while (!list_empty(&guest->knocking) && guest->loop->chores < enough) {
+	while (!list_empty(&guest->greeters.knocking) &&
+	       guest->loop->chores < enough) {
 		guest->loop->chores++;
-		link = list_first(&guest->knocking, struct link, host_node);
+		link = list_first(&guest->greeters.knocking, struct link,
+				  host_node);
 		list_remove(&link->host_node);
 		err = answer(link);
 		if (!err)
@@ -393,12 +399,13 @@ static void read_some(struct guest *guest)
 
 bool listener_serve(struct guest *guest)
 {
-	if (guest->ending)
+	if (guest->ending.session)
 		return false;
 	read_some(guest);
-	if (list_empty(&guest->knocking))
+	if (list_empty(&guest->greeters.knocking))
 		accept_some(guest);
-	return !list_empty(&guest->knocking) || !list_empty(&guest->calling);
+	return !list_empty(&guest->greeters.knocking) ||
+	       !list_empty(&guest->greeters.calling);
 }
 
 void listener_expire(struct loop *loop, uint64_t now_ms)

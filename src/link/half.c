@@ -17,7 +17,7 @@ bool half_keep_ask(struct guest *guest, struct half *half,
 		if (!half->ask)
 			return false;
 		list_init(&half->ask->node);
-		guest->asked++;
+		guest->siblings.asked++;
 	}
 	half->ask->m = *ask;
 	half->ask->m.facts &= OF_REQUEST;
@@ -34,7 +34,7 @@ static struct half_ask *take_from(struct guest *guest, struct half *half)
 	if (!ask)
 		return NULL;
 	half->ask = NULL;
-	guest->asked--;
+	guest->siblings.asked--;
 	return ask;
 }
 

@@ -41,9 +41,9 @@ static struct list *list_for(const struct link *link, int events)
 	bool writable = events & (POLLOUT | POLLHUP | POLLERR);
 
 	if (link->phase == LINK_GREETING)
-		return &link->guest->knocking;
+		return &link->guest->greeters.knocking;
 	if (link->connecting && writable)
-		return &link->guest->dialed;
+		return &link->guest->dialing.dialed;
 	if (writable && link_unsent(link))
 		return &link->guest->flushing;
 	return NULL;
@@ -107,7 +107,7 @@ void link_wait(struct link *link)
 {
 	timer_arm(&link->guest->loop->dialing, &link->timer, clock_ms());
 	if (!link->waiting)
-		link->guest->waiting++;
+		link->guest->dialing.waiting++;
 	link->waiting = true;
 }
 
@@ -115,7 +115,7 @@ void link_stop_waiting(struct link *link)
 {
 	timer_disarm(&link->timer);
 	if (link->waiting)
-		link->guest->waiting--;
+		link->guest->dialing.waiting--;
 	link->waiting = false;
 }
 
@@ -276,7 +276,7 @@ void link_deaf(struct link *link)
 
 void link_cut_off(struct link *link)
 {
-	guest_log_limited(link->guest, limit_host, LOG_LEVEL_INFO,
+	guest_log_limited(link->guest, host, LOG_LEVEL_INFO,
 			  "guest port %u, host port %u: reset, as the host "
 			  "program sent file descriptors",
 			  link->conn.peer_port, link->conn.local_port);

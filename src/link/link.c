@@ -139,7 +139,7 @@ struct link *link_new_half(struct guest *guest, struct switch_vm *other,
 	half->link = link;
 	half->other = other;
 	half->id = id;
-	guest->halves++;
+	guest->siblings.halves++;
 	list_init(&half->telling);
 	parcels_init(&half->inbox);
 	parcels_init(&half->outbox);
@@ -157,9 +157,9 @@ bool link_has_data(const struct link *link)
 static void count_pending(struct link *link, enum conn_state state, int change)
 {
 	if (link->half && state == CONN_GUEST_PENDING)
-		link->guest->asked += (unsigned)change;
+		link->guest->siblings.asked += (unsigned)change;
 	if (link->half && state == CONN_HOST_PENDING)
-		link->guest->asking += (unsigned)change;
+		link->guest->siblings.asking += (unsigned)change;
 }
 
 int link_join(struct link *link)
@@ -246,8 +246,8 @@ static void part(struct link *link)
 	/* Nothing remains but to let the other end know. */
 	if (link->half || link->parting)
 		return;
-	list_append(&link->guest->parted, &link->node);
-	link->guest->nparted++;
+	list_append(&link->guest->ending.parted, &link->node);
+	link->guest->ending.nparted++;
 	link->hang_up = true;
 	link_drained(link);
 }
@@ -257,9 +257,9 @@ static void bury(struct link *link)
 	debug_assert(link->staged == LINK_NOT_STAGED);
 	/* A half, and one that was never in the table, is on no list. */
 	if (!list_empty(&link->node))
-		link->guest->nparted--;
+		link->guest->ending.nparted--;
 	if (link->half)
-		link->guest->halves--;
+		link->guest->siblings.halves--;
 	list_remove(&link->node);
 	list_append(&link->guest->loop->dead, &link->node);
 	guest_take_back(link->guest, link->grant);
@@ -317,8 +317,8 @@ static void refresh_joined(struct link *link)
 	if (!wants_guest(link)) {
 		list_remove(&link->node);
 	} else if (list_empty(&link->node)) {
-		list_append(link_reads_little(link) ? &guest->small
-						    : &guest->ready,
+		list_append(link_reads_little(link) ? &guest->rx.small
+						    : &guest->rx.ready,
 			    &link->node);
 		guest_wake(guest);
 	}
@@ -334,7 +334,7 @@ void link_refresh(struct link *link)
 		refresh_joined(link);
 	if (unlikely(link->parting) && !conn_owes_end(&link->conn) &&
 	    list_empty(&link->host_node))
-		list_append(&link->guest->told, &link->host_node);
+		list_append(&link->guest->ending.told, &link->host_node);
 	if (link->phase == LINK_PARTED && link->fd < 0 && !link->parting &&
 	    link->staged == LINK_NOT_STAGED &&
 	    (!link->half || half_told(link->half)))
@@ -356,7 +356,7 @@ void link_kill(struct link *link)
 	if (link->phase == LINK_JOINED)
 		table_remove(&link->guest->conns, &link->conn);
 	else if (link->phase == LINK_GREETING)
-		link->guest->greetings--;
+		link->guest->greeters.count--;
 	half_release_ask(link->guest, link->half);
 	if (link->phase != LINK_PARTED)
 		list_remove(&link->node);
@@ -371,11 +371,11 @@ void link_kill(struct link *link)
 
 void link_limit_parted(struct guest *guest)
 {
-	while (guest->nparted > PARTED_MAX) {
-		guest_log_limited(guest, limit_guest, LOG_LEVEL_WARN,
+	while (guest->ending.nparted > PARTED_MAX) {
+		guest_log_limited(guest, guest, LOG_LEVEL_WARN,
 				  "a host program that does not read what a "
 				  "guest left is cut off");
-		link_kill(list_first(&guest->parted, struct link, node));
+		link_kill(list_first(&guest->ending.parted, struct link, node));
 	}
 }
 

@@ -207,7 +207,7 @@ struct link *link_of(struct conn *conn);
  * first: a program there may use its port again as soon as it hears from the
  * program at the other end, and its kernel frees the port when it has seen our
  * last packet. So the host socket is closed, and the other half told, after
- * that packet was shown to the guest (guest->told), or LOOP_PARTING_MS later.
+ * that packet was shown to the guest (guest->ending.told), or LOOP_PARTING_MS later.
  *
  * link_part_later() is called where the end is due; false: nothing is owed to
  * the guest, or nothing can be given to it now, and there is no reason to wait.

@@ -44,11 +44,12 @@ void link_part_told(struct guest *guest)
 	struct loop *loop = guest->loop;
 	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
 
-	while (!list_empty(&guest->told) && loop->chores < enough) {
+	while (!list_empty(&guest->ending.told) && loop->chores < enough) {
 		loop->chores++;
-		link_part(list_first(&guest->told, struct link, host_node));
+		link_part(list_first(&guest->ending.told, struct link,
+				     host_node));
 	}
-	if (!list_empty(&guest->told))
+	if (!list_empty(&guest->ending.told))
 		guest_wake(guest);
 }
 

@@ -6,7 +6,7 @@
  * on the reader's thread: numbers are seen to (descriptors_lend()); a security
  * module that denies the daemon single files is the host's to set up.
  *
- * What the closer has not closed yet counts as the VM's (guest->closing), until
+ * What the closer has not closed yet counts as the VM's (guest->fds.closing), until
  * somebody looks again.
  */
 #include "link/rights.h"
@@ -108,9 +108,9 @@ static void count_closed(struct guest *guest)
 	struct loop *loop = guest->loop;
 	unsigned pending = closer_pending(guest->host_closer);
 
-	while (guest->closing > pending) {
-		guest->closing--;
-		descriptors_give(loop->descriptors, &guest->descriptors);
+	while (guest->fds.closing > pending) {
+		guest->fds.closing--;
+		descriptors_give(loop->descriptors, &guest->fds.held);
 		loop->descriptor_freed = true;
 	}
 }
@@ -121,7 +121,7 @@ bool rights_make_room(struct rights *rights, struct guest *guest, unsigned slot,
 	union control *control = &rights->controls[slot];
 
 	count_closed(guest);
-	if (!descriptors_lend(guest->loop->descriptors, &guest->descriptors,
+	if (!descriptors_lend(guest->loop->descriptors, &guest->fds.held,
 			      RIGHTS_MAX))
 		return false;
 	msg->msg_control = control;
@@ -151,9 +151,9 @@ bool rights_take(struct guest *guest, struct msghdr *msg, int result)
 	/* A read that fails leaves the room as it was. */
 	unsigned n = result < 0 ? 0 : collect(msg, fds);
 
-	descriptors_return(guest->loop->descriptors, &guest->descriptors,
+	descriptors_return(guest->loop->descriptors, &guest->fds.held,
 			   RIGHTS_MAX - n);
-	guest->closing += n;
+	guest->fds.closing += n;
 	closer_close(guest->host_closer, fds, n);
 	return n;
 }
@@ -177,11 +177,11 @@ void rights_close(const struct rights *rights, struct guest *guest, int *fd)
 	if (rights && may_hold_rights(*fd)) {
 		count_closed(guest);
 		ring_let_go(loop->ring);
-		guest->closing++;
+		guest->fds.closing++;
 		closer_close_one(guest->host_closer, fd);
 		return;
 	}
 	fd_close(fd);
-	descriptors_give(loop->descriptors, &guest->descriptors);
+	descriptors_give(loop->descriptors, &guest->fds.held);
 	loop->descriptor_freed = true;
 }

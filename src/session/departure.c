@@ -12,27 +12,30 @@
  * is now. */
 static bool find_index(const struct guest *guest, uint16_t *index)
 {
-	return guest->memory && virtq_guest_index(&guest->queue[GUEST_RX].setup,
-						  guest->memory, index);
+	return guest->session.memory &&
+	       virtq_guest_index(&guest->queue[GUEST_RX].setup,
+				 guest->session.memory, index);
 }
 
 static void await(struct guest *guest)
 {
-	timer_arm(&guest->loop->departing, &guest->departure.timer, clock_ms());
+	timer_arm(&guest->loop->departing, &guest->session.departure.timer,
+		  clock_ms());
 }
 
 void departure_expect(struct guest *guest)
 {
 	departure_forget(guest);
-	if (!guest->conns.count || !find_index(guest, &guest->departure.index))
+	if (!guest->conns.count ||
+	    !find_index(guest, &guest->session.departure.index))
 		return;
-	guest->departure.looks = 0;
+	guest->session.departure.looks = 0;
 	await(guest);
 }
 
 void departure_forget(struct guest *guest)
 {
-	timer_disarm(&guest->departure.timer);
+	timer_disarm(&guest->session.departure.timer);
 }
 
 /* A driver that stays where it was offers more buffers at the most, up to as
@@ -40,7 +43,7 @@ void departure_forget(struct guest *guest)
 static bool has_gone(const struct guest *guest, uint16_t index)
 {
 	const struct virtq_setup *setup = &guest->queue[GUEST_RX].setup;
-	uint16_t before = guest->departure.index;
+	uint16_t before = guest->session.departure.index;
 	uint16_t most = (uint16_t)(setup->base + setup->size - before);
 
 	return (uint16_t)(index - before) > most;
@@ -48,7 +51,7 @@ static bool has_gone(const struct guest *guest, uint16_t index)
 
 static void look(struct guest *guest)
 {
-	struct departure *d = &guest->departure;
+	struct departure *d = &guest->session.departure;
 	uint16_t index;
 
 	if (!guest->conns.count || !find_index(guest, &index))
@@ -67,5 +70,6 @@ void departure_look(struct loop *loop, uint64_t now_ms)
 	struct timer *timer;
 
 	while ((timer = timer_take_due(&loop->departing, now_ms)))
-		look(container_of(timer, struct guest, departure.timer));
+		look(container_of(timer, struct guest,
+				  session.departure.timer));
 }

@@ -60,16 +60,18 @@ static void start_queue(struct guest *guest, unsigned i)
 	bool goes_on = (moved || !q->returned) && q->setup.base;
 	const char *why;
 
-	if (virtq_running(&q->vq) || !queue_configured(q) || !guest->memory)
+	if (virtq_running(&q->vq) || !queue_configured(q) ||
+	    !guest->session.memory)
 		return;
-	if (queue_start(q, guest->memory, guest->features, &why) < 0) {
+	if (queue_start(q, guest->session.memory, guest->session.features,
+			&why) < 0) {
 		guest_log(guest, LOG_LEVEL_DEBUG, "queue %u waits: %s", i, why);
 		return;
 	}
 	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u runs from index %u", i,
 		  q->setup.base);
 	/* A guest that we know nothing of is in the middle of something. */
-	guest->owes_reset |= goes_on && i != GUEST_EVENT;
+	guest->session.owes_reset |= goes_on && i != GUEST_EVENT;
 	if (i == GUEST_RX)
 		departure_forget(guest);
 	if (moved)
@@ -108,7 +110,7 @@ static void enable_by_features(struct guest *guest, uint64_t old)
 
 	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
 		q = &guest->queue[i];
-		if (!(guest->features & bit))
+		if (!(guest->session.features & bit))
 			q->enabled = true;
 		else if (was_implied && !virtq_running(&q->vq))
 			q->enabled = false;
@@ -143,19 +145,19 @@ static const char *name_feature(struct guest *guest, uint64_t bits)
 	while (i < ARRAY_SIZE(not_offered) && not_offered[i].bit != bit)
 		i++;
 	if (i == ARRAY_SIZE(not_offered))
-		snprintf(guest->reason, sizeof(guest->reason),
+		snprintf(guest->session.reason, sizeof(guest->session.reason),
 			 "feature bit %u was not offered", bit);
 	else
-		snprintf(guest->reason, sizeof(guest->reason),
+		snprintf(guest->session.reason, sizeof(guest->session.reason),
 			 "feature bit %u, %s, was not offered (%s)", bit,
 			 not_offered[i].name, not_offered[i].remedy);
-	return guest->reason;
+	return guest->session.reason;
 }
 
 int device_set_features(struct guest *guest, uint64_t features,
 			const char **why)
 {
-	uint64_t old = guest->features;
+	uint64_t old = guest->session.features;
 
 	if (features & ~device_features(guest)) {
 		*why = name_feature(guest, features & ~device_features(guest));
@@ -163,7 +165,7 @@ int device_set_features(struct guest *guest, uint64_t features,
 	}
 	if ((features ^ old) & RING_FEATURES)
 		pause_all(guest);
-	guest->features = features;
+	guest->session.features = features;
 	enable_by_features(guest, old);
 	device_start_queues(guest);
 	guest_wake(guest);
@@ -177,7 +179,7 @@ int device_set_protocol_features(struct guest *guest, uint64_t features,
 		*why = "a protocol feature that was not offered";
 		return -EINVAL;
 	}
-	guest->protocol_features = features;
+	guest->session.protocol_features = features;
 	return 0;
 }
 
@@ -197,8 +199,8 @@ void device_set_memory(struct guest *guest, struct memory *memory)
 	ends_settle(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		remap_queue(guest, i, memory);
-	memory_put(guest->memory);
-	guest->memory = memory;
+	memory_put(guest->session.memory);
+	guest->session.memory = memory;
 	device_start_queues(guest);
 	guest_wake(guest);
 }
@@ -207,10 +209,10 @@ void device_set_memory(struct guest *guest, struct memory *memory)
  * does not say so. */
 static void warn_of_memory(struct guest *guest)
 {
-	if (guest->memory_missed)
+	if (guest->session.memory_missed)
 		return;
-	guest->memory_missed = true;
-	guest_log_limited(guest, limit_session, LOG_LEVEL_WARN,
+	guest->session.memory_missed = true;
+	guest_log_limited(guest, session, LOG_LEVEL_WARN,
 			  "the guest uses its device, but the hypervisor does "
 			  "not share the guest's memory: start it with shared "
 			  "memory (QEMU: memory-backend= with share=on, "
@@ -241,8 +243,8 @@ static bool driver_shows(const struct guest *guest)
 
 void device_doubt(struct guest *guest)
 {
-	guest->memory_seen |= driver_shows(guest);
-	if (!guest->memory_seen && any_running(guest))
+	guest->session.memory_seen |= driver_shows(guest);
+	if (!guest->session.memory_seen && any_running(guest))
 		warn_of_memory(guest);
 }
 
@@ -253,13 +255,16 @@ void device_doubt(struct guest *guest)
  */
 static void doubt_memory(struct guest *guest)
 {
-	if (!guest->memory)
+	if (!guest->session.memory)
 		warn_of_memory(guest);
-	guest->memory_seen = guest->memory && driver_shows(guest);
-	if (guest->memory_seen)
-		timer_disarm(&guest->doubt);
-	else if (!guest->memory_missed && !timer_armed(&guest->doubt))
-		timer_arm(&guest->loop->doubting, &guest->doubt, clock_ms());
+	guest->session.memory_seen = guest->session.memory &&
+				     driver_shows(guest);
+	if (guest->session.memory_seen)
+		timer_disarm(&guest->session.doubt);
+	else if (!guest->session.memory_missed &&
+		 !timer_armed(&guest->session.doubt))
+		timer_arm(&guest->loop->doubting, &guest->session.doubt,
+			  clock_ms());
 }
 
 static void kicked(struct ring_watch *watch, int what)
@@ -267,7 +272,7 @@ static void kicked(struct ring_watch *watch, int what)
 	struct guest *guest = queue_kick_owner(watch);
 
 	(void)what;
-	if (unlikely(!guest->memory_seen))
+	if (unlikely(!guest->session.memory_seen))
 		doubt_memory(guest);
 	guest_wake(guest);
 }
@@ -318,7 +323,7 @@ void device_set_status(struct guest *guest, uint8_t status)
 {
 	if (!status && any_running(guest))
 		device_reset(guest);
-	guest->status = status;
+	guest->session.status = status;
 }
 
 static void stop_all(struct guest *guest)
@@ -335,8 +340,8 @@ void device_reset(struct guest *guest)
 	stop_all(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		queue_reset(&guest->queue[i]);
-	guest->status = 0;
-	guest->owes_reset = false;
+	guest->session.status = 0;
+	guest->session.owes_reset = false;
 	enable_by_features(guest, 0);
 	ends_end_connections(guest);
 }
@@ -346,14 +351,14 @@ void device_release(struct guest *guest)
 	stop_all(guest);
 	for (unsigned i = 0; i < GUEST_QUEUES; i++)
 		queue_clear(&guest->queue[i]);
-	memory_put(guest->memory);
-	guest->memory = NULL;
-	guest->memory_missed = false;
-	guest->memory_seen = false;
-	timer_disarm(&guest->doubt);
-	guest->features = 0;
-	guest->owes_reset = false;
-	guest->protocol_features = 0;
-	guest->status = 0;
+	memory_put(guest->session.memory);
+	guest->session.memory = NULL;
+	guest->session.memory_missed = false;
+	guest->session.memory_seen = false;
+	timer_disarm(&guest->session.doubt);
+	guest->session.features = 0;
+	guest->session.owes_reset = false;
+	guest->session.protocol_features = 0;
+	guest->session.status = 0;
 	ends_end_connections(guest);
 }

@@ -50,15 +50,15 @@ void ends_settle(struct guest *guest)
  */
 static struct link *next_ending(struct guest *guest)
 {
-	struct conn *conn = table_next(&guest->conns, &guest->ending_at);
+	struct conn *conn = table_next(&guest->conns, &guest->ending.at);
 
 	if (!conn) {
-		guest->ending_at = 0;
-		conn = table_next(&guest->conns, &guest->ending_at);
+		guest->ending.at = 0;
+		conn = table_next(&guest->conns, &guest->ending.at);
 	}
 	if (!conn)
 		return NULL;
-	guest->ending_at--;
+	guest->ending.at--;
 	return link_of(conn);
 }
 
@@ -86,8 +86,8 @@ void ends_end_connections(struct guest *guest)
 		return;
 	guest_log(guest, LOG_LEVEL_DEBUG, "%u connections end",
 		  guest->conns.count);
-	guest->ending = true;
-	guest->ending_at = 0;
+	guest->ending.session = true;
+	guest->ending.at = 0;
 	guest_wake(guest);
 }
 
@@ -95,27 +95,29 @@ bool ends_end_some(struct guest *guest)
 {
 	unsigned enough = guest->loop->chores + LOOP_CHORES;
 
-	while (guest->ending && guest->loop->chores < enough) {
+	while (guest->ending.session && guest->loop->chores < enough) {
 		guest->loop->chores++;
-		guest->ending = end_one(guest, link_guest_gone);
-		if (!guest->ending)
+		guest->ending.session = end_one(guest, link_guest_gone);
+		if (!guest->ending.session)
 			forget_packets(guest);
 	}
-	return guest->ending;
+	return guest->ending.session;
 }
 
 void ends_kill_connections(struct guest *guest)
 {
 	while (end_one(guest, link_kill))
 		continue;
-	guest->ending = false;
+	guest->ending.session = false;
 	forget_packets(guest);
-	while (!list_empty(&guest->told))
-		link_kill(list_first(&guest->told, struct link, host_node));
-	while (!list_empty(&guest->greeting))
-		link_kill(list_first(&guest->greeting, struct link, node));
-	while (!list_empty(&guest->parted))
-		link_kill(list_first(&guest->parted, struct link, node));
+	while (!list_empty(&guest->ending.told))
+		link_kill(list_first(&guest->ending.told, struct link,
+				     host_node));
+	while (!list_empty(&guest->greeters.silent))
+		link_kill(
+			list_first(&guest->greeters.silent, struct link, node));
+	while (!list_empty(&guest->ending.parted))
+		link_kill(list_first(&guest->ending.parted, struct link, node));
 }
 
 static void report_fault(struct guest *guest, unsigned i)
@@ -124,7 +126,7 @@ static void report_fault(struct guest *guest, unsigned i)
 
 	queue_tell_error(q);
 	guest_log_limited(
-		guest, limit_guest, LOG_LEVEL_WARN,
+		guest, guest, LOG_LEVEL_WARN,
 		"%s queue broken by the guest: %s (descriptor %u); its "
 		"connections end",
 		queue_names[i], virtq_broken(&q->vq), q->vq.source.fault_index);

@@ -19,7 +19,7 @@ void ends_settle(struct guest *guest);
 /*
  * The guest is gone or new: its connections end without a word to it, host
  * programs see EOF after what the guest had sent them. That begins here and is
- * done by ends_end_some(); until then guest->ending is set and the guest is
+ * done by ends_end_some(); until then guest->ending.session is set and the guest is
  * not running (guest_running()).
  */
 void ends_end_connections(struct guest *guest);

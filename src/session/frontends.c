@@ -93,9 +93,9 @@ static void drop_waiting(struct frontends *f, struct frontend *fe,
 
 static void end_session(struct frontends *f)
 {
-	struct frontend *fe = f->guest->frontend;
+	struct frontend *fe = f->guest->session.frontend;
 
-	f->guest->frontend = NULL;
+	f->guest->session.frontend = NULL;
 	atomic_fetch_sub(&f->guest->loop->hypervisors, 1);
 	bury(f, fe);
 	device_release(f->guest);
@@ -116,7 +116,7 @@ int frontends_adopt(struct frontends *f, int fd)
 
 static void refused(struct frontends *f, int err)
 {
-	guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+	guest_log_limited(f->guest, session, LOG_LEVEL_WARN,
 			  "cannot take a vhost-user connection: %s",
 			  strerror(-err));
 }
@@ -132,9 +132,10 @@ static bool unused(const struct frontends *f)
 {
 	const struct guest *guest = f->guest;
 
-	return !guest->frontend && !f->nwaiting && !guest->greetings &&
-	       !guest->conns.count && !guest->nparted && !guest->halves &&
-	       list_empty(&guest->told);
+	return !guest->session.frontend && !f->nwaiting &&
+	       !guest->greeters.count && !guest->conns.count &&
+	       !guest->ending.nparted && !guest->siblings.halves &&
+	       list_empty(&guest->ending.told);
 }
 
 /* 0, or -errno: -EAGAIN when nobody waits any more. */
@@ -230,14 +231,14 @@ static void session_ended(struct frontends *f, int err, const struct message *m,
 {
 	end_session(f);
 	if (err == -ECONNRESET)
-		guest_log_limited(f->guest, limit_session, LOG_LEVEL_INFO,
+		guest_log_limited(f->guest, session, LOG_LEVEL_INFO,
 				  "hypervisor gone");
 	else if (m)
-		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+		guest_log_limited(f->guest, session, LOG_LEVEL_WARN,
 				  "hypervisor dismissed: %s (%u): %s",
 				  request_name(m->request), m->request, why);
 	else
-		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+		guest_log_limited(f->guest, session, LOG_LEVEL_WARN,
 				  "hypervisor dismissed: %s", why);
 }
 
@@ -262,7 +263,7 @@ static bool has_time(const struct frontends *f)
 /* The front end: what it has to say, or as much as a turn has time for. */
 static void serve_session(struct frontends *f)
 {
-	struct frontend *fe = f->guest->frontend;
+	struct frontend *fe = f->guest->session.frontend;
 	struct message m;
 	const char *why = "";
 	int ret;
@@ -287,19 +288,19 @@ static int admit(struct frontends *f, struct frontend *fe,
 
 	if (ret < 0)
 		return ret;
-	if (f->guest->frontend)
+	if (f->guest->session.frontend)
 		serve_session(f);
-	if (f->guest->frontend) {
+	if (f->guest->session.frontend) {
 		*why = "refused, as another front end is connected";
-		guest_log_limited(f->guest, limit_session, LOG_LEVEL_WARN,
+		guest_log_limited(f->guest, session, LOG_LEVEL_WARN,
 				  "second vhost-user front end refused");
 		return -EBUSY;
 	}
 	list_remove(&fe->node);
 	f->nwaiting--;
-	f->guest->frontend = fe;
+	f->guest->session.frontend = fe;
 	atomic_fetch_add(&f->guest->loop->hypervisors, 1);
-	guest_log_limited(f->guest, limit_session, LOG_LEVEL_INFO,
+	guest_log_limited(f->guest, session, LOG_LEVEL_INFO,
 			  "hypervisor connected");
 	return 0;
 }
@@ -382,7 +383,8 @@ static bool choked(struct frontends *f)
 /* It, too, may have found that descriptors are too many, and said nothing. */
 static bool session_waits(const struct frontends *f)
 {
-	return f->guest->frontend && f->guest->frontend->readable;
+	return f->guest->session.frontend &&
+	       f->guest->session.frontend->readable;
 }
 
 bool frontends_waiting(const struct frontends *f)
@@ -407,7 +409,7 @@ bool frontends_run(struct frontends *f)
 
 void frontends_stop(struct frontends *f)
 {
-	if (f->guest->frontend)
+	if (f->guest->session.frontend)
 		end_session(f);
 	while (!list_empty(&f->waiting))
 		drop_waiting(f, first_of(&f->waiting), "the daemon ends");
@@ -426,7 +428,7 @@ void frontends_free(struct frontends *f)
 {
 	if (!f)
 		return;
-	debug_assert(!f->guest->frontend && !f->nwaiting);
+	debug_assert(!f->guest->session.frontend && !f->nwaiting);
 	free_past(f, true);
 	free(f);
 }

@@ -2,7 +2,7 @@
 /*
  * A VM's vhost-user socket: who connects to it, and who of them is the front
  * end. A connection becomes the front end with its first valid request, while
- * there is no other; guest->frontend is it. Until then it waits and changes
+ * there is no other; guest->session.frontend is it. Until then it waits and changes
  * nothing, so that a probe (connect, close) does no harm. The guest is reset
  * when the front end goes, and the next one may come.
  *

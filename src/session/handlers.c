@@ -49,7 +49,7 @@ static int get_number(struct frontend *fe, struct message *m, const char **why)
 	else if (m->request == VHOST_USER_GET_MAX_MEM_SLOTS)
 		value = MEMORY_SLOTS_MAX;
 	else if (m->request == VHOST_USER_GET_STATUS)
-		value = fe->guest->status;
+		value = fe->guest->session.status;
 	m->payload.u64 = value;
 	m->size = sizeof(value);
 	return 0;
@@ -136,14 +136,16 @@ static int add_mem_reg(struct frontend *fe, struct message *m, const char **why)
 {
 	struct memory_region region = region_of(&m->payload.region.region);
 
-	return take_memory(
-		fe, m, memory_add(fe->guest->memory, &region, m->fds[0], why));
+	return take_memory(fe, m,
+			   memory_add(fe->guest->session.memory, &region,
+				      m->fds[0], why));
 }
 
 static int rem_mem_reg(struct frontend *fe, struct message *m, const char **why)
 {
 	struct memory_region region = region_of(&m->payload.region.region);
-	struct memory *memory = memory_remove(fe->guest->memory, &region, why);
+	struct memory *memory =
+		memory_remove(fe->guest->session.memory, &region, why);
 
 	if (!memory)
 		return -errno;
@@ -319,9 +321,10 @@ static int check_ram_files(struct frontend *fe, const struct message *m,
 
 	if (guest->config->any_memory)
 		return 0;
-	*why = guest->reason;
+	*why = guest->session.reason;
 	ret = ram_file_check(m->fds, m->nfds, frontend_pid(fe), &tables,
-			     guest->reason, sizeof(guest->reason));
+			     guest->session.reason,
+			     sizeof(guest->session.reason));
 	guest->loop->chores += tables * LOOP_CHORES;
 	return ret;
 }
@@ -369,7 +372,8 @@ static int run(struct frontend *fe, struct message *m, bool *dismiss,
 
 static bool has_reply_ack(const struct frontend *fe)
 {
-	return fe->guest->protocol_features >> VHOST_USER_PROTOCOL_F_REPLY_ACK &
+	return fe->guest->session.protocol_features >>
+		       VHOST_USER_PROTOCOL_F_REPLY_ACK &
 	       1;
 }
 
@@ -395,7 +399,7 @@ int handlers_serve(struct frontend *fe, struct message *m, const char **why)
 	else
 		return ret;
 	if (ret)
-		guest_log_limited(fe->guest, limit_guest, LOG_LEVEL_WARN,
+		guest_log_limited(fe->guest, guest, LOG_LEVEL_WARN,
 				  "%s (%u) refused: %s",
 				  request_name(m->request), m->request, *why);
 	return frontend_send(fe, out, n, why);

@@ -72,7 +72,7 @@ static bool hear_ask(struct guest *guest, const struct half_message *m)
 {
 	struct link *last;
 
-	if (!guest_running(guest) || guest->asked >= ASKED_MAX ||
+	if (!guest_running(guest) || guest->siblings.asked >= ASKED_MAX ||
 	    (m->type == PACKET_SEQPACKET && !guest_has_seqpacket(guest)))
 		return false;
 	last = find(guest, m);

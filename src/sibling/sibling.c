@@ -45,8 +45,9 @@ bool sibling_ask(struct guest *guest, const struct packet *request)
 
 	if (!other || other->config == guest->config ||
 	    !switchboard_together(guest->config, other->config) ||
-	    !atomic_load(&other->loop) || guest->asking >= ASKING_MAX ||
-	    guest->halves >= guest->conns.count + UNTOLD_MAX)
+	    !atomic_load(&other->loop) ||
+	    guest->siblings.asking >= ASKING_MAX ||
+	    guest->siblings.halves >= guest->conns.count + UNTOLD_MAX)
 		return false;
 	link = link_new_half(guest, other, new_id(guest->loop));
 	if (!link)

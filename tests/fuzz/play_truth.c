@@ -252,10 +252,12 @@ static void hang_up(struct end *end)
 static void check_nothing_left(const struct guest *guest)
 {
 	fuzz_check(!guest->conns.count);
-	fuzz_check(!guest->halves && !guest->asked && !guest->asking);
-	fuzz_check(!guest->nparted && !guest->greetings && !guest->waiting);
+	fuzz_check(!guest->siblings.halves && !guest->siblings.asked &&
+		   !guest->siblings.asking);
+	fuzz_check(!guest->ending.nparted && !guest->greeters.count &&
+		   !guest->dialing.waiting);
 	fuzz_check(!guest->resets.count);
-	fuzz_check(!guest->granted && !guest->descriptors);
+	fuzz_check(!guest->grants.bytes && !guest->fds.held);
 }
 
 void truth_finish(void)

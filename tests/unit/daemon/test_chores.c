@@ -61,7 +61,7 @@ static void join(unsigned i)
 	ck_assert(!socketpair(
 		AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
 	programs[i] = ends[0];
-	ck_assert(descriptors_take(NULL, &facts.guest->descriptors));
+	ck_assert(descriptors_take(NULL, &facts.guest->fds.held));
 	link = link_new_from_guest(facts.guest, &request, &ends[1]);
 	ck_assert_ptr_nonnull(link);
 	ck_assert(!link_join(link) && !link_watch(link));
@@ -190,7 +190,7 @@ START_TEST(host_programs_are_served_in_slices)
 	dial_all(&addr, "CONNECT 77\n");
 	while (programs_at_end() < MANY)
 		serve();
-	ck_assert_uint_eq(facts.guest->greetings, 0);
+	ck_assert_uint_eq(facts.guest->greeters.count, 0);
 	stop(listener, &fd);
 	session_close();
 }
@@ -208,14 +208,14 @@ START_TEST(silent_host_programs_are_closed_in_slices)
 	listener = listener_new(facts.guest, fd, PACKET_STREAM);
 	ck_assert_ptr_nonnull(listener);
 	dial_all(&addr, "");
-	while (facts.guest->greetings < MANY)
+	while (facts.guest->greeters.count < MANY)
 		serve();
 	later = clock_ms() + LOOP_GREETING_MS;
-	for (unsigned left = MANY; left; left = facts.guest->greetings) {
+	for (unsigned left = MANY; left; left = facts.guest->greeters.count) {
 		loop_of()->chores = 0;
 		listener_expire(loop_of(), later);
-		ck_assert_uint_lt(facts.guest->greetings, left);
-		ck_assert_uint_le(left - facts.guest->greetings,
+		ck_assert_uint_lt(facts.guest->greeters.count, left);
+		ck_assert_uint_le(left - facts.guest->greeters.count,
 				  LOOP_CHORES_OF_A_KIND);
 	}
 	ck_assert_uint_eq(programs_at_end(), MANY);

@@ -80,7 +80,7 @@ static void join(unsigned i)
 				    0, ends),
 			 0);
 	programs[i] = ends[1];
-	ck_assert(descriptors_take(NULL, &facts.guest->descriptors));
+	ck_assert(descriptors_take(NULL, &facts.guest->fds.held));
 	links[i] = link_new_from_guest(facts.guest, &request, &ends[0]);
 	ck_assert_ptr_nonnull(links[i]);
 	ck_assert_int_eq(link_join(links[i]), 0);

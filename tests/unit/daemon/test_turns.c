@@ -190,7 +190,7 @@ static void join(struct machine *m)
 				    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 				    0, ends),
 			 0);
-	ck_assert(descriptors_take(NULL, &m->guest->descriptors));
+	ck_assert(descriptors_take(NULL, &m->guest->fds.held));
 	link = link_new_from_guest(m->guest, &request, &ends[0]);
 	ck_assert_ptr_nonnull(link);
 	ck_assert_int_eq(link_join(link), 0);
@@ -210,7 +210,7 @@ static struct machine *add_machine(uint16_t buffers)
 		.guest = guest_new(&configs[i], service_loop(service)),
 	};
 	ck_assert_ptr_nonnull(m->guest);
-	m->guest->frontends = frontends_new(m->guest);
+	m->guest->session.frontends = frontends_new(m->guest);
 	open_memory(m);
 	start_queue(m, GUEST_RX);
 	start_queue(m, GUEST_TX);
@@ -246,14 +246,14 @@ static void set_up(void)
 static void tear_down(void)
 {
 	for (unsigned i = 0; i < nmachines; i++) {
-		frontends_stop(machines[i].guest->frontends);
+		frontends_stop(machines[i].guest->session.frontends);
 		ends_kill_connections(machines[i].guest);
 	}
 	service_end(service);
 	for (unsigned i = 0; i < nmachines; i++) {
 		struct machine *m = &machines[i];
 
-		frontends_free(m->guest->frontends);
+		frontends_free(m->guest->session.frontends);
 		guest_free(m->guest);
 		memory_put(m->memory);
 		munmap(m->ram, RAM_SIZE);

@@ -39,7 +39,7 @@ static void begin(void)
 static void end(void)
 {
 	list_remove(&guest->active);
-	list_remove(&guest->awake);
+	list_remove(&guest->awake.node);
 	fd_close(&front_end);
 	session_close();
 }
@@ -84,7 +84,7 @@ START_TEST(buffers_wake_whom_they_help)
 	avail_of(GUEST_RX)[1] = htole16(1);
 	pass(1);
 	ck_assert(list_empty(&guest->active));
-	guest->rx_short = true;
+	guest->rx.short_of_buffers = true;
 	pass(1);
 	ck_assert(!list_empty(&guest->active));
 	end();
@@ -96,10 +96,10 @@ START_TEST(who_has_no_part_for_long_kicks_again)
 	begin();
 	*avail_event(GUEST_TX) = htole16(NO_INDEX);
 	pass(PLENTY - 1);
-	ck_assert(!list_empty(&guest->awake));
+	ck_assert(!list_empty(&guest->awake.node));
 	ck_assert_uint_eq(le16toh(*avail_event(GUEST_TX)), NO_INDEX);
 	pass(1);
-	ck_assert(list_empty(&guest->awake));
+	ck_assert(list_empty(&guest->awake.node));
 	ck_assert_uint_eq(le16toh(*avail_event(GUEST_TX)), 0);
 	end();
 }
@@ -158,14 +158,14 @@ START_TEST(guests_are_looked_at_by_turns)
 	list_init(&awake.guests);
 	for (unsigned i = 0; i < CROWD; i++) {
 		list_init(&crowd[i].active);
-		list_init(&crowd[i].awake);
-		list_append(&awake.guests, &crowd[i].awake);
+		list_init(&crowd[i].awake.node);
+		list_append(&awake.guests, &crowd[i].awake.node);
 	}
 	for (unsigned turns = 1; turns <= 3; turns++) {
 		awake_go_round(&awake);
 		left = 0;
 		for (unsigned i = 0; i < CROWD; i++)
-			left += !list_empty(&crowd[i].awake);
+			left += !list_empty(&crowd[i].awake.node);
 		ck_assert_uint_eq(left, turns * A_TURN < CROWD
 						? CROWD - turns * A_TURN
 						: 0);

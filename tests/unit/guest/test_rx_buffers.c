@@ -110,7 +110,8 @@ static void begin(void)
 	negotiate(fd, true);
 	/* A used element for each buffer, not for a batch. */
 	say_number(fd, VHOST_USER_SET_FEATURES,
-		   facts.guest->features & ~(1ull << VIRTIO_F_IN_ORDER));
+		   facts.guest->session.features &
+			   ~(1ull << VIRTIO_F_IN_ORDER));
 	start_queues(fd, 0);
 	guest = facts.guest;
 	turn_clear(&turn);

@@ -106,19 +106,20 @@ START_TEST(a_bounded_number_is_dialed_again_at_a_time)
 
 	for (uint32_t i = 0; i < WAITING; i++)
 		request(1000 + i);
-	ck_assert_uint_eq(guest->waiting, WAITING);
+	ck_assert_uint_eq(guest->dialing.waiting, WAITING);
 	ck_assert(!listen(server, 4096));
 	later = clock_ms() + 1000;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		loop.chores = 0;
 		dial_again(&loop, later + rows[i].after_ms);
-		ck_assert_uint_eq(loop.chores, waiting - guest->waiting);
-		waiting = guest->waiting;
-		ck_assert_msg(guest->waiting == rows[i].waiting,
-			      "row %zu: %u wait", i, guest->waiting);
+		ck_assert_uint_eq(loop.chores,
+				  waiting - guest->dialing.waiting);
+		waiting = guest->dialing.waiting;
+		ck_assert_msg(guest->dialing.waiting == rows[i].waiting,
+			      "row %zu: %u wait", i, guest->dialing.waiting);
 	}
 	ck_assert_uint_eq(dial_next(&loop), later + 2 * REDIALS_MS);
-	while (guest->waiting)
+	while (guest->dialing.waiting)
 		dial_again(&loop, dial_next(&loop));
 	ck_assert_uint_eq(dial_next(&loop), TIMER_NEVER);
 }
@@ -133,10 +134,10 @@ START_TEST(nobody_is_dialed_twice_before_all_were)
 		request(1000 + i);
 	later = clock_ms() + 1000;
 	dial_again(&loop, later);
-	ck_assert_uint_eq(guest->waiting, WAITING);
+	ck_assert_uint_eq(guest->dialing.waiting, WAITING);
 	ck_assert(!listen(server, 4096));
 	dial_again(&loop, later + REDIALS_MS);
-	ck_assert_uint_eq(guest->waiting, WAITING - REDIALS);
+	ck_assert_uint_eq(guest->dialing.waiting, WAITING - REDIALS);
 	for (uint32_t i = REDIALS; i < 2 * REDIALS; i++)
 		ck_assert_uint_eq(table_find(&guest->conns, PACKET_HOST_CID,
 					     PORT, 1000 + i)
@@ -184,16 +185,16 @@ START_TEST(an_early_report_is_no_connection)
 	int fd = slow_connect(&listener, clients);
 	struct link *link = link_new_from_guest(guest, &packet, &fd);
 
-	ck_assert(descriptors_take(NULL, &guest->descriptors));
+	ck_assert(descriptors_take(NULL, &guest->fds.held));
 	ck_assert(!link_join(link) && !link_await(link));
-	list_append(&guest->dialed, &link->host_node);
+	list_append(&guest->dialing.dialed, &link->host_node);
 	dial_conclude(guest);
 	ck_assert_int_eq(link->conn.state, CONN_HOST_PENDING);
 	ck_assert(link->connecting);
 	for (unsigned i = 0; i < 2; i++)
 		fd_close(&clients[i]);
 	clients[0] = accept(listener, NULL, NULL);
-	while (list_empty(&guest->dialed))
+	while (list_empty(&guest->dialing.dialed))
 		ck_assert_uint_gt(ring_wait(loop.ring, 20000), 0);
 	dial_conclude(guest);
 	ck_assert_int_eq(link->conn.state, CONN_OPEN);

@@ -76,7 +76,7 @@ static void call_witness(void)
 	ck_assert_int_eq(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	witness = ends[0];
-	ck_assert(descriptors_take(NULL, &facts.guest->descriptors));
+	ck_assert(descriptors_take(NULL, &facts.guest->fds.held));
 	link = link_new_from_guest(facts.guest, &request, &ends[1]);
 	ck_assert_ptr_nonnull(link);
 	ck_assert_int_eq(link_join(link), 0);

@@ -47,7 +47,7 @@ static void end(void)
 /* It is time for one look. False: none is to come. */
 static bool look_once(void)
 {
-	struct timer *timer = &facts.guest->departure.timer;
+	struct timer *timer = &facts.guest->session.departure.timer;
 
 	if (!timer_armed(timer))
 		return false;
@@ -99,7 +99,7 @@ START_TEST(where_the_index_tells_that_the_driver_went)
 	stop_rings(rows[_i].base, rows[_i].before, true);
 	stand_at(rows[_i].after);
 	looks = look_to_the_end();
-	ck_assert_msg(facts.guest->ending == rows[_i].gone, "%s",
+	ck_assert_msg(facts.guest->ending.session == rows[_i].gone, "%s",
 		      rows[_i].what);
 	ck_assert_uint_eq(looks, rows[_i].gone ? 1 : LOOKS);
 	end();
@@ -112,10 +112,10 @@ START_TEST(a_driver_is_seen_to_go_within_the_time)
 	stop_rings(0, ENTRIES, true);
 	for (unsigned i = 1; i < LOOKS; i++)
 		ck_assert(look_once());
-	ck_assert(!facts.guest->ending);
+	ck_assert(!facts.guest->ending.session);
 	stand_at(ENTRIES - 1);
 	ck_assert_uint_eq(look_to_the_end(), 1);
-	ck_assert(facts.guest->ending);
+	ck_assert(facts.guest->ending.session);
 	end();
 }
 END_TEST
@@ -128,7 +128,7 @@ START_TEST(nobody_is_looked_at_before_the_time)
 	loop = facts.guest->loop;
 	stand_at(0);
 	departure_look(loop, timer_next(&loop->departing) - 1);
-	ck_assert(!facts.guest->ending);
+	ck_assert(!facts.guest->ending.session);
 	end();
 }
 END_TEST
@@ -149,7 +149,7 @@ START_TEST(a_ring_that_runs_again_is_not_looked_at)
 	session_pump();
 	stand_at(0);
 	ck_assert_uint_eq(look_to_the_end(), 0);
-	ck_assert(!facts.guest->ending);
+	ck_assert(!facts.guest->ending.session);
 	end();
 }
 END_TEST

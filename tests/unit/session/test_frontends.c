@@ -21,7 +21,7 @@
 static bool has_front_end(void)
 {
 	session_pump();
-	return facts.guest->frontend;
+	return facts.guest->session.frontend;
 }
 
 static void become_front_end(int fd)
@@ -168,7 +168,7 @@ START_TEST(test_next_hypervisor_outruns_the_end_of_the_last)
 	close(fd);
 	for (unsigned i = 0; i < 5; i++)
 		ring_wait(facts.guest->loop->ring, 0);
-	facts.guest->frontend->readable = false;
+	facts.guest->session.frontend->readable = false;
 	frontends_run(facts.frontends);
 	say_nothing(next, VHOST_USER_GET_QUEUE_NUM);
 	ck_assert_uint_eq(hear_number(next, VHOST_USER_GET_QUEUE_NUM), 3);

@@ -257,11 +257,11 @@ START_TEST(test_no_descriptor_keeps_the_next_front_end_out)
 		      requests[request].request);
 	fd_close(&fd);
 	session_pump();
-	ck_assert_msg(!facts.guest->frontend, "%s with %u", kinds[kind].name,
-		      requests[request].request);
+	ck_assert_msg(!facts.guest->session.frontend, "%s with %u",
+		      kinds[kind].name, requests[request].request);
 	fd = session_connect();
 	negotiate(fd, true);
-	ck_assert_ptr_nonnull(facts.guest->frontend);
+	ck_assert_ptr_nonnull(facts.guest->session.frontend);
 	fd_close(&fd);
 	session_close();
 }
@@ -286,7 +286,7 @@ START_TEST(test_waiting_front_ends_keep_nothing)
 	}
 	fd = session_connect();
 	negotiate(fd, true);
-	ck_assert_ptr_nonnull(facts.guest->frontend);
+	ck_assert_ptr_nonnull(facts.guest->session.frontend);
 	close(fd);
 	session_close();
 }

@@ -141,7 +141,7 @@ static int begin(int engine)
 	set_up_queue(fd, 1, 3);
 	say_state(fd, VHOST_USER_SET_VRING_ENABLE, 1, 1);
 	session_pump();
-	memory_before = facts.guest->memory;
+	memory_before = facts.guest->session.memory;
 	return fd;
 }
 
@@ -177,9 +177,9 @@ static void expect_no_change(const char *what)
 	ck_assert_uint_eq(q->setup.desc, RAM_USER + 0x10000);
 	ck_assert_ptr_nonnull(q->kick);
 	ck_assert_int_ge(q->call_fd, 0);
-	ck_assert_ptr_eq(facts.guest->memory, memory_before);
-	ck_assert_uint_eq(facts.guest->features >> 30 & 1, 1);
-	ck_assert_uint_eq(facts.guest->protocol_features >> 3 & 1, 1);
+	ck_assert_ptr_eq(facts.guest->session.memory, memory_before);
+	ck_assert_uint_eq(facts.guest->session.features >> 30 & 1, 1);
+	ck_assert_uint_eq(facts.guest->session.protocol_features >> 3 & 1, 1);
 	ck_assert_uint_eq(facts.ended, 0);
 }
 
@@ -209,8 +209,8 @@ START_TEST(test_session_ends_without)
 
 	say_refusal(fd, r, is_dismissed(r) ? VHOST_USER_NEED_REPLY : 0);
 	expect_closed(fd);
-	ck_assert_ptr_null(facts.guest->frontend);
-	ck_assert_ptr_null(facts.guest->memory);
+	ck_assert_ptr_null(facts.guest->session.frontend);
+	ck_assert_ptr_null(facts.guest->session.memory);
 	ck_assert_uint_eq(facts.ended, 1);
 	close(fd);
 	session_close();
@@ -275,13 +275,13 @@ START_TEST(test_unread_replies_end_the_session)
 	struct vhost_user_header request = { VHOST_USER_GET_FEATURES, 1, 0 };
 	int fd = begin(_i);
 
-	for (unsigned i = 0; i < 100000 && facts.guest->frontend; i++) {
+	for (unsigned i = 0; i < 100000 && facts.guest->session.frontend; i++) {
 		if (send(fd, &request, sizeof(request),
 			 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			session_pump();
 	}
 	session_pump();
-	ck_assert_ptr_null(facts.guest->frontend);
+	ck_assert_ptr_null(facts.guest->session.frontend);
 	close(fd);
 	session_close();
 }

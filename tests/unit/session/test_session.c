@@ -31,7 +31,7 @@ static void end(void)
 {
 	fd_close(&fd);
 	session_pump();
-	ck_assert_ptr_null(facts.guest->frontend);
+	ck_assert_ptr_null(facts.guest->session.frontend);
 	session_close();
 }
 
@@ -214,9 +214,9 @@ START_TEST(test_front_end_gone)
 	session_pump();
 	ck_assert_uint_eq(facts.ended, 1);
 	ck_assert(!virtq_running(&queue(0)->vq));
-	ck_assert_ptr_null(facts.guest->memory);
-	ck_assert_uint_eq(facts.guest->features, 0);
-	ck_assert_uint_eq(facts.guest->protocol_features, 0);
+	ck_assert_ptr_null(facts.guest->session.memory);
+	ck_assert_uint_eq(facts.guest->session.features, 0);
+	ck_assert_uint_eq(facts.guest->session.protocol_features, 0);
 	fd = session_connect();
 	negotiate(fd, true);
 	start_queues(fd, 5);

@@ -42,7 +42,7 @@ static void expect_running_at(uint16_t index)
 	ck_assert(queue_active(queue()));
 	ck_assert_uint_eq(queue()->vq.next_avail, index);
 	ck_assert_uint_eq(facts.ended, 0);
-	ck_assert_ptr_eq(queue()->vq.memory, facts.guest->memory);
+	ck_assert_ptr_eq(queue()->vq.memory, facts.guest->session.memory);
 }
 
 static void expect_running(void)

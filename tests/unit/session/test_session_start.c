@@ -67,13 +67,13 @@ START_TEST(test_kicks_without_memory_are_warned_of)
 	begin(_i);
 	negotiate(fd, true);
 	set_up_queue(fd, 1, 0);
-	ck_assert(!facts.guest->memory_missed);
+	ck_assert(!facts.guest->session.memory_missed);
 	ck_assert_int_eq((int)write(kicks[1], &one, sizeof(one)), 8);
 	session_pump();
-	ck_assert(facts.guest->memory_missed);
+	ck_assert(facts.guest->session.memory_missed);
 	fd_close(&fd);
 	session_pump();
-	ck_assert(!facts.guest->memory_missed);
+	ck_assert(!facts.guest->session.memory_missed);
 	end();
 }
 END_TEST
@@ -88,7 +88,7 @@ static void kick_and_doubt(void)
 	session_pump();
 	timer = timer_take_due(&facts.guest->loop->doubting, UINT64_MAX - 1);
 	if (timer)
-		device_doubt(container_of(timer, struct guest, doubt));
+		device_doubt(container_of(timer, struct guest, session.doubt));
 }
 
 /* As QEMU's share=off: the guest's pages are others than ours, which stay as
@@ -98,14 +98,14 @@ START_TEST(test_memory_that_is_private_is_warned_of_once)
 	begin(_i);
 	negotiate(fd, true);
 	start_queues(fd, 0);
-	ck_assert(!facts.guest->memory_missed);
+	ck_assert(!facts.guest->session.memory_missed);
 	kick_and_doubt();
-	ck_assert(facts.guest->memory_missed);
+	ck_assert(facts.guest->session.memory_missed);
 	kick_and_doubt();
-	ck_assert(!timer_armed(&facts.guest->doubt));
+	ck_assert(!timer_armed(&facts.guest->session.doubt));
 	fd_close(&fd);
 	session_pump();
-	ck_assert(!facts.guest->memory_missed);
+	ck_assert(!facts.guest->session.memory_missed);
 	end();
 }
 END_TEST
@@ -121,13 +121,13 @@ START_TEST(test_memory_that_is_shared_is_not_warned_of)
 	start_queues(fd, 0);
 	ck_assert_int_eq((int)write(kicks[1], &one, sizeof(one)), 8);
 	session_pump();
-	ck_assert(timer_armed(&facts.guest->doubt));
+	ck_assert(timer_armed(&facts.guest->session.doubt));
 	avail_of(0)[1] = 1;
 	kick_and_doubt();
-	ck_assert(!facts.guest->memory_missed);
+	ck_assert(!facts.guest->session.memory_missed);
 	avail_of(0)[1] = 0;
 	kick_and_doubt();
-	ck_assert(!facts.guest->memory_missed);
+	ck_assert(!facts.guest->session.memory_missed);
 	end();
 }
 END_TEST

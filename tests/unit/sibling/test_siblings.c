@@ -160,7 +160,7 @@ START_TEST(refused_at_once_where_the_guest_does_not_run)
 	finish(1);
 	finish(0);
 	expect_refused();
-	ck_assert_uint_eq(guests[ASKED]->halves, 0);
+	ck_assert_uint_eq(guests[ASKED]->siblings.halves, 0);
 }
 END_TEST
 

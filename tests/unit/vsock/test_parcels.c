@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* Parcels come out in order, with their flags, in pieces of any size. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/iov.h"
@@ -157,6 +158,7 @@ int main(void)
 	tcase_add_test(c, each_keeps_its_flags);
 	tcase_add_test(c, a_stream_is_one);
 	tcase_add_test(c, what_has_left_is_given_back);
+	tcase_add_test(c, empty_messages_are_bounded);
 	tcase_add_test(c, any_pieces);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
