@@ -11,16 +11,17 @@
  * begin in their part and are the same behind it. */
 #define PART (2 * REGION_SIZE_MAX)
 #define FILE_SIZE ((size_t)REGIONS_MAX * PART + REGION_HUGE)
-#define WRITES_MAX 65536
+#define PAGE 4096u
+#define PAGES ((FILE_SIZE + PAGE - 1) / PAGE)
 #define USER_OFFSET 0x100000000000u
 
 static struct {
 	int fd;
 	uint8_t *bytes;
-	struct {
-		size_t offset, length;
-	} written[WRITES_MAX]; /* to clear again */
-	unsigned nwritten;
+	/* Pages that are to be cleared again, each once. */
+	uint32_t written[PAGES];
+	uint8_t is_written[PAGES];
+	uint32_t nwritten;
 } file;
 
 /* Where the first region begins; the last choice ends the last at 2^64. */
@@ -116,10 +117,12 @@ void regions_open(struct regions *r, struct fuzz_input *in, uint64_t least)
 
 void regions_close(struct regions *r)
 {
-	while (file.nwritten--)
-		memset(file.bytes + file.written[file.nwritten].offset, 0,
-		       file.written[file.nwritten].length);
-	file.nwritten = 0;
+	while (file.nwritten) {
+		uint32_t page = file.written[--file.nwritten];
+
+		memset(file.bytes + (size_t)page * PAGE, 0, PAGE);
+		file.is_written[page] = 0;
+	}
 	memory_put(r->memory);
 	r->memory = NULL;
 }
@@ -186,9 +189,14 @@ FUZZ_MODEL static size_t piece(const struct regions *r, uint64_t guest_addr,
 
 static void forget_later(const uint8_t *at, size_t n)
 {
-	fuzz_check(file.nwritten < WRITES_MAX);
-	file.written[file.nwritten].offset = (size_t)(at - file.bytes);
-	file.written[file.nwritten++].length = n;
+	size_t start = (size_t)(at - file.bytes);
+
+	for (size_t page = start / PAGE; page * PAGE < start + n; page++) {
+		if (file.is_written[page])
+			continue;
+		file.is_written[page] = 1;
+		file.written[file.nwritten++] = (uint32_t)page;
+	}
 }
 
 FUZZ_MODEL void regions_put(const struct regions *r, uint64_t guest_addr,
@@ -199,7 +207,7 @@ FUZZ_MODEL void regions_put(const struct regions *r, uint64_t guest_addr,
 
 	for (size_t done = 0; done < n; done += part) {
 		part = piece(r, guest_addr + done, n - done, &at);
-		if (!at || file.nwritten == WRITES_MAX)
+		if (!at)
 			continue;
 		memcpy(at, (const uint8_t *)bytes + done, part);
 		forget_later(at, part);
