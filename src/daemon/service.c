@@ -45,6 +45,7 @@
 #include "turn/bell.h"
 #include "turn/loop.h"
 #include "turn/spin.h"
+#include "turn/step.h"
 #include "turn/turn.h"
 #include "turn/watchdog.h"
 
@@ -263,13 +264,13 @@ static inline bool has_errands(const struct guest *guest)
 	       !list_empty(&guest->dialing.dialed);
 }
 
-/* True: some are left. */
-static bool run_errands(struct guest *guest)
+static enum step run_errands(struct guest *guest)
 {
-	bool more = ends_end_some(guest);
+	bool more = ends_end_some(guest) == STEP_MORE;
 
 	more |= listener_serve(guest);
-	return dial_conclude(guest) || more;
+	more |= dial_conclude(guest);
+	return step_left(more);
 }
 
 /* Its waiting packets and connections, as far as the turn has room. */
@@ -278,14 +279,15 @@ static void collect(struct service *s, struct guest *guest)
 	/* The front end may stop a ring, of which nothing may be early then. */
 	bool drain = from_guest_early(guest) &&
 		     frontends_waiting(guest->session.frontends);
-	bool more = drain || frontends_run(guest->session.frontends);
+	bool more = drain ||
+		    frontends_run(guest->session.frontends) == STEP_MORE;
 
 	if (unlikely(has_errands(guest)))
-		more |= run_errands(guest);
+		more |= run_errands(guest) == STEP_MORE;
 	awake_begin(&s->awake, guest);
 	events_send(guest);
-	more |= from_guest_collect(guest, &s->turn, drain);
-	more |= !to_guest_collect(guest, &s->turn, s->loop.ring);
+	more |= from_guest_collect(guest, &s->turn, drain) == STEP_MORE;
+	more |= to_guest_collect(guest, &s->turn, s->loop.ring) == STEP_FULL;
 	/* In the order in which they were served: conclude() is too late. */
 	if (more || has_more_for(guest))
 		guest_wake(guest);

@@ -178,12 +178,11 @@ static void log_answer(const struct link *link)
 				  link->conn.peer_port);
 }
 
-/* Returns false when the turn should not take more. */
-static bool handle_joined(struct link *link, struct turn *turn,
-			  struct chain *chain, const struct packet *p)
+static enum step handle_joined(struct link *link, struct turn *turn,
+			       struct chain *chain, const struct packet *p)
 {
 	struct guest *guest = link->guest;
-	bool go_on = true;
+	enum step step = STEP_DONE;
 	unsigned orders;
 
 	if (unlikely(p->op == PACKET_RST))
@@ -192,18 +191,19 @@ static bool handle_joined(struct link *link, struct turn *turn,
 	share_window(guest, link, p);
 	if (p->op == PACKET_RW && link_is_light(link))
 		pace_light(&guest->loop->pace);
-	if (orders & CONN_DELIVER)
-		go_on = sends_add(turn, link, chain, p->len, end_flags(p));
+	if (orders & CONN_DELIVER &&
+	    !sends_add(turn, link, chain, p->len, end_flags(p)))
+		step = STEP_FULL;
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
 	link_carry_out(link, orders);
 	if (link->half)
 		sibling_note(link, p);
-	return go_on;
+	return step;
 }
 
-static bool handle_packet(struct guest *guest, struct turn *turn,
-			  struct chain *chain, const struct packet *p)
+static enum step handle_packet(struct guest *guest, struct turn *turn,
+			       struct chain *chain, const struct packet *p)
 {
 	struct link *link = find_link(guest, p);
 
@@ -213,12 +213,12 @@ static bool handle_packet(struct guest *guest, struct turn *turn,
 	}
 	if (!link) {
 		handle_stranger(guest, p);
-		return true;
+		return STEP_DONE;
 	}
 	/* The connection of the other type is not meant, and goes on. */
 	if (link->conn.type != p->type) {
 		resets_add(&guest->resets, p);
-		return true;
+		return STEP_DONE;
 	}
 	return handle_joined(link, turn, chain, p);
 }
@@ -255,8 +255,8 @@ static inline enum form read_header(const struct chain *chain, struct packet *p)
 	return FORM_GOOD;
 }
 
-static bool handle_chain(struct guest *guest, struct turn *turn,
-			 struct chain *chain)
+static enum step handle_chain(struct guest *guest, struct turn *turn,
+			      struct chain *chain)
 {
 	struct packet p;
 
@@ -266,16 +266,16 @@ static bool handle_chain(struct guest *guest, struct turn *turn,
 				  "the guest sent a packet of %u bytes, less "
 				  "than a header",
 				  chain->read_bytes);
-		return true;
+		return STEP_DONE;
 	case FORM_MALFORMED:
 		handle_malformed(guest, &p);
-		return true;
+		return STEP_DONE;
 	case FORM_GOOD:
 		break;
 	}
 	if (!is_ours(guest, &p)) {
 		resets_add(&guest->resets, &p);
-		return true;
+		return STEP_DONE;
 	}
 	return handle_packet(guest, turn, chain, &p);
 }
@@ -299,88 +299,84 @@ static struct virtq *tx_queue(struct guest *guest)
 }
 
 /* As many packets as the turn has room for; those that were used EARLY, and
- * what is before them, whatever the turn should move. False: no more wait. */
-static bool collect_packets(struct guest *guest, struct turn *turn, bool early)
+ * what is before them, whatever the turn should move. */
+static enum step collect_packets(struct guest *guest, struct turn *turn,
+				 bool early)
 {
 	const struct pace *pace = &guest->loop->pace;
 	struct virtq *vq = tx_queue(guest);
 	unsigned chains = 0, descriptors = 0;
+	enum step step = STEP_DONE;
 	struct chain chain;
-	bool go_on = true;
 	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
 
-	while (go_on) {
+	while (step == STEP_DONE) {
 		bool must = early && virtq_has_early(vq);
 
 		if (!pace->left_out && !must)
-			return true;
+			return STEP_MORE;
 		/* Resumed by whoever sends some of them. */
 		if (resets_full(&guest->resets) && !must)
-			return false;
+			return STEP_DONE;
 		if (chains++ == BUDGET_CHAINS ||
 		    descriptors >= BUDGET_DESCRIPTORS ||
 		    guest->loop->chores >= enough || !sends_have_room(turn))
-			return true;
+			return STEP_MORE;
 		if (virtq_take(vq, turn->segments + turn->nsegments,
 			       VIRTQ_CHAIN_MAX, &chain) <= 0)
-			return false;
+			return STEP_DONE;
 		descriptors += chain.descriptors;
 		if (!chain.early)
-			go_on = handle_chain(guest, turn, &chain);
+			step = handle_chain(guest, turn, &chain);
 		guest->awake.tx_held += chain.nread;
 		virtq_give(vq, &chain, 0);
 	}
-	return true;
+	return STEP_MORE;
 }
 
 /*
  * A packet of a light connection is used before its turn, unless an earlier one
  * of the same connection waits, or it begins the next connection; an old index
- * may say so once in 2^16. False: the turn should not take more.
+ * may say so once in 2^16.
  */
-static bool overtake(struct guest *guest, struct turn *turn,
-		     struct chain *chain)
+static enum step overtake(struct guest *guest, struct turn *turn,
+			  struct chain *chain)
 {
 	struct virtq *vq = tx_queue(guest);
 	struct link *link;
 	struct packet p;
 
 	if (read_header(chain, &p) != FORM_GOOD || !is_ours(guest, &p))
-		return true;
+		return STEP_DONE;
 	link = find_link(guest, &p);
 	if (!link || link->conn.type != p.type)
-		return true;
+		return STEP_DONE;
 	if (!link_is_light(link) || is_replaced(link, &p) ||
 	    virtq_peeked(vq, link->passed)) {
 		link->passed = virtq_last_peeked(vq);
-		return true;
+		return STEP_DONE;
 	}
 	virtq_use_early(vq);
 	return handle_joined(link, turn, chain, &p);
 }
 
 /* What light connections have in the ring, whatever is before that. */
-static void collect_light(struct guest *guest, struct turn *turn)
+static enum step collect_light(struct guest *guest, struct turn *turn)
 {
 	struct virtq *vq = tx_queue(guest);
 	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
 	unsigned descriptors = 0;
+	enum step step = STEP_DONE;
 	struct chain chain;
-	bool go_on = true;
 
-	while (go_on && guest->loop->chores < enough &&
+	while (step == STEP_DONE && guest->loop->chores < enough &&
 	       descriptors < BUDGET_DESCRIPTORS && sends_have_room(turn) &&
 	       virtq_peek(vq, turn->segments + turn->nsegments, VIRTQ_CHAIN_MAX,
 			  &chain) > 0) {
 		descriptors += chain.descriptors;
-		go_on = overtake(guest, turn, &chain);
+		step = overtake(guest, turn, &chain);
 	}
-}
-
-/* False: nothing waits that could be taken in the next turn. */
-static bool more_waits(struct guest *guest)
-{
-	return !resets_full(&guest->resets) && virtq_available(tx_queue(guest));
+	return step_left(!resets_full(&guest->resets) && virtq_available(vq));
 }
 
 bool from_guest_early(struct guest *guest)
@@ -389,20 +385,26 @@ bool from_guest_early(struct guest *guest)
 	       virtq_has_early(tx_queue(guest));
 }
 
-bool from_guest_collect(struct guest *guest, struct turn *turn, bool early)
+static bool may_take(const struct guest *guest, bool early)
+{
+	if (!early)
+		return guest_is_heard(guest);
+	return !guest->ending.session && queue_active(&guest->queue[GUEST_TX]);
+}
+
+enum step from_guest_collect(struct guest *guest, struct turn *turn, bool early)
 {
 	bool light_only = guest->loop->pace.light_only && !early;
-	bool more;
+	enum step backlogs, packets = STEP_DONE;
 
 	if (!light_only)
 		collect_backlogs(guest, turn);
-	more = !list_empty(&guest->flushing);
-	if (guest->ending.session ||
-	    (early ? !queue_active(&guest->queue[GUEST_TX])
-		   : !guest_is_heard(guest)))
-		return more;
-	if (!light_only)
-		return collect_packets(guest, turn, early) || more;
-	collect_light(guest, turn);
-	return more_waits(guest) || more;
+	backlogs = step_left(!list_empty(&guest->flushing));
+	if (!may_take(guest, early))
+		return backlogs;
+	if (light_only)
+		packets = collect_light(guest, turn);
+	else
+		packets = collect_packets(guest, turn, early);
+	return packets == STEP_DONE ? backlogs : packets;
 }

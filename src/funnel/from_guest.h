@@ -15,16 +15,19 @@
 
 #include <stdbool.h>
 
+#include "turn/step.h"
+
 struct guest;
 struct turn;
 
-/* Takes packets within the turn's budget; also those that were used EARLY, and
- * what is before them. Stages what is for host sockets. Returns whether more
- * may be waiting. */
-bool from_guest_collect(struct guest *guest, struct turn *turn, bool early);
+/* Takes packets within the turn's budget, and stages what is for host sockets.
+ * EARLY: also takes the packets that were used early, and those before them,
+ * whatever the budget. STEP_MORE: more may be waiting. */
+enum step from_guest_collect(struct guest *guest, struct turn *turn,
+			     bool early);
 
-/* Packets were used early and wait to be given back: the ring must not stop
- * until they were taken. */
+/* Packets were used early, and wait to be taken and given back: the ring must
+ * not stop before that. */
 bool from_guest_early(struct guest *guest);
 
 #endif

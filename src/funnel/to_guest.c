@@ -66,8 +66,7 @@ static void send_resets(struct guest *guest, struct turn *turn)
 		guest_wake(guest);
 }
 
-/* False: there was no buffer for all of it. */
-static bool send_control(struct link *link, struct turn *turn)
+static enum step send_control(struct link *link, struct turn *turn)
 {
 	struct guest *guest = link->guest;
 	struct turn_buffer *buffer;
@@ -76,13 +75,13 @@ static bool send_control(struct link *link, struct turn *turn)
 	while (conn_has_control(&link->conn)) {
 		buffer = rx_take(guest, turn);
 		if (!buffer)
-			return false;
+			return STEP_NO_BUFFER;
 		conn_next_control(&link->conn, guest_cid(guest), &packet);
 		rx_give(guest, buffer, &packet);
 		if (packet.op == PACKET_CREDIT_UPDATE)
 			guest->awake.rx_patient++;
 	}
-	return true;
+	return STEP_DONE;
 }
 
 /* No other link has something for the guest. */
@@ -104,8 +103,8 @@ static uint32_t bytes_to_read(const struct link *link)
 
 /* Queues a read of as much as credit, packets and buffers allow, of the HELD
  * bytes that the socket may have. */
-static bool offer_buffers(struct link *link, struct turn *turn,
-			  struct ring *ring, uint32_t held)
+static enum step offer_buffers(struct link *link, struct turn *turn,
+			       struct ring *ring, uint32_t held)
 {
 	struct turn_recv *recv = &turn->recvs[turn->nrecvs];
 	struct pace *pace = &link->guest->loop->pace;
@@ -136,7 +135,7 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 		recv->count++;
 	}
 	if (!recv->count)
-		return false;
+		return STEP_NO_BUFFER;
 	recv->all = recv->room == held;
 	recv->io.msg = (struct msghdr){
 		.msg_iov = turn->payload + first,
@@ -145,7 +144,7 @@ static bool offer_buffers(struct link *link, struct turn *turn,
 	recv->io.watch = &link->watch;
 	ring_recv(ring, &recv->io);
 	turn->nrecvs++;
-	return true;
+	return STEP_DONE;
 }
 
 /* There is nothing to read, now or ever. */
@@ -173,8 +172,8 @@ static int64_t look(const struct link *link, uint32_t held)
 
 /* serve_stream() where descriptors may come along: with room for them, or, in
  * want of that, for bytes that come without. */
-static bool serve_warily(struct link *link, struct turn *turn,
-			 struct ring *ring, uint32_t held)
+static enum step serve_warily(struct link *link, struct turn *turn,
+			      struct ring *ring, uint32_t held)
 {
 	struct guest *guest = link->guest;
 	struct turn_recv *recv = &turn->recvs[turn->nrecvs];
@@ -183,10 +182,11 @@ static bool serve_warily(struct link *link, struct turn *turn,
 				      &room);
 	int64_t n = roomy ? held : look(link, held);
 
-	if (n > 0 && !offer_buffers(link, turn, ring, (uint32_t)n)) {
+	if (n > 0 &&
+	    offer_buffers(link, turn, ring, (uint32_t)n) != STEP_DONE) {
 		if (roomy)
 			rights_take(guest, &room, -EAGAIN);
-		return false;
+		return STEP_NO_BUFFER;
 	}
 	if (n > 0) {
 		recv->io.msg.msg_control = room.msg_control;
@@ -198,26 +198,26 @@ static bool serve_warily(struct link *link, struct turn *turn,
 		link_cut_off(link);
 	else if (!n)
 		read_nothing(link);
-	return true;
+	return STEP_DONE;
 }
 
-/* More of a stream, or its end. False: no buffer is left. */
-static bool serve_stream(struct link *link, struct turn *turn,
-			 struct ring *ring)
+/* More of a stream, or its end. */
+static enum step serve_stream(struct link *link, struct turn *turn,
+			      struct ring *ring)
 {
 	uint32_t held = bytes_to_read(link);
 
 	if (unlikely(link->guest->loop->rights) && held)
 		return serve_warily(link, turn, ring, held);
-	if (held && !offer_buffers(link, turn, ring, held))
-		return false;
+	if (held && offer_buffers(link, turn, ring, held) != STEP_DONE)
+		return STEP_NO_BUFFER;
 	/* Forgotten before the read, as a report may come between its -EAGAIN
 	 * and our looking at that. */
 	link->readable = false;
 	list_remove(&link->node);
 	if (!held)
 		read_nothing(link);
-	return true;
+	return STEP_DONE;
 }
 
 /* It used up the buffers that there were: others are first in those to come. */
@@ -227,37 +227,37 @@ static void give_way(struct link *link)
 	list_append(&link->guest->rx.ready, &link->node);
 }
 
-/* False: no buffer is left. A link that got none keeps its place. */
-static bool serve(struct link *link, struct turn *turn, struct ring *ring)
+/* A link that got no buffer keeps its place. */
+static enum step serve(struct link *link, struct turn *turn, struct ring *ring)
 {
 	bool data = link_has_data(link) && conn_may_send(&link->conn);
 
 	/* A lone credit update rides on the data, if that comes. */
 	if ((!data || conn_speaks_first(&link->conn)) &&
-	    !send_control(link, turn))
-		return false;
+	    send_control(link, turn) == STEP_NO_BUFFER)
+		return STEP_NO_BUFFER;
 	if (link->half) {
 		if (data && !sibling_serve(link, turn)) {
 			give_way(link);
-			return false;
+			return STEP_NO_BUFFER;
 		}
 	} else if (link_keeps_messages(link)) {
-		if (data && !to_guest_messages(link, turn)) {
+		if (data && to_guest_messages(link, turn) == STEP_NO_BUFFER) {
 			give_way(link);
-			return false;
+			return STEP_NO_BUFFER;
 		}
 	} else if (link->readable && conn_may_send(&link->conn)) {
 		return serve_stream(link, turn, ring);
 	}
 	list_remove(&link->node);
 	link_refresh(link);
-	return true;
+	return STEP_DONE;
 }
 
-/* False: there are no buffers for all of them. The sockets of those that end
- * are closed on the way, or when they have been read: some in a turn. */
-static bool serve_list(struct list *list, struct turn *turn, struct ring *ring,
-		       struct loop *loop)
+/* The sockets of links that end are closed on the way, or when they have been
+ * read: some in a turn. */
+static enum step serve_list(struct list *list, struct turn *turn,
+			    struct ring *ring, struct loop *loop)
 {
 	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
 	unsigned links = LINKS_PER_TURN;
@@ -269,10 +269,10 @@ static bool serve_list(struct list *list, struct turn *turn, struct ring *ring,
 		if (!loop->pace.left_in && !link_reads_little(link))
 			break;
 		loop->chores += link->hung_up;
-		if (!serve(link, turn, ring))
-			return false;
+		if (serve(link, turn, ring) == STEP_NO_BUFFER)
+			return STEP_NO_BUFFER;
 	}
-	return true;
+	return STEP_DONE;
 }
 
 /* Those of small go first, but they may not starve the others. */
@@ -284,24 +284,26 @@ static void serve_lists(struct guest *guest, struct turn *turn,
 
 	if (guest->rx.ready_first && !light_only) {
 		guest->rx.ready_first = false;
-		if (serve_list(&guest->rx.ready, turn, ring, loop))
+		if (serve_list(&guest->rx.ready, turn, ring, loop) == STEP_DONE)
 			serve_list(&guest->rx.small, turn, ring, loop);
-	} else if (!serve_list(&guest->rx.small, turn, ring, loop)) {
+	} else if (serve_list(&guest->rx.small, turn, ring, loop) ==
+		   STEP_NO_BUFFER) {
 		guest->rx.ready_first = true;
 	} else if (!light_only) {
 		serve_list(&guest->rx.ready, turn, ring, loop);
 	}
 }
 
-bool to_guest_collect(struct guest *guest, struct turn *turn, struct ring *ring)
+enum step to_guest_collect(struct guest *guest, struct turn *turn,
+			   struct ring *ring)
 {
 	struct turn_guest *part = &turn->guests[turn->nguests];
 
 	guest->rx.short_of_buffers = false;
 	if (!guest_running(guest) || !guest_has_output(guest))
-		return true;
+		return STEP_DONE;
 	if (turn->nguests == TURN_RECVS || turn->nrecvs == TURN_RECVS)
-		return false;
+		return STEP_FULL;
 	*part = (struct turn_guest){ .guest = guest,
 				     .first_buffer = turn->nbuffers,
 				     .first_recv = turn->nrecvs };
@@ -310,7 +312,7 @@ bool to_guest_collect(struct guest *guest, struct turn *turn, struct ring *ring)
 	part->buffers = turn->nbuffers - part->first_buffer;
 	part->recvs = turn->nrecvs - part->first_recv;
 	turn->nguests++;
-	return true;
+	return STEP_DONE;
 }
 
 /* Heads for the N bytes that were read, in as many buffers as they fill.
@@ -414,7 +416,7 @@ static void send_late_control(struct list *list, struct turn *turn)
 		at = at->next;
 		if (!conn_has_control(&link->conn))
 			continue;
-		if (!send_control(link, turn))
+		if (send_control(link, turn) == STEP_NO_BUFFER)
 			return;
 		list_remove(&link->node);
 		link_refresh(link);

@@ -7,16 +7,16 @@
 #ifndef URING_VSOCK_FUNNEL_TO_GUEST_H
 #define URING_VSOCK_FUNNEL_TO_GUEST_H
 
-#include <stdbool.h>
+#include "turn/step.h"
 
 struct guest;
 struct ring;
 struct turn;
 
-/* Writes what needs no reading, and queues reads on the ring. Returns false
- * if the turn has no room for this guest any more. */
-bool to_guest_collect(struct guest *guest, struct turn *turn,
-		      struct ring *ring);
+/* Writes what needs no reading, and queues reads on the ring. STEP_DONE, or
+ * STEP_FULL if the turn has no room for this guest any more. */
+enum step to_guest_collect(struct guest *guest, struct turn *turn,
+			   struct ring *ring);
 
 /* After ring_run(), and after sends_finish(), so that headers carry the
  * newest counters. */

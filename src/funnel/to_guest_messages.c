@@ -74,20 +74,19 @@ static bool is_stuck(const struct link *link)
 	       credit_unacked(&link->conn.credit) <= link->held.sent;
 }
 
-/* False: no buffer is left. */
-static bool send_held(struct link *link, struct turn *turn)
+static enum step send_held(struct link *link, struct turn *turn)
 {
 	struct turn_buffer *buffer;
 
 	while (link->held.bytes && conn_may_send(&link->conn)) {
 		buffer = rx_take(link->guest, turn);
 		if (!buffer)
-			return false;
+			return STEP_NO_BUFFER;
 		give_piece(link, buffer);
 	}
 	if (is_stuck(link))
 		refuse(link, link->held.len);
-	return true;
+	return STEP_DONE;
 }
 
 /* Takes buffers for LEN bytes, within the credit, and offers their payload
@@ -194,18 +193,18 @@ static int step(struct link *link, struct turn *turn)
 	return send_message(link, turn, (uint32_t)len);
 }
 
-bool to_guest_messages(struct link *link, struct turn *turn)
+enum step to_guest_messages(struct link *link, struct turn *turn)
 {
 	uint32_t first = turn->nbuffers;
 	unsigned left = MESSAGES_MAX;
 	int err = 0;
 
-	if (!send_held(link, turn))
-		return false;
+	if (send_held(link, turn) == STEP_NO_BUFFER)
+		return STEP_NO_BUFFER;
 	while (!err && left-- && turn->nbuffers - first < BUFFERS_MAX)
 		err = step(link, turn);
 	link->burst = (uint8_t)min_u32(turn->nbuffers - first + 1, BUFFERS_MAX);
 	if (err && err != -EAGAIN && err != -ENOBUFS)
 		end(link, err);
-	return err != -ENOBUFS;
+	return err == -ENOBUFS ? STEP_NO_BUFFER : STEP_DONE;
 }

@@ -7,15 +7,15 @@
 #ifndef URING_VSOCK_FUNNEL_TO_GUEST_MESSAGES_H
 #define URING_VSOCK_FUNNEL_TO_GUEST_MESSAGES_H
 
-#include <stdbool.h>
+#include "turn/step.h"
 
 struct link;
 struct turn;
 
 /*
  * Sends messages while they come, within credit, buffers and the link's share
- * of a turn. Call link_refresh() afterwards. False: no buffer is left.
+ * of a turn. Call link_refresh() afterwards. STEP_DONE or STEP_NO_BUFFER.
  */
-bool to_guest_messages(struct link *link, struct turn *turn);
+enum step to_guest_messages(struct link *link, struct turn *turn);
 
 #endif

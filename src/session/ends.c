@@ -91,7 +91,7 @@ void ends_end_connections(struct guest *guest)
 	guest_wake(guest);
 }
 
-bool ends_end_some(struct guest *guest)
+enum step ends_end_some(struct guest *guest)
 {
 	unsigned enough = guest->loop->chores + LOOP_CHORES;
 
@@ -101,7 +101,7 @@ bool ends_end_some(struct guest *guest)
 		if (!guest->ending.session)
 			forget_packets(guest);
 	}
-	return guest->ending.session;
+	return step_left(guest->ending.session);
 }
 
 void ends_kill_connections(struct guest *guest)

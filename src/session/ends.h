@@ -6,7 +6,7 @@
 #ifndef URING_VSOCK_SESSION_ENDS_H
 #define URING_VSOCK_SESSION_ENDS_H
 
-#include <stdbool.h>
+#include "turn/step.h"
 
 struct guest;
 
@@ -17,16 +17,16 @@ struct guest;
 void ends_settle(struct guest *guest);
 
 /*
- * The guest is gone or new: its connections end without a word to it, host
+ * The guest is gone or new: its connections end without a word to it, and host
  * programs see EOF after what the guest had sent them. That begins here and is
- * done by ends_end_some(); until then guest->ending.session is set and the guest is
- * not running (guest_running()).
+ * done by ends_end_some(). Until then guest->ending.session is set, and the
+ * guest is not running (guest_running()).
  */
 void ends_end_connections(struct guest *guest);
 
-/* Ends some of those connections: call in each turn of the guest. True: others
- * are left, come again without sleeping. */
-bool ends_end_some(struct guest *guest);
+/* Ends some of those connections. Call in each turn of the guest; STEP_MORE:
+ * others are left. */
+enum step ends_end_some(struct guest *guest);
 
 /* The daemon ends: every socket is closed at once. */
 void ends_kill_connections(struct guest *guest);

@@ -392,19 +392,19 @@ bool frontends_waiting(const struct frontends *f)
 	return f->called || any_to_hear(f) || session_waits(f);
 }
 
-bool frontends_run(struct frontends *f)
+enum step frontends_run(struct frontends *f)
 {
 	if (unlikely(!list_empty(&f->past)))
 		free_past(f, false);
 	if (likely(!frontends_waiting(f)) || choked(f))
-		return false;
+		return STEP_DONE;
 	if (session_waits(f))
 		serve_session(f);
 	hear_waiting(f);
 	if (f->called && has_time(f))
 		accept_callers(f);
-	return !choked(f) && (session_waits(f) || any_to_hear(f) ||
-			      (f->called && !f->leaving));
+	return step_left(!choked(f) && (session_waits(f) || any_to_hear(f) ||
+					(f->called && !f->leaving)));
 }
 
 void frontends_stop(struct frontends *f)

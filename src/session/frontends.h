@@ -15,6 +15,7 @@
 
 #include "guest/guest.h"
 #include "protocol/wire.h"
+#include "turn/step.h"
 
 struct frontends;
 
@@ -41,11 +42,10 @@ int frontends_listen(struct frontends *f, int fd);
 int frontends_adopt(struct frontends *f, int fd);
 
 /*
- * Serves whoever sent something: call once a turn after guest_wake() was
- * called for the guest, before its packets are moved. True: more is there
- * already, come again without sleeping.
+ * Serves the connections that sent something. Call once in each turn of the
+ * guest, before its packets are moved. STEP_MORE: more has been sent already.
  */
-bool frontends_run(struct frontends *f);
+enum step frontends_run(struct frontends *f);
 
 /* Somebody sent something that frontends_run() has not served yet. */
 bool frontends_waiting(const struct frontends *f);

@@ -110,7 +110,7 @@ START_TEST(connections_of_a_session_end_in_slices)
 		ck_assert(!guest_is_heard(facts.guest));
 		before = facts.guest->conns.count;
 		loop_of()->chores = 0;
-		more = ends_end_some(facts.guest);
+		more = ends_end_some(facts.guest) == STEP_MORE;
 		ck_assert_uint_le(before - facts.guest->conns.count,
 				  LOOP_CHORES);
 		turns++;
@@ -256,7 +256,8 @@ START_TEST(a_guest_ends_some_of_its_connections_in_a_turn)
 	while (more) {
 		loop_of()->chores = 0;
 		pace_begin(&loop_of()->pace, clock_ms());
-		more = from_guest_collect(facts.guest, &turn, false);
+		more = from_guest_collect(facts.guest, &turn, false) ==
+		       STEP_MORE;
 		turn_clear(&turn);
 		now = programs_at_end();
 		ck_assert_uint_le(now - ended, LOOP_CHORES_OF_A_KIND);
@@ -308,7 +309,7 @@ START_TEST(one_message_that_reads_a_mount_table_fills_a_turn)
 	ring_wait(loop_of()->ring, 0);
 	while (more) {
 		loop_of()->chores = 0;
-		more = frontends_run(facts.frontends);
+		more = frontends_run(facts.frontends) == STEP_MORE;
 		turns++;
 		ck_assert_uint_le(gone(fds), turns);
 		ck_assert_uint_ge(loop_of()->chores, LOOP_CHORES);

@@ -171,14 +171,16 @@ START_TEST(light_packets_overtake_and_are_given_back_in_their_turn)
 	send_packet(LIGHT, PACKET_RW, LEN);
 	send_packet(LIGHT, PACKET_RW, LEN);
 	send_packet(GREEDY, PACKET_RW, LEN);
-	ck_assert(from_guest_collect(facts.guest, &turn, false));
+	ck_assert_int_eq(from_guest_collect(facts.guest, &turn, false),
+			 STEP_MORE);
 	expect_staged(LIGHT, light, 2);
 	expect_staged(GREEDY, NULL, 0);
 	ck_assert_uint_eq(given(), 0);
 	ck_assert(from_guest_early(facts.guest));
 	clear();
 	pace()->light_only = false;
-	ck_assert(!from_guest_collect(facts.guest, &turn, false));
+	ck_assert_int_eq(from_guest_collect(facts.guest, &turn, false),
+			 STEP_DONE);
 	expect_staged(LIGHT, NULL, 0);
 	expect_staged(GREEDY, greedy, 3);
 	ck_assert_uint_eq(given(), 5);
@@ -202,7 +204,8 @@ START_TEST(packets_of_a_connection_never_overtake_each_other)
 	expect_staged(GREEDY, NULL, 0);
 	pace()->light_only = false;
 	pace()->left_out = 1;
-	ck_assert(from_guest_collect(facts.guest, &turn, false));
+	ck_assert_int_eq(from_guest_collect(facts.guest, &turn, false),
+			 STEP_MORE);
 	expect_staged(GREEDY, first, 1);
 	clear();
 	pace()->left_out = 1;

@@ -189,9 +189,9 @@ void session_pump(void)
 		/* nobody is heard until then */
 		while (frontend_choked(facts.guest))
 			sched_yield();
-		more = frontends_run(facts.frontends) ||
+		more = frontends_run(facts.frontends) == STEP_MORE ||
 		       frontends_waiting(facts.frontends);
-		more |= ends_end_some(facts.guest);
+		more |= ends_end_some(facts.guest) == STEP_MORE;
 		ask_witness();
 		link_sweep(&loop);
 		idle = 0;

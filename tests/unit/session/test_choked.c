@@ -56,7 +56,7 @@ unsigned closer_pending(const struct closer *c)
 /* It is served on in the next turn, by itself or when the pause is over. */
 static bool goes_on(void)
 {
-	return frontends_run(facts.frontends) ||
+	return frontends_run(facts.frontends) == STEP_MORE ||
 	       timer_next(&facts.guest->loop->choking) != TIMER_NEVER;
 }
 
