@@ -42,6 +42,7 @@
 #include "session/frontends.h"
 #include "sibling/refuse.h"
 #include "sibling/sibling.h"
+#include "sibling/switchboard.h"
 #include "turn/bell.h"
 #include "turn/loop.h"
 #include "turn/spin.h"
@@ -100,22 +101,27 @@ static void start_watchdog(struct service *s)
 			 strerror(-err));
 }
 
-struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us)
+struct service *service_new(const struct service_setup *setup)
 {
 	struct service *s = calloc(1, sizeof(*s));
 	int err;
 
 	if (!s) {
 		log_line(LOG_LEVEL_ERROR, NULL, "out of memory");
-		ring_close(ring);
+		ring_close(setup->ring);
 		return NULL;
 	}
-	loop_init(&s->loop, ring);
+	loop_init(&s->loop, setup->ring);
+	s->loop.descriptors = setup->descriptors;
+	s->loop.board = setup->board;
+	s->loop.relocate = setup->relocate;
+	s->loop.worker = setup->worker;
+	s->loop.index = setup->index;
 	list_init(&s->awake.guests);
-	spin_init(&s->spin, poll_us);
+	spin_init(&s->spin, setup->poll_us);
 	s->bell.fd = -1;
 	ring_watch_init(&s->bell_watch);
-	s->served = calloc(nvms, sizeof(struct guest *));
+	s->served = calloc(setup->guests, sizeof(struct guest *));
 	err = s->served ? rights_new(&s->loop.rights) : -ENOMEM;
 	if (!err)
 		err = open_bell(s);
@@ -126,6 +132,8 @@ struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us)
 		service_free(s);
 		return NULL;
 	}
+	if (setup->board)
+		switchboard_set_bell(setup->board, setup->index, &s->bell);
 	start_watchdog(s);
 	return s;
 }
@@ -162,7 +170,7 @@ struct bell *service_bell(struct service *s)
 }
 
 /* Those that pause for lack of descriptors try again, and may pause anew. */
-static void resume(struct accept_pause *p)
+static void resume(struct loop_pause *p)
 {
 	timer_disarm(&p->timer);
 	p->over(p);
@@ -172,13 +180,13 @@ static void resume_all(struct loop *loop)
 {
 	struct list pauses;
 
-	if (!loop->descriptor_freed)
+	if (!loop->pauses.descriptor_freed)
 		return;
-	loop->descriptor_freed = false;
+	loop->pauses.descriptor_freed = false;
 	list_init(&pauses);
-	list_move_all(&pauses, &loop->resuming.armed);
+	list_move_all(&pauses, &loop->pauses.timers.armed);
 	while (!list_empty(&pauses))
-		resume(list_first(&pauses, struct accept_pause, timer.node));
+		resume(list_first(&pauses, struct loop_pause, timer.node));
 }
 
 static void resume_due(struct timer_queue *pauses, uint64_t now_ms)
@@ -186,7 +194,7 @@ static void resume_due(struct timer_queue *pauses, uint64_t now_ms)
 	struct timer *timer;
 
 	while ((timer = timer_take_due(pauses, now_ms)))
-		resume(container_of(timer, struct accept_pause, timer));
+		resume(container_of(timer, struct loop_pause, timer));
 }
 
 static void log_silence(const struct link *link)
@@ -218,7 +226,7 @@ static uint64_t next_deadline(const struct loop *loop)
 	next = min_u64(next, timer_next(&loop->greeting));
 	next = min_u64(next, timer_next(&loop->parting));
 	next = min_u64(next, timer_next(&loop->departing));
-	next = min_u64(next, timer_next(&loop->resuming));
+	next = min_u64(next, timer_next(&loop->pauses.timers));
 	next = min_u64(next, timer_next(&loop->choking));
 	next = min_u64(next, timer_next(&loop->doubting));
 	return min_u64(next, deadlines_next(&loop->deadlines));
@@ -235,13 +243,13 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 	link_part_due(loop, now_ms);
 	departure_look(loop, now_ms);
 	listener_expire(loop, now_ms);
-	resume_due(&loop->resuming, now_ms);
+	resume_due(&loop->pauses.timers, now_ms);
 	resume_due(&loop->choking, now_ms);
 	while ((timer = timer_take_due(&loop->doubting, now_ms)))
 		device_doubt(container_of(timer, struct guest, session.doubt));
 	while (loop->chores < LOOP_CHORES &&
 	       (conn = deadlines_take_due(&loop->deadlines, now_ms))) {
-		loop->chores++;
+		loop_count_chores(loop, 1);
 		pass_deadline(link_of(conn));
 	}
 	/* Without a chore nothing was cut short. */
@@ -424,9 +432,9 @@ static int sleep_ms(const struct service *s)
  * which do not come. Seldom: the other workers' is given back as well. */
 static void give_memory_back(struct loop *loop)
 {
-	if (loop->freed < KEPT_LINKS)
+	if (loop->links.freed < KEPT_LINKS)
 		return;
-	loop->freed = 0;
+	loop->links.freed = 0;
 #ifdef M_TRIM_THRESHOLD
 	malloc_trim(0);
 #endif

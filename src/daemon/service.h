@@ -7,16 +7,27 @@
 #ifndef URING_VSOCK_DAEMON_SERVICE_H
 #define URING_VSOCK_DAEMON_SERVICE_H
 
+#include "turn/loop.h"
+
 struct bell;
-struct loop;
 struct ring;
 struct service;
 
-/*
- * For up to NVMS guests, spinning for up to POLL_US before it sleeps. RING
- * becomes the service's, also on failure: NULL after a logged error.
- */
-struct service *service_new(struct ring *ring, unsigned nvms, unsigned poll_us);
+/* What a service is given, once. All but the ring outlives it. */
+struct service_setup {
+	struct ring *ring;
+	unsigned guests;  /* up to so many at once */
+	unsigned poll_us; /* it spins for so long before it sleeps */
+	/* As in struct loop: */
+	struct descriptors *descriptors;
+	struct switchboard *board; /* which gets to know the service's bell */
+	loop_relocate *relocate;
+	struct worker *worker;
+	unsigned index;
+};
+
+/* The ring becomes the service's, also on failure: NULL after a logged error. */
+struct service *service_new(const struct service_setup *setup);
 
 /* Its guests have been stopped: lets the ring go, and the dead links. Its bell
  * may still be rung, as other workers may be about to. */

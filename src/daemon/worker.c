@@ -35,7 +35,6 @@
 #include "daemon/vm.h"
 #include "guest/guest.h"
 #include "ring/ring.h"
-#include "sibling/switchboard.h"
 #include "turn/bell.h"
 #include "turn/loop.h"
 
@@ -43,11 +42,11 @@ struct worker {
 	const struct worker_team *team;
 	unsigned index;
 	struct service *service;
-	struct list vms;	   /* that it serves, or will when it opens */
-	struct list leaving;	   /* stopped, for others to serve */
-	struct list stranded;	   /* that could not be started */
-	struct accept_pause pause; /* until they are tried again */
-	bool retry;		   /* it is over */
+	struct list vms;	 /* that it serves, or will when it opens */
+	struct list leaving;	 /* stopped, for others to serve */
+	struct list stranded;	 /* that could not be started */
+	struct loop_pause pause; /* until they are tried again */
+	bool retry;		 /* it is over */
 	struct ring_watch signals;
 	int signal_fd;
 	atomic_bool stop;
@@ -58,7 +57,7 @@ struct worker {
 	struct list mail;     /* VMs that come */
 };
 
-static void pause_over(struct accept_pause *p)
+static void pause_over(struct loop_pause *p)
 {
 	container_of(p, struct worker, pause)->retry = true;
 }
@@ -158,22 +157,21 @@ static bool relocate(struct loop *loop, struct guest *guest)
 static int open_service(struct worker *w)
 {
 	const struct config *config = w->team->config;
-	struct ring *ring = open_ring(config->engine);
-	struct loop *loop;
+	const struct service_setup setup = {
+		.ring = open_ring(config->engine),
+		.guests = config->nvms,
+		.poll_us = config->poll_us,
+		.descriptors = w->team->descriptors,
+		.board = w->team->board,
+		.relocate = w->team->nworkers > 1 ? relocate : NULL,
+		.worker = w,
+		.index = w->index,
+	};
 
-	if (!ring)
+	if (!setup.ring)
 		return -errno;
-	w->service = service_new(ring, config->nvms, config->poll_us);
-	if (!w->service)
-		return -ENOMEM;
-	loop = service_loop(w->service);
-	loop->worker = w;
-	loop->index = w->index;
-	loop->board = w->team->board;
-	switchboard_set_bell(loop->board, w->index, service_bell(w->service));
-	loop->relocate = w->team->nworkers > 1 ? relocate : NULL;
-	loop->descriptors = w->team->descriptors;
-	return 0;
+	w->service = service_new(&setup);
+	return w->service ? 0 : -ENOMEM;
 }
 
 int worker_open(struct worker *w)
@@ -228,11 +226,11 @@ static void leave_all(struct worker *w)
 
 static void strand(struct worker *w, struct vm *vm)
 {
-	struct timer_queue *resuming = &service_loop(w->service)->resuming;
+	struct loop *loop = service_loop(w->service);
 
 	list_append(&w->stranded, &vm->node);
 	if (!timer_armed(&w->pause.timer))
-		timer_arm(resuming, &w->pause.timer, clock_ms());
+		timer_arm(&loop->pauses.timers, &w->pause.timer, clock_ms());
 }
 
 /* What fails here has been logged; the others go on. */

@@ -268,7 +268,7 @@ static enum step serve_list(struct list *list, struct turn *turn,
 
 		if (!loop->pace.left_in && !link_reads_little(link))
 			break;
-		loop->chores += link->hung_up;
+		loop_count_chores(loop, link->hung_up);
 		if (serve(link, turn, ring) == STEP_NO_BUFFER)
 			return STEP_NO_BUFFER;
 	}

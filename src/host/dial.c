@@ -168,7 +168,7 @@ static int dial_address(struct guest *guest, const struct packet *request,
 	int fd = open_socket(guest, addr->any.sa_family, request->type);
 	int err;
 
-	guest->loop->chores++;
+	loop_count_chores(guest->loop, 1);
 	if (fd < 0)
 		return fd;
 	err = try_connect(fd, addr);
@@ -251,7 +251,7 @@ bool dial_conclude(struct guest *guest)
 
 	while (!list_empty(&guest->dialing.dialed) &&
 	       guest->loop->chores < enough) {
-		guest->loop->chores++;
+		loop_count_chores(guest->loop, 1);
 		link = list_first(&guest->dialing.dialed, struct link,
 				  host_node);
 		list_remove(&link->host_node);
@@ -281,20 +281,21 @@ void dial_again(struct loop *loop, uint64_t now_ms)
 	unsigned redials = LOOP_CHORES_OF_A_KIND;
 	struct timer *timer;
 
-	if (now_ms < loop->redial_ms)
+	if (now_ms < loop->dialing.redial_ms)
 		return;
-	while (redials && (timer = timer_take_due(&loop->dialing, now_ms))) {
+	while (redials &&
+	       (timer = timer_take_due(&loop->dialing.timers, now_ms))) {
 		redials--;
-		loop->chores++;
+		loop_count_chores(loop, 1);
 		redial(container_of(timer, struct link, timer));
 	}
 	if (!redials)
-		loop->redial_ms = now_ms + REDIALS_MS;
+		loop->dialing.redial_ms = now_ms + REDIALS_MS;
 }
 
 uint64_t dial_next(const struct loop *loop)
 {
-	uint64_t next = timer_next(&loop->dialing);
+	uint64_t next = timer_next(&loop->dialing.timers);
 
-	return next < loop->redial_ms ? loop->redial_ms : next;
+	return next < loop->dialing.redial_ms ? loop->dialing.redial_ms : next;
 }

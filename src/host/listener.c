@@ -35,7 +35,7 @@ struct listener {
 	struct guest *guest;
 	struct ring_watch watch;
 	struct list node; /* of the guest's calling: the backlog may hold some */
-	struct accept_pause pause;
+	struct loop_pause pause;
 	int fd;
 	enum packet_type type;
 	bool forwards; /* on AF_VSOCK: programs say nothing and get PORT */
@@ -91,7 +91,7 @@ static void called(struct ring_watch *watch, int events)
 	call(container_of(watch, struct listener, watch));
 }
 
-static void try_again(struct accept_pause *p)
+static void try_again(struct loop_pause *p)
 {
 	timer_disarm(&p->timer);
 	call(container_of(p, struct listener, pause));
@@ -106,7 +106,8 @@ static void pause_accepting(struct listener *listener, int err)
 			  "%s: accepting pauses: %s",
 			  listener->forwards ? "AF_VSOCK" : uds_path,
 			  descriptors_error(err));
-	timer_arm(&guest->loop->resuming, &listener->pause.timer, clock_ms());
+	timer_arm(&guest->loop->pauses.timers, &listener->pause.timer,
+		  clock_ms());
 }
 
 /* 0, or -errno: -EAGAIN when nobody waits any more. */
@@ -140,7 +141,7 @@ static void accept_some(struct guest *guest)
 
 	while (!list_empty(&guest->greeters.calling) &&
 	       guest->loop->chores < enough) {
-		guest->loop->chores++;
+		loop_count_chores(guest->loop, 1);
 		listener = list_first(&guest->greeters.calling, struct listener,
 				      node);
 		list_remove(&listener->node);
@@ -385,7 +386,7 @@ static void read_some(struct guest *guest)
 
 	while (!list_empty(&guest->greeters.knocking) &&
 	       guest->loop->chores < enough) {
-		guest->loop->chores++;
+		loop_count_chores(guest->loop, 1);
 		link = list_first(&guest->greeters.knocking, struct link,
 				  host_node);
 		list_remove(&link->host_node);

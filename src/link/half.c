@@ -60,13 +60,13 @@ void half_release_ask(struct guest *guest, struct half *half)
 
 	if (!ask)
 		return;
-	list_append(&guest->loop->asks, &ask->node);
+	list_append(&guest->loop->siblings.asks, &ask->node);
 	guest_wake(guest);
 }
 
 static struct half_ask *take_first(struct loop *loop)
 {
-	struct list *node = list_take(&loop->asks);
+	struct list *node = list_take(&loop->siblings.asks);
 
 	return node ? container_of(node, struct half_ask, node) : NULL;
 }

@@ -105,7 +105,7 @@ int link_await(struct link *link)
 
 void link_wait(struct link *link)
 {
-	timer_arm(&link->guest->loop->dialing, &link->timer, clock_ms());
+	timer_arm(&link->guest->loop->dialing.timers, &link->timer, clock_ms());
 	if (!link->waiting)
 		link->guest->dialing.waiting++;
 	link->waiting = true;
@@ -197,7 +197,7 @@ void link_close_socket(struct link *link)
 		drop_refused(link);
 	link_leave_socket(link);
 	rights_close(loop->rights, link->guest, &link->fd);
-	loop->chores++;
+	loop_count_chores(loop, 1);
 }
 
 static bool flushed(const struct link *link)

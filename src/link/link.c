@@ -183,7 +183,8 @@ void link_tell(struct link *link, unsigned news)
 
 	half->news |= (uint8_t)news;
 	if (list_empty(&half->telling))
-		list_append(&link->guest->loop->telling, &half->telling);
+		list_append(&link->guest->loop->siblings.telling,
+			    &half->telling);
 }
 
 void link_forget_outbox(struct link *link)
@@ -261,7 +262,7 @@ static void bury(struct link *link)
 	if (link->half)
 		link->guest->siblings.halves--;
 	list_remove(&link->node);
-	list_append(&link->guest->loop->dead, &link->node);
+	list_append(&link->guest->loop->links.dead, &link->node);
 	guest_take_back(link->guest, link->grant);
 	link->phase = LINK_DEAD;
 }
@@ -398,22 +399,22 @@ static void free_dead(struct loop *loop, bool all)
 	struct link *link;
 
 	list_init(&again);
-	list_move_all(&again, &loop->dead);
+	list_move_all(&again, &loop->links.dead);
 	while (!list_empty(&again)) {
 		link = list_first(&again, struct link, node);
 		list_remove(&link->node);
 		if (!all && ring_watch_busy(&link->watch)) {
-			list_append(&loop->dead, &link->node);
+			list_append(&loop->links.dead, &link->node);
 			continue;
 		}
 		free_link(link);
-		loop->freed++;
+		loop->links.freed++;
 	}
 }
 
 void link_sweep(struct loop *loop)
 {
-	if (!list_empty(&loop->dead))
+	if (!list_empty(&loop->links.dead))
 		free_dead(loop, false);
 }
 
@@ -421,8 +422,9 @@ void link_free_dead(struct loop *loop)
 {
 	struct half *half;
 
-	while (!list_empty(&loop->telling)) {
-		half = list_first(&loop->telling, struct half, telling);
+	while (!list_empty(&loop->siblings.telling)) {
+		half = list_first(&loop->siblings.telling, struct half,
+				  telling);
 		link_kill(half->link);
 		list_remove(&half->telling);
 	}

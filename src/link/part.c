@@ -45,7 +45,7 @@ void link_part_told(struct guest *guest)
 	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
 
 	while (!list_empty(&guest->ending.told) && loop->chores < enough) {
-		loop->chores++;
+		loop_count_chores(loop, 1);
 		link_part(list_first(&guest->ending.told, struct link,
 				     host_node));
 	}
@@ -59,7 +59,7 @@ void link_part_due(struct loop *loop, uint64_t now_ms)
 
 	while (loop->chores < LOOP_CHORES &&
 	       (timer = timer_take_due(&loop->parting, now_ms))) {
-		loop->chores++;
+		loop_count_chores(loop, 1);
 		link_part(container_of(timer, struct link, timer));
 	}
 }

@@ -111,7 +111,7 @@ static void count_closed(struct guest *guest)
 	while (guest->fds.closing > pending) {
 		guest->fds.closing--;
 		descriptors_give(loop->descriptors, &guest->fds.held);
-		loop->descriptor_freed = true;
+		loop_descriptor_freed(loop);
 	}
 }
 
@@ -183,5 +183,5 @@ void rights_close(const struct rights *rights, struct guest *guest, int *fd)
 	}
 	fd_close(fd);
 	descriptors_give(loop->descriptors, &guest->fds.held);
-	loop->descriptor_freed = true;
+	loop_descriptor_freed(loop);
 }

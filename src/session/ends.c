@@ -96,7 +96,7 @@ enum step ends_end_some(struct guest *guest)
 	unsigned enough = guest->loop->chores + LOOP_CHORES;
 
 	while (guest->ending.session && guest->loop->chores < enough) {
-		guest->loop->chores++;
+		loop_count_chores(guest->loop, 1);
 		guest->ending.session = end_one(guest, link_guest_gone);
 		if (!guest->ending.session)
 			forget_packets(guest);

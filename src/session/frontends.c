@@ -46,10 +46,10 @@ struct frontends {
 	struct ring_watch accepting;
 	bool called;  /* somebody may wait in the backlog */
 	bool leaving; /* another worker accepts what comes now */
-	struct accept_pause pause;
-	struct accept_pause choke; /* nobody is heard while it lasts */
-	unsigned chokes;	   /* such pauses in a row */
-	struct list waiting;	   /* oldest first */
+	struct loop_pause pause;
+	struct loop_pause choke; /* nobody is heard while it lasts */
+	unsigned chokes;	 /* such pauses in a row */
+	struct list waiting;	 /* oldest first */
 	unsigned nwaiting;
 	struct list past; /* closed; the ring may still know them */
 };
@@ -79,7 +79,7 @@ static void free_past(struct frontends *f, bool all)
 static void bury(struct frontends *f, struct frontend *fe)
 {
 	frontend_close(fe);
-	f->guest->loop->descriptor_freed = true;
+	loop_descriptor_freed(f->guest->loop);
 	list_append(&f->past, &fe->node);
 }
 
@@ -125,7 +125,7 @@ static void refused(struct frontends *f, int err)
 static void pause_accepting(struct frontends *f, int err)
 {
 	refused(f, err);
-	timer_arm(&f->guest->loop->resuming, &f->pause.timer, clock_ms());
+	timer_arm(&f->guest->loop->pauses.timers, &f->pause.timer, clock_ms());
 }
 
 static bool unused(const struct frontends *f)
@@ -184,7 +184,7 @@ static void called(struct ring_watch *watch, int events)
 	guest_wake(f->guest);
 }
 
-static void try_again(struct accept_pause *p)
+static void try_again(struct loop_pause *p)
 {
 	struct frontends *f = container_of(p, struct frontends, pause);
 
@@ -193,7 +193,7 @@ static void try_again(struct accept_pause *p)
 	guest_wake(f->guest);
 }
 
-static void hear_again(struct accept_pause *p)
+static void hear_again(struct loop_pause *p)
 {
 	struct frontends *f = container_of(p, struct frontends, choke);
 
@@ -374,7 +374,8 @@ static bool choked(struct frontends *f)
 	}
 	if (timer_armed(&f->choke.timer))
 		return true;
-	timer_arm(f->chokes < SHORT_CHOKES ? &loop->choking : &loop->resuming,
+	timer_arm(f->chokes < SHORT_CHOKES ? &loop->choking
+					   : &loop->pauses.timers,
 		  &f->choke.timer, clock_ms());
 	f->chokes += f->chokes < SHORT_CHOKES;
 	return true;

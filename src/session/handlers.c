@@ -325,7 +325,7 @@ static int check_ram_files(struct frontend *fe, const struct message *m,
 	ret = ram_file_check(m->fds, m->nfds, frontend_pid(fe), &tables,
 			     guest->session.reason,
 			     sizeof(guest->session.reason));
-	guest->loop->chores += tables * LOOP_CHORES;
+	loop_count_chores(guest->loop, tables * LOOP_CHORES);
 	return ret;
 }
 

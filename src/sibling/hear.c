@@ -217,7 +217,8 @@ void sibling_hear_waiting(struct loop *loop, struct turn *turn)
 {
 	struct half_message m;
 
-	while (unlikely(!list_empty(&loop->asks)) && half_next_ask(loop, &m))
+	while (unlikely(!list_empty(&loop->siblings.asks)) &&
+	       half_next_ask(loop, &m))
 		hear(loop, turn, &m, NULL);
 }
 

@@ -30,13 +30,13 @@ void sibling_refuse(struct loop *loop, const struct half_message *ask)
 		.facts = HALF_RESETS,
 	};
 	list_init(&refusal->node);
-	list_append(&loop->refusals, &refusal->node);
+	list_append(&loop->siblings.refusals, &refusal->node);
 }
 
 void sibling_drop_refusals(struct loop *loop)
 {
 	struct list *node;
 
-	while ((node = list_take(&loop->refusals)))
+	while ((node = list_take(&loop->siblings.refusals)))
 		free(container_of(node, struct sibling_refusal, node));
 }

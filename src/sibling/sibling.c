@@ -34,7 +34,7 @@
 /* Never used again: a loop's own count, behind its number. */
 static uint64_t new_id(struct loop *loop)
 {
-	return (uint64_t)loop->index << 56 | ++loop->connections;
+	return (uint64_t)loop->index << 56 | ++loop->siblings.connections;
 }
 
 bool sibling_ask(struct guest *guest, const struct packet *request)

@@ -253,12 +253,12 @@ static void tell_refusals(struct loop *loop, struct turn *turn)
 {
 	struct sibling_refusal *refusal;
 
-	while (!list_empty(&loop->refusals)) {
-		refusal = list_first(&loop->refusals, struct sibling_refusal,
-				     node);
+	while (!list_empty(&loop->siblings.refusals)) {
+		refusal = list_first(&loop->siblings.refusals,
+				     struct sibling_refusal, node);
 		if (!deliver(loop, turn, &refusal->m, NULL))
 			return;
-		free(container_of(list_take(&loop->refusals),
+		free(container_of(list_take(&loop->siblings.refusals),
 				  struct sibling_refusal, node));
 	}
 }
@@ -272,14 +272,15 @@ void sibling_tell_all(struct loop *loop, struct turn *turn)
 	list_init(&again);
 	sibling_hear_waiting(loop, turn);
 	tell_refusals(loop, turn); /* what the lanes had no room for */
-	while (!list_empty(&loop->telling)) {
-		half = list_first(&loop->telling, struct half, telling);
+	while (!list_empty(&loop->siblings.telling)) {
+		half = list_first(&loop->siblings.telling, struct half,
+				  telling);
 		link = half->link;
 		list_remove(&half->telling);
 		if (!tell(link, turn) && list_empty(&half->telling))
 			list_append(&again, &half->telling);
 	}
-	list_move_all(&loop->telling, &again);
+	list_move_all(&loop->siblings.telling, &again);
 	sibling_hear_waiting(loop, turn);
 	tell_refusals(loop, turn);
 }

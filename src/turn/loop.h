@@ -17,6 +17,7 @@
 
 struct descriptors;
 struct guest;
+struct loop;
 struct ring;
 struct rights;
 struct switchboard;
@@ -54,64 +55,94 @@ struct worker;
 /* A driver that kicks has put something into its rings by then. */
 #define LOOP_DOUBTING_MS 1000
 
-/* Accepting on a listening socket that paused for want of descriptors, or
- * hearing a front end whose descriptors are not closed yet. */
-struct accept_pause {
+/*
+ * Something that stopped by itself and is to be tried again: accepting on a
+ * listening socket for want of descriptors, or starting a VM.
+ */
+struct loop_pause {
 	struct timer timer; /* armed while it lasts */
-	void (*over)(struct accept_pause *p);
+	void (*over)(struct loop_pause *p);
 };
+
+/*
+ * What follows is the loop's state, each part with its writers. Others only
+ * read it.
+ */
+
+/* Links that ended, by link/. The service sets freed back when it has given
+ * their memory back to the kernel. */
+struct loop_links {
+	struct list dead; /* to be freed when the ring lets go of them */
+	unsigned freed;	  /* whose memory may have been kept */
+};
+
+/* Connections between guests, by link/ and sibling/. */
+struct loop_siblings {
+	struct list telling;  /* halves whose other half is yet to be told */
+	struct list refusals; /* of connections, to be told */
+	struct list asks;     /* for connections, whose ports are free now */
+	uint64_t connections; /* that were asked for here */
+};
+
+/* Links whose host program's backlog is full, by host/dial.c; link/host_end.c
+ * arms their timers. */
+struct loop_dialing {
+	struct timer_queue timers;
+	uint64_t redial_ms; /* nobody is dialed again before */
+};
+
+/* Pauses, by who pauses. loop_descriptor_freed() and the service, which ends
+ * pauses early then, write descriptor_freed. */
+struct loop_pauses {
+	struct timer_queue timers;
+	bool descriptor_freed;
+};
+
+/*
+ * Another worker may serve GUEST, which nobody uses yet, and whose hypervisor
+ * comes now. True: it will, and takes the connection from the socket's backlog.
+ */
+typedef bool loop_relocate(struct loop *loop, struct guest *guest);
 
 struct loop {
+	/* Set up by service_new(), for good. */
 	struct ring *ring;
-	struct pace pace;
-	unsigned chores;      /* done in this turn */
-	struct list active;   /* guests with work in the coming turn */
-	struct list dead;     /* links to free when the ring lets go of them */
-	struct list telling;  /* halves whose other half is yet to be told */
-	struct list refusals; /* of connections between guests, to be told */
-	struct list asks;     /* for such, whose ports are free now */
-	struct deadlines deadlines;	 /* of connections */
-	struct timer_queue greeting;	 /* of links */
-	struct timer_queue dialing;	 /* of links */
-	struct timer_queue parting;	 /* of links */
-	struct timer_queue departing;	 /* of guests */
-	uint64_t redial_ms;		 /* nobody is dialed again before */
-	struct descriptors *descriptors; /* NULL: without bounds */
 	struct rights *rights;		 /* NULL: see rights.h */
-	struct timer_queue resuming;	 /* of pauses */
-	struct timer_queue choking;	 /* of short ones */
-	struct timer_queue doubting;	 /* of guests, see device.h */
-	bool descriptor_freed;		 /* listeners may accept again */
-
-	/* Another worker may serve a guest that nobody uses yet, and whose
-	 * hypervisor comes now. True: it will, and takes the connection from
-	 * the socket's backlog. NULL: there is no other worker. */
-	bool (*relocate)(struct loop *loop, struct guest *guest);
-	struct worker *worker;
-	unsigned index;	      /* the worker's */
-	uint64_t connections; /* between guests, that were asked for here */
-	unsigned freed;	      /* links, whose memory may be kept */
+	struct descriptors *descriptors; /* NULL: without bounds */
 	struct switchboard *board;
-	atomic_uint hypervisors; /* that are connected to its guests */
+	loop_relocate *relocate; /* NULL: there is no other worker */
+	struct worker *worker;
+	unsigned index; /* the worker's */
+
+	struct pace pace;   /* by the functions of pace.h */
+	unsigned chores;    /* of this turn; loop_count_chores() adds to it */
+	struct list active; /* guests, by guest_wake() and the service */
+	struct deadlines deadlines; /* of connections, by link/ */
+	struct loop_links links;
+	struct loop_siblings siblings;
+	struct loop_dialing dialing;
+	struct timer_queue greeting;  /* of links, by host/listener.c */
+	struct timer_queue parting;   /* of links, by link/part.c */
+	struct timer_queue departing; /* of guests, by session/departure.c */
+	struct timer_queue doubting;  /* of guests, by session/device.c */
+	struct timer_queue choking;   /* pauses, by session/frontends.c */
+	struct loop_pauses pauses;
+	atomic_uint hypervisors; /* connected now, by session/frontends.c */
 };
 
-/* All that is not zero. */
-static inline void loop_init(struct loop *loop, struct ring *ring)
+/* A loop on RING, with nothing to do; *LOOP is all zero before. */
+void loop_init(struct loop *loop, struct ring *ring);
+
+/* N chores were done. */
+static inline void loop_count_chores(struct loop *loop, unsigned n)
 {
-	loop->ring = ring;
-	list_init(&loop->active);
-	list_init(&loop->dead);
-	list_init(&loop->telling);
-	list_init(&loop->refusals);
-	list_init(&loop->asks);
-	deadlines_init(&loop->deadlines);
-	timer_queue_init(&loop->greeting, LOOP_GREETING_MS);
-	timer_queue_init(&loop->dialing, LOOP_DIALING_MS);
-	timer_queue_init(&loop->parting, LOOP_PARTING_MS);
-	timer_queue_init(&loop->departing, LOOP_DEPARTING_MS);
-	timer_queue_init(&loop->resuming, LOOP_RESUMING_MS);
-	timer_queue_init(&loop->choking, LOOP_CHOKING_MS);
-	timer_queue_init(&loop->doubting, LOOP_DOUBTING_MS);
+	loop->chores += n;
+}
+
+/* A descriptor was given back: who paused for want of one may go on. */
+static inline void loop_descriptor_freed(struct loop *loop)
+{
+	loop->pauses.descriptor_freed = true;
 }
 
 #endif

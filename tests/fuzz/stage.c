@@ -180,16 +180,18 @@ static void configure(unsigned nvms, uint32_t tx_buffer_size)
 static void open_loop(unsigned i)
 {
 	const char *why = "";
-	struct ring *ring = ring_open("epoll", &why);
+	const struct service_setup setup = {
+		.ring = ring_open("epoll", &why),
+		.guests = stage.nvms,
+		.descriptors = &descriptors,
+		.board = board,
+		.index = i,
+	};
 
-	fuzz_check(ring);
-	services[i] = service_new(ring, stage.nvms, 0);
+	fuzz_check(setup.ring);
+	services[i] = service_new(&setup);
 	fuzz_check(services[i]);
 	stage.loops[i] = service_loop(services[i]);
-	stage.loops[i]->index = i;
-	stage.loops[i]->board = board;
-	stage.loops[i]->descriptors = &descriptors;
-	switchboard_set_bell(board, i, service_bell(services[i]));
 }
 
 /* Which of the first descriptors are open. The fuzzer opens some of its own,
@@ -293,7 +295,7 @@ void stage_end(void)
 	for (i = 0; i < stage.nvms; i++)
 		vm_free(&stage.vms[i].vm);
 	for (i = 0; i < stage.nloops; i++) {
-		fuzz_check(list_empty(&stage.loops[i]->dead));
+		fuzz_check(list_empty(&stage.loops[i]->links.dead));
 		fuzz_check(list_empty(&stage.loops[i]->active));
 		fuzz_check(!stage.loops[i]->hypervisors);
 	}

@@ -23,13 +23,16 @@ static int signalled(int fd)
 START_TEST(late_ring_reaches_no_other_descriptor)
 {
 	const char *why = "";
-	struct ring *ring = ring_open("epoll", &why);
+	const struct service_setup setup = {
+		.ring = ring_open("epoll", &why),
+		.guests = 1,
+	};
 	struct service *s;
 	struct bell *bell;
 	int ringing, next;
 
-	ck_assert_msg(ring, "%s", why);
-	s = service_new(ring, 1, 0);
+	ck_assert_msg(setup.ring, "%s", why);
+	s = service_new(&setup);
 	ck_assert_ptr_nonnull(s);
 	bell = service_bell(s);
 	ringing = bell->fd;

@@ -223,12 +223,13 @@ static struct machine *add_machine(uint16_t buffers)
 static void set_up(void)
 {
 	const char *why = "";
-	struct ring *ring = ring_open("epoll", &why);
+	struct service_setup setup = {
+		.ring = ring_open("epoll", &why),
+		.guests = GUESTS,
+	};
 
-	ck_assert_msg(ring, "%s", why);
+	ck_assert_msg(setup.ring, "%s", why);
 	log_set_level(LOG_LEVEL_ERROR);
-	service = service_new(ring, GUESTS, 0);
-	ck_assert_ptr_nonnull(service);
 	for (unsigned i = 0; i < GUESTS; i++)
 		configs[i] = (struct vm_config){
 			.name = name,
@@ -239,7 +240,9 @@ static void set_up(void)
 		};
 	board = switchboard_new(&config, 1);
 	ck_assert_ptr_nonnull(board);
-	service_loop(service)->board = board;
+	setup.board = board;
+	service = service_new(&setup);
+	ck_assert_ptr_nonnull(service);
 	nmachines = 0;
 }
 

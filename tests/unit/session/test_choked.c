@@ -86,11 +86,11 @@ END_TEST
 static bool paused(struct timer_queue *pauses)
 {
 	struct timer *timer = timer_take_due(pauses, UINT64_MAX - 1);
-	struct accept_pause *pause;
+	struct loop_pause *pause;
 
 	if (!timer)
 		return false;
-	pause = container_of(timer, struct accept_pause, timer);
+	pause = container_of(timer, struct loop_pause, timer);
 	pause->over(pause);
 	return true;
 }
@@ -116,9 +116,9 @@ START_TEST(a_front_end_waits_for_a_moment_first)
 		moments++;
 	} while (paused(&loop->choking));
 	ck_assert_uint_gt(moments * LOOP_CHOKING_MS, LOOP_RESUMING_MS / 4);
-	ck_assert(paused(&loop->resuming));
+	ck_assert(paused(&loop->pauses.timers));
 	frontends_run(facts.frontends);
-	ck_assert(paused(&loop->resuming));
+	ck_assert(paused(&loop->pauses.timers));
 	full = false;
 	frontends_run(facts.frontends);
 	full = true;

@@ -298,12 +298,12 @@ static int start_listening(struct sockaddr_un *addr)
 /* No service runs its timers here: the pause ends as the loop would end it. */
 static void let_pause_pass(void)
 {
-	struct timer *timer = timer_take_due(&facts.guest->loop->resuming,
+	struct timer *timer = timer_take_due(&facts.guest->loop->pauses.timers,
 					     clock_ms() + LOOP_RESUMING_MS);
-	struct accept_pause *pause;
+	struct loop_pause *pause;
 
 	ck_assert_ptr_nonnull(timer);
-	pause = container_of(timer, struct accept_pause, timer);
+	pause = container_of(timer, struct loop_pause, timer);
 	pause->over(pause);
 }
 
