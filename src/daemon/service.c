@@ -117,7 +117,7 @@ struct service *service_new(const struct service_setup *setup)
 	s->loop.relocate = setup->relocate;
 	s->loop.worker = setup->worker;
 	s->loop.index = setup->index;
-	list_init(&s->awake.guests);
+	awake_init(&s->awake);
 	spin_init(&s->spin, setup->poll_us);
 	s->bell.fd = -1;
 	ring_watch_init(&s->bell_watch);
@@ -376,7 +376,7 @@ static void run_turn(struct service *s)
 	unsigned i;
 
 	s->nserved = 0;
-	s->awake.turns++;
+	awake_next_turn(&s->awake);
 	collect_all(s);
 	sends_submit(s->loop.ring, &s->turn);
 	ring_run(s->loop.ring);

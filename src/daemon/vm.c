@@ -204,10 +204,9 @@ int vm_start(struct vm *vm, struct loop *loop)
 	if (vm->guest) {
 		vm->guest->counts = vm->counts;
 		guest_set_closers(vm->guest, vm->closer, vm->host_closer);
-		vm->guest->session.frontends = frontends_new(vm->guest);
+		if (frontends_new(vm->guest))
+			err = start_host(vm);
 	}
-	if (vm->guest && vm->guest->session.frontends)
-		err = start_host(vm);
 	if (!err)
 		err = forwards_start(&vm->forwards, vm->guest);
 	if (!err)

@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/iov.h"
 #include "config/config.h"
+#include "guest/awake.h"
 #include "guest/guest.h"
 #include "host/dial.h"
 #include "host/sends.h"
@@ -328,7 +329,7 @@ static enum step collect_packets(struct guest *guest, struct turn *turn,
 		descriptors += chain.descriptors;
 		if (!chain.early)
 			step = handle_chain(guest, turn, &chain);
-		guest->awake.tx_held += chain.nread;
+		awake_note_sent(guest, chain.nread);
 		virtq_give(vq, &chain, 0);
 	}
 	return STEP_MORE;

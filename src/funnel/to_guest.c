@@ -25,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "funnel/to_guest_messages.h"
+#include "guest/awake.h"
 #include "guest/guest.h"
 #include "guest/rx_buffers.h"
 #include "link/link.h"
@@ -79,7 +80,7 @@ static enum step send_control(struct link *link, struct turn *turn)
 		conn_next_control(&link->conn, guest_cid(guest), &packet);
 		rx_give(guest, buffer, &packet);
 		if (packet.op == PACKET_CREDIT_UPDATE)
-			guest->awake.rx_patient++;
+			awake_note_patient(guest);
 	}
 	return STEP_DONE;
 }
@@ -299,7 +300,7 @@ enum step to_guest_collect(struct guest *guest, struct turn *turn,
 {
 	struct turn_guest *part = &turn->guests[turn->nguests];
 
-	guest->rx.short_of_buffers = false;
+	rx_begin(guest);
 	if (!guest_running(guest) || !guest_has_output(guest))
 		return STEP_DONE;
 	if (turn->nguests == TURN_RECVS || turn->nrecvs == TURN_RECVS)
@@ -333,7 +334,7 @@ static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 		conn_build_data(&link->conn, guest_cid(guest), len, 0, &packet);
 		rx_give(guest, buffer, &packet);
 		if (!link_is_light(link))
-			guest->awake.rx_patient++;
+			awake_note_patient(guest);
 		n -= len;
 	}
 	return used;

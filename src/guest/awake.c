@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Every call for used buffers is an interrupt for the guest, so each ring has a
- * patience of its own. What was received is what the guest waits for: it is
- * shown at the end of the guest's part, but in short turns (pace.h), where
- * packets of greedy connections may wait for a few more. Nothing in the guest
- * waits for the buffers of what it has sent, which it only uses again: they are
- * given back when they are an eighth of the ring, or after eight turns.
+ * Every call for used buffers is an interrupt for the guest, so that some
+ * buffers are kept back for a while. The guest waits for received packets: they
+ * are shown at the end of its part of the turn. Only in short turns (pace.h)
+ * may packets of greedy connections wait for some more turns, and so may lone
+ * credit updates. Nothing in the guest waits for TX chains that were used; its
+ * driver only needs them to send again. They are given back when their segments
+ * are an eighth of the ring, or after eight turns.
  *
- * All waiting ends. Turns are counted; who waits for its received packets has a
- * part in a turn to come, and the loop does not rest before that; sent ones are
- * returned when it does. A lone update of credit counts as a greedy one's
- * packet.
+ * No wait is without end. A guest whose received packets wait has a part in a
+ * turn to come, so that the loop does not rest before that; used TX chains are
+ * given back when it does.
  */
 #include "guest/awake.h"
 
@@ -18,18 +18,24 @@
 #include "guest/guest.h"
 #include "turn/loop.h"
 
-/* Sent packets go back to a busy guest when their segments are this share of
+/* Used TX chains go back to a busy guest when their segments are this part of
  * its ring, or after so many turns. */
 #define TX_RETURN_SHARE 8
 #define TX_RETURN_TURNS 8
 
-/* A busy loop looks at so many others after each turn, and lets those fall
- * asleep that had no part in so many. */
+/* After each turn a busy loop looks at LOOKS_A_TURN guests that had no part in
+ * it. Guests that had none in the last ASLEEP_TURNS fall asleep. */
 #define LOOKS_A_TURN 16
 #define ASLEEP_TURNS 64
 
-/* Short turns that received packets of greedy connections wait. */
+/* Short turns that received packets of greedy connections may wait. */
 #define RX_WAIT_TURNS 8
+
+void awake_init(struct awake *awake)
+{
+	list_init(&awake->guests);
+	awake->turns = 0;
+}
 
 void awake_begin(struct awake *awake, struct guest *guest)
 {
@@ -63,36 +69,44 @@ static void show_received(struct guest *guest)
 
 /* In short turns a guest that has more to do would be called for each few
  * packets of greedy connections. It has a part in a turn soon again. */
-static bool may_wait(struct guest *guest)
+static bool received_may_wait(const struct guest *guest)
 {
 	return guest->loop->pace.hasten && !list_empty(&guest->active) &&
 	       !guest->rx.short_of_buffers &&
-	       guest->awake.rx_turns++ < RX_WAIT_TURNS &&
+	       guest->awake.rx_turns < RX_WAIT_TURNS &&
 	       guest->awake.rx_patient ==
 		       virtq_unpublished(&guest->queue[GUEST_RX].vq);
 }
 
-void awake_notify(struct guest *guest)
+static bool sent_may_wait(const struct guest *guest)
 {
-	struct guest_queue *tx = &guest->queue[GUEST_TX];
+	uint32_t many = guest->queue[GUEST_TX].setup.size / TX_RETURN_SHARE;
 
-	if (!may_wait(guest))
-		show_received(guest);
-	if (!virtq_unpublished(&tx->vq))
-		return;
-	if (guest->awake.tx_held < tx->setup.size / TX_RETURN_SHARE &&
-	    guest->awake.tx_turns++ < TX_RETURN_TURNS)
-		return;
-	return_sent(guest);
+	return guest->awake.tx_held < many &&
+	       guest->awake.tx_turns < TX_RETURN_TURNS;
 }
 
-/* Packets of the guest's would be taken if there were any. */
+void awake_notify(struct guest *guest)
+{
+	if (received_may_wait(guest))
+		guest->awake.rx_turns++;
+	else
+		show_received(guest);
+	if (!virtq_unpublished(&guest->queue[GUEST_TX].vq))
+		return;
+	if (sent_may_wait(guest))
+		guest->awake.tx_turns++;
+	else
+		return_sent(guest);
+}
+
+/* The guest's packets would be taken if there were any. */
 static bool awaits_packets(const struct guest *guest)
 {
 	return guest_is_heard(guest) && !resets_full(&guest->resets);
 }
 
-/* Something for the guest waits for its receive buffers. */
+/* Something for the guest waits for receive buffers. */
 static bool awaits_buffers(const struct guest *guest)
 {
 	return queue_active(&guest->queue[GUEST_RX]) &&
@@ -125,8 +139,8 @@ bool awake_look(struct awake *awake)
 }
 
 /*
- * The guest is to kick again, unless something came just now. One that never
- * kicks stays on the list of the awake, to be looked at.
+ * Asks the guest to kick again, or wakes it if something came just now. A guest
+ * whose driver never kicks stays on the list, to be looked at.
  */
 static void fall_asleep(struct guest *guest)
 {
@@ -142,7 +156,8 @@ static void fall_asleep(struct guest *guest)
 		guest_wake(guest);
 }
 
-/* GUEST may have had no part in the last turns, while the loop was busy. */
+/* While the loop is busy with others: GUEST may have had no part for some
+ * turns. */
 static void look_after(const struct awake *awake, struct guest *guest)
 {
 	uint32_t idle = awake->turns - guest->awake.last_turn;

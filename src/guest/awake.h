@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Guests that are being served. From its first turn until the loop rests, or
- * nothing has happened to it for a while, a guest is awake: its kicks are
+ * until nothing has happened to it for a while, a guest is awake: its kicks are
  * suppressed, as its rings are looked at anyway, and the calls to it are made
  * in bulk.
  */
@@ -12,41 +12,60 @@
 #include <stdint.h>
 
 #include "base/list.h"
-
-struct guest;
+#include "guest/guest.h"
 
 struct awake {
 	struct list guests;
-	uint32_t turns; /* so far, modulo 2^32; counted by the service */
+	uint32_t turns; /* so far, modulo 2^32 */
 };
 
-/* GUEST has a part in the coming turn. */
+void awake_init(struct awake *awake);
+
+/* Another turn begins. */
+static inline void awake_next_turn(struct awake *awake)
+{
+	awake->turns++;
+}
+
+/* GUEST has a part in this turn. */
 void awake_begin(struct awake *awake, struct guest *guest);
 
+/* In the guest's part: a TX chain of SEGMENTS segments was used. */
+static inline void awake_note_sent(struct guest *guest, uint16_t segments)
+{
+	guest->awake.tx_held += segments;
+}
+
+/* In the guest's part: a receive buffer was filled that the guest need not see
+ * at once. */
+static inline void awake_note_patient(struct guest *guest)
+{
+	guest->awake.rx_patient++;
+}
+
 /*
- * After its part: received packets are for the guest to see at once, but for
- * those of greedy connections in short turns. Nothing in the guest waits for
- * the buffers of sent ones, and each call for them costs it an interrupt: so
- * they are given back several at a time, but not after many turns, nor after
- * the loop has begun to rest.
+ * After the guest's part: shows it the received packets, but those of greedy
+ * connections may wait while turns are short, and gives its TX chains back if
+ * they are many or have waited for long. See awake.c.
  */
 void awake_notify(struct guest *guest);
 
 /*
  * After each turn, for guests that had no part in it. They do not kick, and the
- * loop may not rest for long: some of them are looked at, and wake if they have
- * something for us; sent packets go back to them; and those to whom nothing has
- * happened for a while are asked to kick again.
+ * loop may not rest for long. So this looks at some of them, and wakes those
+ * that have put something into their rings; gives their TX chains back; and
+ * asks those to whom nothing has happened for a while to kick again.
  */
 void awake_go_round(struct awake *awake);
 
-/* Looks at all of them. True: one has something, and was woken. */
+/* Looks at all awake guests, and wakes those that have put something into their
+ * rings. True: there was one. */
 bool awake_look(struct awake *awake);
 
 /*
- * The loop is about to rest: guests are to kick again, and are woken if
- * something came just now. Those whose driver never kicks stay awake, to be
- * looked at.
+ * The loop is about to rest: asks all awake guests to kick again, and wakes
+ * those that have just put something into their rings. A guest whose driver
+ * never kicks stays awake, to be looked at.
  */
 void awake_end(struct awake *awake);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The event is a fact that is owed, no queue: a second reason before the guest
- * has given a buffer adds nothing to it.
+ * There is at most one event to send: a second reason for a reset, before the
+ * guest has given a buffer for the first, adds nothing to it.
  */
 #include "guest/events.h"
 
@@ -11,7 +11,7 @@
 #include "base/iov.h"
 #include "guest/guest.h"
 
-/* Whoever needs four bytes needs no more segments. */
+/* An event of four bytes needs no more segments. */
 #define SEGMENTS_MAX 4
 
 static void write_event(struct virtq *vq, const struct chain *chain)

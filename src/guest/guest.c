@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A guest is state alone: to make one opens nothing and watches nothing. What
- * its front ends, listeners and connections have on the ring is theirs to end
- * first.
+ * A guest is state alone: making one opens nothing and watches nothing. Front
+ * ends, listeners and connections take what they have off the ring before the
+ * guest is freed.
  */
 #include "guest/guest.h"
 
@@ -18,16 +18,17 @@
 #include "turn/loop.h"
 #include "vsock/packet.h"
 
-/* The credit of one guest's connections together, which bounds what slow host
- * programs make us keep. A new one is granted no more than a share of what is
- * left: those that come late start small rather than being refused. */
+/* The credit of one guest's connections together, in bytes, which bounds what
+ * slow host programs make us keep. A new connection is granted one part in
+ * CREDIT_SHARE of what is left: late ones start small and are not refused. */
 #define CREDIT_TOTAL (512ull * 1024 * 1024)
 #define CREDIT_SHARE 16
-#define CREDIT_LEAST 4096u /* however many there are */
+#define CREDIT_LEAST 4096u /* of a connection, however many there are */
 
 /*
- * A receive buffer has room for a header and a byte of data at least. A sent
- * packet that is shorter than a header is no fault of the ring's.
+ * A receive buffer has room for a header and one byte of data at the least. A
+ * TX chain may be shorter than a header: that is the packet's fault, and does
+ * not break the ring.
  */
 static const struct chain_rule queue_rules[] = {
 	[GUEST_RX] = { CHAIN_TO_WRITE, PACKET_HEADER_SIZE + 1 },
@@ -36,7 +37,8 @@ static const struct chain_rule queue_rules[] = {
 };
 static_assert(ARRAY_SIZE(queue_rules) == GUEST_QUEUES, "a rule for each");
 
-/* Seeds the connection table's hash; weaker is no danger to memory. */
+/* The seed of the connection table's hash. Where the kernel gives no random
+ * bytes a weaker one does: collisions cost time, not memory. */
 static uint64_t random_secret(const struct guest *guest)
 {
 	uint64_t secret;
@@ -96,7 +98,7 @@ void guest_free(struct guest *guest)
 	if (!guest)
 		return;
 	debug_assert(!guest->session.frontend && !guest->greeters.count);
-	/* The closer has these, and may have for long. */
+	/* Those that host_closer has may take long, and are not waited for. */
 	descriptors_return(guest->loop->descriptors, &guest->fds.held,
 			   guest->fds.closing);
 	debug_assert(!guest->fds.held);

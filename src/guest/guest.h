@@ -2,8 +2,9 @@
 /*
  * One VM: its rings and memory, its connections, and what it owes and is owed.
  *
- * Lives while one worker serves the VM; hypervisors and kernels come and go in
- * it. Touched by that worker's thread only. Knows no sockets, moves no bytes.
+ * A guest lives while one worker serves the VM; hypervisors and kernels come
+ * and go meanwhile. Only that worker's thread touches it. The guest knows no
+ * sockets and moves no bytes.
  */
 #ifndef URING_VSOCK_GUEST_GUEST_H
 #define URING_VSOCK_GUEST_GUEST_H
@@ -30,70 +31,71 @@ struct switch_vm;
 struct vm_config;
 
 enum guest_queue_index {
-	GUEST_RX, /* to the guest (virtio 1.3, 5.10.2) */
-	GUEST_TX, /* from the guest */
-	GUEST_EVENT, /* to the guest: TRANSPORT_RESET; not all front ends give it */
+	GUEST_RX,    /* to the guest (virtio 1.3, 5.10.2) */
+	GUEST_TX,    /* from the guest */
+	GUEST_EVENT, /* to the guest: TRANSPORT_RESET; not all front ends set it */
 	GUEST_QUEUES
 };
 
-/* Since the daemon's start: vm.c keeps them from one guest to the next. */
-struct guest_counts {
-	uint64_t connections;
-	uint64_t bytes_out; /* that came from the guest */
-	uint64_t bytes_in;  /* that were given to it */
-};
-
 /*
- * What follows is the guest's state, each part with those who write it. Others
- * only read it; guest.c makes and frees all of it.
+ * What follows is the guest's state, each part with its writers. Others only
+ * read it; guest.c makes and frees all of it.
  */
 
-/* What session/departure.c knows of a driver whose rings were stopped. */
-struct departure {
+/* Since the daemon's start: daemon/vm.c keeps them from one guest to the
+ * next. */
+struct guest_counts {
+	uint64_t connections; /* by link/link.c */
+	uint64_t bytes_out;   /* from the guest, by host/sends.c */
+	uint64_t bytes_in;    /* to the guest, by guest/rx_buffers.c */
+};
+
+/* A driver whose rings were stopped, by session/departure.c. */
+struct guest_departure {
 	struct timer timer;
 	uint16_t index; /* the RX ring's available index at the last look */
 	uint16_t looks;
 };
 
-/* The vhost-user session, by session/; guest/events.c sends what is owed. */
+/* The vhost-user session, by session/; guest/events.c pays the reset that is
+ * owed. */
 struct guest_session {
 	struct frontends *frontends; /* connected to the vhost-user socket */
 	struct frontend *frontend;   /* the one in charge, or NULL */
 	struct memory *memory;
 	bool memory_missed; /* a warning said that memory is not shared */
-	bool memory_seen;   /* it is: the guest's driver shows in its rings */
-	/* Armed from a kick after which the driver does not show in its rings,
-	 * until it does or device_doubt() warns that memory is not shared. */
+	bool memory_seen;   /* the driver shows in its rings: it is shared */
+	/* Armed by a kick after which the driver does not show in its rings,
+	 * until it does, or device_doubt() warns that memory is not shared. */
 	struct timer doubt;
 	uint64_t features;
 	uint64_t protocol_features;
 	uint8_t status;
 	bool owes_reset; /* TRANSPORT_RESET, see events.h */
-	struct departure departure;
-	char reason[224]; /* why the last request was refused, composed */
+	struct guest_departure departure;
+	char reason[224]; /* why the last request was refused, if composed */
 };
 
-/* What guest/awake.c knows of it; the funnel says how it fared in its turn. */
+/* What has not been shown to the guest yet, by guest/awake.c. */
 struct guest_awake {
 	struct list node;    /* on the service's list while kicks are off */
-	uint32_t last_turn;  /* that it had a part in */
-	uint32_t tx_held;    /* segments of TX chains yet to be published */
-	uint8_t tx_turns;    /* that taken TX chains wait to be published */
-	uint8_t rx_turns;    /* that filled RX chains do */
-	uint16_t rx_patient; /* of these, how many may wait */
+	uint32_t last_turn;  /* the last turn that it had a part in */
+	uint32_t tx_held;    /* segments of used TX chains not yet published */
+	uint8_t tx_turns;    /* turns that used TX chains have waited */
+	uint8_t rx_turns;    /* turns that filled RX chains have waited */
+	uint16_t rx_patient; /* filled RX chains that may wait */
 };
 
-/* The receive side: links that have something for the guest, by link/, and how
- * far its buffers went, by funnel/to_guest.c and guest/rx_buffers.c. */
+/* The receive side. link/ puts links on the lists, and funnel/to_guest.c takes
+ * them off when they were served. */
 struct guest_rx {
 	struct list ready;     /* links that fill what they are offered */
 	struct list small;     /* links that read little at a time */
-	bool short_of_buffers; /* a link waits for receive buffers */
-	bool ready_first; /* links of small left nothing in the last turn */
+	bool short_of_buffers; /* a link waits for some, by rx_buffers.c */
+	bool ready_first;      /* small left nothing, by funnel/to_guest.c */
 };
 
-/* Host programs that have no connection yet, by host/listener.c;
- * link/host_end.c says which of them have sent something. */
+/* Host programs that have no connection yet, by host/listener.c and link/. */
 struct guest_greeters {
 	struct list silent;   /* links without a CONNECT line, oldest first */
 	struct list knocking; /* links of these that can be read from */
@@ -101,46 +103,44 @@ struct guest_greeters {
 	unsigned count;	      /* of silent and knocking */
 };
 
-/* Host sockets that are being connected, by host/dial.c and
- * link/host_end.c. */
+/* Host sockets that are being connected. link/ puts links on the list, and
+ * host/dial.c takes them off. */
 struct guest_dialing {
 	struct list dialed; /* links whose connect(2) has come to an end */
-	unsigned waiting; /* links that a host program's full backlog delays */
+	unsigned waiting;   /* links with a full backlog ahead, by link/ */
 };
 
-/* Connections that end, by link/; those of a past session by
- * session/ends.c. */
+/* Connections that end, by link/. A past session's are all that are in the
+ * table, and session/ends.c ends them. */
 struct guest_ending {
 	struct list told;   /* links whose end the guest is shown next */
 	struct list parted; /* links that only have bytes for the host */
 	unsigned nparted;
-	bool session; /* the table's are a past session's: ends_some() */
-	uint32_t at;  /* where in the table the next of those may be */
+	bool session; /* by session/ends.c: see ends_end_some() */
+	uint32_t at;  /* by session/ends.c: where in the table to go on */
 };
 
-/* Connections with other guests, by link/; a request that waits counts as
- * asked as well. */
+/* Connections with other guests, by link/. A request that waits for its port
+ * counts as asked, too. */
 struct guest_siblings {
 	unsigned halves;
-	unsigned asked;	 /* of these, not accepted by this guest yet */
-	unsigned asking; /* of these, not accepted by the other guest yet */
+	unsigned asked;	 /* halves that this guest has not accepted yet */
+	unsigned asking; /* halves that the other guest has not accepted yet */
 };
 
-/* Credit that the guest's links share: bytes by guest_grant() and its like,
- * windows by funnel/from_guest.c. */
+/* Credit that the guest's links share. */
 struct guest_grants {
-	uint64_t bytes;
-	struct windows windows; /* of its connections with host programs */
+	uint64_t bytes;		/* by guest_grant() and its like */
+	struct windows windows; /* of streams with the host, by the funnel */
 };
 
-/* File descriptors of the VM's connections, by turn/descriptors.c and
- * link/rights.c. */
+/* File descriptors of the VM's connections. */
 struct guest_fds {
-	unsigned held;
-	unsigned closing; /* of these, those that the host_closer has */
+	unsigned held;	  /* by the functions of turn/descriptors.h */
+	unsigned closing; /* held by host_closer, by link/rights.c */
 };
 
-/* What can be caused by whom is limited in the log. */
+/* Lines in the log, limited by who can cause them: guest_log_limited(). */
 struct guest_limits {
 	struct log_limit guest;
 	struct log_limit host;	  /* host programs */
@@ -150,8 +150,8 @@ struct guest_limits {
 struct guest {
 	const struct vm_config *config;
 	struct loop *loop;
-	struct switch_vm *place;    /* by which other guests know it */
-	struct closer *closer;	    /* of the session's descriptors */
+	struct switch_vm *place;    /* by which other guests know this one */
+	struct closer *closer;	    /* of hypervisors' descriptors */
 	struct closer *host_closer; /* of host programs' descriptors */
 	char label[48];		    /* "name[cid]", for log lines */
 
@@ -160,8 +160,10 @@ struct guest {
 	struct guest_awake awake;
 	struct list active; /* on the loop's list while it has work */
 
-	struct table conns;   /* by link/ */
-	struct list flushing; /* links whose host socket takes bytes again */
+	struct table conns; /* by link/ */
+	/* Links whose host socket takes bytes again, put here by link/, taken
+	 * off by funnel/from_guest.c. */
+	struct list flushing;
 	struct guest_rx rx;
 	struct guest_greeters greeters;
 	struct guest_dialing dialing;
@@ -170,22 +172,25 @@ struct guest {
 	struct guest_grants grants;
 	struct guest_fds fds;
 	struct resets resets; /* RSTs owed to packets without a connection */
-	struct ended ended;   /* whose packets are not answered any more */
+	struct ended ended;   /* connections whose late packets get no RST */
 
 	struct guest_counts counts;
 	struct guest_limits limits;
 };
 
-/* NULL and errno on lack of memory. */
+/* A guest on LOOP, with nothing open. NULL and errno on lack of memory. */
 struct guest *guest_new(const struct vm_config *config, struct loop *loop);
 
-/* What hypervisors hand over is closed by CLOSER, what host programs do by
- * HOST_CLOSER, so that neither waits for the other's. They are the caller's and
- * outlive the guest. Without one it is closed at once. */
+/*
+ * CLOSER closes the descriptors that hypervisors hand over, HOST_CLOSER those
+ * that host programs do, so that neither waits for the other's. Both are the
+ * caller's and outlive the guest. Where one is NULL, its descriptors are closed
+ * at once.
+ */
 void guest_set_closers(struct guest *guest, struct closer *closer,
 		       struct closer *host_closer);
 
-/* Its connections, listener and front end must be gone. Accepts NULL. */
+/* Its connections, listeners and front end must be gone. Accepts NULL. */
 void guest_free(struct guest *guest);
 
 uint32_t guest_cid(const struct guest *guest);
@@ -194,45 +199,48 @@ uint32_t guest_cid(const struct guest *guest);
  * left: packets can be exchanged. */
 bool guest_running(const struct guest *guest);
 
-/* Packets of the guest are taken: its TX ring runs, no broken RX ring keeps the
- * answers from it, and no connections of a past session are left. */
+/* The guest's packets are taken: its TX ring runs, its RX ring, which the
+ * answers need, is not broken, and no connections of a past session are
+ * left. */
 bool guest_is_heard(const struct guest *guest);
 
 /*
- * The credit of a new connection: WANTED bytes, or less where the guest's
- * other connections have used up most of what is granted to one guest. It
- * counts until guest_take_back().
+ * Grants credit to a new connection: WANTED bytes, or less where the guest's
+ * other connections have used up most of what one guest is granted.
  */
 uint32_t guest_grant(struct guest *guest, uint32_t wanted);
 
-/* More for a connection that has some: WANTED bytes, less, or none. */
+/* Grants more to a connection that has some: WANTED bytes, less, or none. */
 uint32_t guest_grant_more(struct guest *guest, uint32_t wanted);
+
+/* CREDIT of what was granted is free again. */
 void guest_take_back(struct guest *guest, uint32_t credit);
 
-/* It may use SOCK_SEQPACKET: VIRTIO_VSOCK_F_SEQPACKET was negotiated. */
+/* The guest may use SOCK_SEQPACKET: VIRTIO_VSOCK_F_SEQPACKET was negotiated. */
 bool guest_has_seqpacket(const struct guest *guest);
 
-/* Something waits to be put into its RX ring. */
+/* Something waits to be put into the guest's RX ring. */
 static inline bool guest_has_output(const struct guest *guest)
 {
 	return !list_empty(&guest->rx.small) || !list_empty(&guest->rx.ready) ||
 	       guest->resets.count;
 }
 
-/* Logs what it has and had, in one line. */
+/* Logs what the guest has and had, in one line. */
 void guest_report(const struct guest *guest);
 
-/* It has work: it is served in the coming turn. */
+/* The guest has work: it has a part in the coming turn. */
 void guest_wake(struct guest *guest);
 
-/* A line prefixed with the VM's name and CID. */
+/* Logs a line, prefixed with the VM's name and CID. */
 #define guest_log(guest, level, ...)                                  \
 	do {                                                          \
 		if (log_on(level))                                    \
 			log_line(level, (guest)->label, __VA_ARGS__); \
 	} while (0)
 
-/* The same, limited in number: for what a guest or host program can cause. */
+/* The same, limited in number by LIMIT, a member of struct guest_limits: for
+ * what a guest, host program or hypervisor can cause. */
 #define guest_log_limited(guest, limit, level, ...)                   \
 	do {                                                          \
 		if (log_on(level) &&                                  \

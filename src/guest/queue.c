@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A queue outlives the ring that runs on it. Kept while the ring stops and
- * starts are its eventfds; that a call was due while there was none, which is
- * made up for; and where the ring was stopped, by which its next start is
- * judged (queue_moved()). That a notification once had to be interrupted is
- * remembered even for the next front end: it cost all VMs of the worker a
- * moment.
+ * A queue outlives the ring that runs on it. While the ring stops and starts
+ * again the queue keeps its eventfds; whether a call was due while it had no
+ * eventfd for it, which is made up for; and the index at which the ring stopped,
+ * by which its next start is judged (queue_moved()). That a notification once
+ * had to be interrupted is remembered even when the next front end comes, as it
+ * cost all VMs of the worker a moment.
  */
 #include "guest/queue.h"
 
@@ -23,7 +23,7 @@
 
 /*
  * The ring may refer to a watch after it was stopped, and a front end may send
- * the next kick at once: so each kick has its own memory, which waits among
+ * the next kick at once. So each kick has memory of its own, which waits among
  * the queue's past kicks until the ring has let go of it.
  */
 struct kick {
@@ -59,7 +59,8 @@ int queue_set_size(struct guest_queue *q, uint32_t size, uint32_t max,
 	return 0;
 }
 
-/* Alignment: virtio 1.3, 2.7. Mappings preserve it, as pages are aligned. */
+/* Alignment: virtio 1.3, 2.7. Addresses keep it in our mapping, which begins
+ * with a page. */
 int queue_set_addresses(struct guest_queue *q, uint64_t desc, uint64_t avail,
 			uint64_t used, const char **why)
 {
@@ -88,10 +89,11 @@ int queue_set_base(struct guest_queue *q, uint32_t base, const char **why)
 }
 
 /*
- * Writing to it must never wait. Its own flag would change how the front end
- * itself reads it, so that it is only found out whether it is set. Who takes
- * the flag away later makes one call wait, which the watchdog ends, and is not
- * believed again.
+ * A write(2) to the eventfd must never wait. O_NONBLOCK is not set here, since
+ * it would change how the front end itself reads the eventfd; it is only found
+ * out whether the front end has set it. A front end that clears the flag later
+ * makes one write wait, which the watchdog interrupts. From then on the queue
+ * asks before each write whether it would wait.
  */
 static void replace_notifier(struct guest_queue *q, int *slot, bool *may_block,
 			     int fd)
@@ -101,6 +103,7 @@ static void replace_notifier(struct guest_queue *q, int *slot, bool *may_block,
 	*may_block = fd >= 0 && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
+/* A write(2) to FD would not wait, as far as can be known before it. */
 static bool takes_bytes(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
@@ -144,7 +147,7 @@ void queue_tell_error(struct guest_queue *q)
 	notify(q, q->err_fd, q->err_may_block);
 }
 
-/* Frees those that the ring let go of, or ALL. */
+/* Frees the past kicks that the ring has let go of, or ALL. */
 static void free_past_kicks(struct guest_queue *q, bool all)
 {
 	struct kick **at = &q->kicks_past;
@@ -173,7 +176,14 @@ void queue_drop_kick(struct guest_queue *q, struct ring *ring)
 		q->kicks_past = kick;
 		q->kick = NULL;
 	}
+	q->polled = false;
 	free_past_kicks(q, false);
+}
+
+void queue_set_polled(struct guest_queue *q, struct ring *ring)
+{
+	queue_drop_kick(q, ring);
+	q->polled = true;
 }
 
 static struct kick *kick_new(struct ring *ring, int fd, ring_done *done,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The ring is there only while something is owed, which with an ordinary guest
- * is seldom. A reset that finds no memory is dropped: the guest's own time-out
- * has to do for it then.
+ * The ring is allocated only while something is owed, which is seldom with an
+ * ordinary guest. An RST for which there is no memory is not sent: then the
+ * guest's own time-out has to end the connection.
  */
 #include "guest/resets.h"
 

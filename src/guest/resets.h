@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * RSTs owed to packets that belong to no connection: a bounded queue. While
- * it is full nothing is taken from the guest's TX ring, but for what must be
- * before the ring stops. That cannot deadlock: an RST needs an RX buffer but
- * causes no answer.
+ * it is full nothing is taken from the guest's TX ring, except for chains that
+ * must be taken before the ring stops. That cannot deadlock: an RST needs an RX
+ * buffer but causes no answer.
  */
 #ifndef URING_VSOCK_GUEST_RESETS_H
 #define URING_VSOCK_GUEST_RESETS_H
@@ -36,17 +36,17 @@ static inline bool resets_full(const struct resets *resets)
 	return resets->count == RESETS_MAX;
 }
 
-/* Owes an answer to PACKET. Drops it when full or out of memory; an RST is
- * never answered (virtio 1.3, 5.10.6.1). */
+/* Owes an RST to PACKET, unless PACKET is one itself, which is never answered
+ * (virtio 1.3, 5.10.6.1), the queue is full or memory is short. */
 void resets_add(struct resets *resets, const struct packet *packet);
 
 /*
- * REQUEST begins a connection: what is owed to an earlier one of the same
- * addresses is owed to nobody, and would end this one.
+ * REQUEST begins a connection. Forgets RSTs that are owed to an earlier one of
+ * the same addresses, which would end the new one.
  */
 void resets_drop(struct resets *resets, const struct packet *request);
 
-/* The oldest, as a packet to GUEST_CID. False: none is owed. */
+/* Takes the oldest RST, as a packet to GUEST_CID. False: none is owed. */
 bool resets_take(struct resets *resets, uint32_t guest_cid, struct packet *out);
 
 #endif

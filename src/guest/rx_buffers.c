@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What is given is the oldest of what is taken, always. While nothing before it
- * is undecided a buffer is given as soon as it has its packet; else the packet's
- * header is kept, and rx_return() writes it once it is known where the packet
- * goes. Its payload is copied only where a read fell short of what the socket
- * was thought to hold, which to_guest.c makes rare.
+ * The buffer that is given to the guest is always the oldest of those that were
+ * taken. So a buffer is given as soon as it has its packet if all before it
+ * were given. Otherwise its packet's header is kept, and rx_return() writes it
+ * when it is known which buffer the packet goes into. The payload has to be
+ * copied then only where a read fell short of what the socket was thought to
+ * hold, which to_guest.c makes rare.
  *
- * Buffers may differ in size. A packet that is too large for the place where it
- * must go is split: a stream has no borders, and of a message only the last
- * packet says that it ends.
+ * Buffers may differ in size. A packet that is too large for the buffer that it
+ * must go into is split: a stream has no borders, and of a message only the
+ * last packet says that it ends.
  */
 #include "guest/rx_buffers.h"
 
@@ -26,6 +27,11 @@
 static struct virtq *rx_queue(struct guest *guest)
 {
 	return &guest->queue[GUEST_RX].vq;
+}
+
+void rx_begin(struct guest *guest)
+{
+	guest->rx.short_of_buffers = false;
 }
 
 struct turn_buffer *rx_take(struct guest *guest, struct turn *turn)
@@ -75,7 +81,7 @@ void rx_fill_from(const struct turn_buffer *buffer, struct iov_cursor *from,
 	const struct iovec *part = buffer->chain.iov;
 	size_t skip = PACKET_HEADER_SIZE;
 
-	/* As drivers make them: one segment for all. */
+	/* Drivers make one segment for header and payload. */
 	if (likely(part->iov_len >= PACKET_HEADER_SIZE + (size_t)len)) {
 		iov_read(from, (char *)part->iov_base + skip, len);
 		return;
@@ -128,7 +134,7 @@ void rx_give(struct guest *guest, struct turn_buffer *buffer,
 		buffer->packet = *packet;
 }
 
-/* The LEN bytes of payload behind the first SKIP of FROM. */
+/* Copies LEN bytes of FROM's payload, behind its first SKIP, to TO. */
 static void copy_payload(const struct turn_buffer *from, size_t skip,
 			 const struct turn_buffer *to, uint32_t len)
 {
@@ -158,8 +164,8 @@ static void give_part(struct guest *guest, struct turn_buffer *from,
 		conn_split_data(conn);
 }
 
-/* FROM's packet goes to the guest, in TO and perhaps in those that follow it.
- * Returns the next buffer to be given. */
+/* FROM's packet goes to the guest in TO, and in the buffers behind TO if it is
+ * too large. Returns the next buffer to be given. */
 static struct turn_buffer *
 give_at(struct guest *guest, struct turn_buffer *from, struct turn_buffer *to)
 {

@@ -51,7 +51,7 @@ static bool has_gone(const struct guest *guest, uint16_t index)
 
 static void look(struct guest *guest)
 {
-	struct departure *d = &guest->session.departure;
+	struct guest_departure *d = &guest->session.departure;
 	uint16_t index;
 
 	if (!guest->conns.count || !find_index(guest, &index))

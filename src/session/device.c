@@ -280,17 +280,15 @@ static void kicked(struct ring_watch *watch, int what)
 int device_set_kick(struct guest *guest, unsigned i, int fd, const char **why)
 {
 	struct guest_queue *q = &guest->queue[i];
-	int ret;
+	struct ring *ring = guest->loop->ring;
+	int ret = 0;
 
-	if (fd >= 0) {
-		ret = queue_set_kick(q, guest->loop->ring, fd, kicked, guest,
-				     why);
-		if (ret < 0)
-			return ret;
-	} else {
-		queue_drop_kick(q, guest->loop->ring);
-	}
-	q->polled = fd < 0;
+	if (fd >= 0)
+		ret = queue_set_kick(q, ring, fd, kicked, guest, why);
+	else
+		queue_set_polled(q, ring);
+	if (ret < 0)
+		return ret;
 	device_start_queues(guest);
 	guest_wake(guest);
 	return 0;
@@ -302,7 +300,6 @@ uint16_t device_stop_queue(struct guest *guest, unsigned i)
 
 	device_pause_queue(guest, i);
 	queue_drop_kick(q, guest->loop->ring);
-	q->polled = false;
 	if (i == GUEST_RX)
 		departure_expect(guest);
 	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u stopped at index %u", i,

@@ -223,6 +223,7 @@ struct frontends *frontends_new(struct guest *guest)
 	ring_watch_init(&f->accepting);
 	list_init(&f->waiting);
 	list_init(&f->past);
+	guest->session.frontends = f;
 	return f;
 }
 
@@ -431,5 +432,6 @@ void frontends_free(struct frontends *f)
 		return;
 	debug_assert(!f->guest->session.frontend && !f->nwaiting);
 	free_past(f, true);
+	f->guest->session.frontends = NULL;
 	free(f);
 }

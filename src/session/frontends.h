@@ -31,7 +31,8 @@ struct frontends;
 #define FRONTENDS_DESCRIPTORS \
 	(FRONTENDS_WAITING + 1 + 2 + 3 * GUEST_QUEUES + 2 * VHOST_USER_FDS_MAX)
 
-/* NULL and errno on lack of memory. Needs guest->loop->ring. */
+/* GUEST's, as guest->session.frontends, until frontends_free(). NULL and errno
+ * on lack of memory. Needs guest->loop->ring. */
 struct frontends *frontends_new(struct guest *guest);
 
 /* Accepts on FD, a listening socket that stays the caller's. 0 or -errno. While

@@ -210,7 +210,7 @@ static struct machine *add_machine(uint16_t buffers)
 		.guest = guest_new(&configs[i], service_loop(service)),
 	};
 	ck_assert_ptr_nonnull(m->guest);
-	m->guest->session.frontends = frontends_new(m->guest);
+	ck_assert_ptr_nonnull(frontends_new(m->guest));
 	open_memory(m);
 	start_queue(m, GUEST_RX);
 	start_queue(m, GUEST_TX);

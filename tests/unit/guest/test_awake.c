@@ -31,8 +31,8 @@ static void begin(void)
 	start_queues(front_end, 0);
 	guest = facts.guest;
 	list_remove(&guest->active);
-	awake = (struct awake){ .turns = 1000 };
-	list_init(&awake.guests);
+	awake_init(&awake);
+	awake.turns = 1000;
 	awake_begin(&awake, guest);
 }
 
@@ -48,7 +48,7 @@ static void end(void)
 static void pass(unsigned turns)
 {
 	while (turns--) {
-		awake.turns++;
+		awake_next_turn(&awake);
 		awake_go_round(&awake);
 	}
 }
@@ -154,8 +154,8 @@ START_TEST(guests_are_looked_at_by_turns)
 	unsigned left = 0;
 
 	ck_assert_ptr_nonnull(crowd);
-	awake = (struct awake){ .turns = PLENTY };
-	list_init(&awake.guests);
+	awake_init(&awake);
+	awake.turns = PLENTY;
 	for (unsigned i = 0; i < CROWD; i++) {
 		list_init(&crowd[i].active);
 		list_init(&crowd[i].awake.node);
