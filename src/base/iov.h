@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
+/* The segments that one call of sendmsg(2) or recvmsg(2) takes at most
+ * (UIO_MAXIOV of the kernel); with more it fails. */
+#define IOV_LIMIT 1024u
+
 struct iov_cursor {
 	const struct iovec *iov; /* the segment that it stands in */
 	unsigned count;		 /* segments left, that one included */

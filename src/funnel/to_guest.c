@@ -24,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/iov.h"
 #include "funnel/to_guest_messages.h"
 #include "guest/awake.h"
 #include "guest/guest.h"
@@ -140,7 +141,7 @@ static enum step offer_buffers(struct link *link, struct turn *turn,
 	recv->all = recv->room == held;
 	recv->io.msg = (struct msghdr){
 		.msg_iov = turn->payload + first,
-		.msg_iovlen = min_u32(turn->npayload - first, 1024),
+		.msg_iovlen = min_u32(turn->npayload - first, IOV_LIMIT),
 	};
 	recv->io.watch = &link->watch;
 	ring_recv(ring, &recv->io);

@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "guest/guest.h"
 #include "guest/rx_buffers.h"
 #include "host/incoming.h"
@@ -23,9 +24,6 @@
 /* What one link sends before the next one's turn: messages, or buffers. */
 #define MESSAGES_MAX 32
 #define BUFFERS_MAX 64
-
-/* What recvmsg(2) takes (UIO_MAXIOV). */
-#define IOV_LIMIT 1024
 
 /* It is the host program's doing, and the guest's whose buffer is small. */
 static void refuse(struct link *link, uint32_t len)

@@ -32,9 +32,6 @@
 #define SEND_BYTES 262144
 #define SEND_SEGMENTS 256
 
-/* What sendmsg(2) takes (UIO_MAXIOV); the rest counts as not accepted. */
-#define IOV_LIMIT 1024
-
 bool sends_have_room(const struct turn *turn)
 {
 	return turn->nsends < TURN_SENDS && turn->npieces < TURN_PIECES &&
@@ -175,6 +172,7 @@ static void gather(struct turn *turn, struct turn_send *send)
 	} else {
 		n = join_pieces(turn, send, out);
 	}
+	/* What is beyond the limit counts as not accepted. */
 	send->io.msg = (struct msghdr){
 		.msg_iov = out,
 		.msg_iovlen = min_u32(n, IOV_LIMIT),

@@ -25,9 +25,6 @@
  * any but the smallest. */
 #define OLD_MAX 128
 
-/* What sendmsg(2) takes (UIO_MAXIOV): a message in more segments is copied. */
-#define IOV_LIMIT 1024
-
 static bool has_room(const struct turn *turn)
 {
 	return turn->nmessages < TURN_MESSAGES;
@@ -93,6 +90,7 @@ static void add_pieces(struct turn *turn, struct turn_send *send)
 		n += piece->count;
 		if (!piece->ends)
 			continue;
+		/* A message in more segments is copied. */
 		if (n > IOV_LIMIT || !has_room(turn))
 			return;
 		add(turn, send, n);
