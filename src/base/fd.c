@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,6 +76,22 @@ int fd_refuse_rights(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) < 0
 		       ? -errno
 		       : 0;
+}
+
+unsigned fd_take_rights(struct msghdr *msg, int *fds)
+{
+	unsigned n = 0;
+	size_t bytes;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
+	     c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		bytes = c->cmsg_len - CMSG_LEN(0);
+		memcpy(fds + n, CMSG_DATA(c), bytes);
+		n += (unsigned)(bytes / sizeof(int));
+	}
+	return n;
 }
 
 int fd_raise_limit(void)

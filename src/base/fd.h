@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+struct msghdr;
+
 /* Closes *FD unless it is negative, and sets it to -1. Keeps errno. */
 void fd_close(int *fd);
 
@@ -30,6 +32,13 @@ bool fd_has_peer(int fd);
  * the kernel does not know that.
  */
 int fd_refuse_rights(int fd);
+
+/*
+ * The descriptors that MSG has brought (SCM_RIGHTS), which become the caller's:
+ * writes them to FDS, which has room for as many as MSG's control buffer holds,
+ * and returns their number.
+ */
+unsigned fd_take_rights(struct msghdr *msg, int *fds);
 
 /* Raises the soft limit on open files to the hard one. 0 or -errno. */
 int fd_raise_limit(void);

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/bytes.h"
@@ -129,27 +128,11 @@ bool rights_make_room(struct rights *rights, struct guest *guest, unsigned slot,
 	return true;
 }
 
-static unsigned collect(struct msghdr *msg, int *fds)
-{
-	unsigned n = 0;
-	size_t bytes;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
-	     c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		bytes = c->cmsg_len - CMSG_LEN(0);
-		memcpy(fds + n, CMSG_DATA(c), bytes);
-		n += (unsigned)(bytes / sizeof(int));
-	}
-	return n;
-}
-
 bool rights_take(struct guest *guest, struct msghdr *msg, int result)
 {
 	int fds[RIGHTS_MAX];
 	/* A read that fails leaves the room as it was. */
-	unsigned n = result < 0 ? 0 : collect(msg, fds);
+	unsigned n = result < 0 ? 0 : fd_take_rights(msg, fds);
 
 	descriptors_return(guest->loop->descriptors, &guest->fds.held,
 			   RIGHTS_MAX - n);

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,23 +61,6 @@ struct frontend *frontend_new(struct guest *guest, int fd)
 	return fe;
 }
 
-/* The descriptors of one recvmsg(2): their number. */
-static unsigned collect_fds(struct msghdr *msg, int *fds)
-{
-	unsigned n = 0;
-	size_t bytes;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
-	     c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		bytes = c->cmsg_len - CMSG_LEN(0);
-		memcpy(fds + n, CMSG_DATA(c), bytes);
-		n += (unsigned)(bytes / sizeof(int));
-	}
-	return n;
-}
-
 static void take_fds(struct frontend *fe, const int *fds, unsigned n)
 {
 	unsigned taken = reader_add_fds(&fe->reader, fds, n);
@@ -126,7 +108,7 @@ static ssize_t receive_part(struct frontend *fe)
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n;
-	take_fds(fe, fds, collect_fds(&msg, fds));
+	take_fds(fe, fds, fd_take_rights(&msg, fds));
 	reader_push(&fe->reader, bytes, (size_t)n);
 	if (msg.msg_flags & MSG_CTRUNC)
 		reader_lost_fds(&fe->reader);

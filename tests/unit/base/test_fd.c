@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -153,6 +154,39 @@ START_TEST(test_a_sockets_error_is_told_once)
 }
 END_TEST
 
+/* Two control messages with descriptors and one of another kind. */
+START_TEST(test_rights_of_all_control_messages_are_taken)
+{
+	static const int sent[] = { 7, 8, 9 };
+	union {
+		struct cmsghdr align;
+		char bytes[2 * CMSG_SPACE(sizeof(sent)) +
+			   CMSG_SPACE(sizeof(struct ucred))];
+	} control = { .bytes = "" };
+	struct msghdr msg = { .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int fds[6];
+
+	*c = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(c), sent, sizeof(int));
+	c = CMSG_NXTHDR(&msg, c);
+	*c = (struct cmsghdr){ CMSG_LEN(sizeof(struct ucred)), SOL_SOCKET,
+			       SCM_CREDENTIALS };
+	c = CMSG_NXTHDR(&msg, c);
+	*c = (struct cmsghdr){ CMSG_LEN(2 * sizeof(int)), SOL_SOCKET,
+			       SCM_RIGHTS };
+	memcpy(CMSG_DATA(c), sent + 1, 2 * sizeof(int));
+	msg.msg_controllen = (size_t)((char *)c - control.bytes) +
+			     CMSG_SPACE(2 * sizeof(int));
+	ck_assert_uint_eq(fd_take_rights(&msg, fds), 3);
+	ck_assert_int_eq(memcmp(fds, sent, sizeof(sent)), 0);
+
+	msg.msg_controllen = 0;
+	ck_assert_uint_eq(fd_take_rights(&msg, fds), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fd");
@@ -165,6 +199,7 @@ int main(void)
 	tcase_add_test(tcase, test_signals_add_up);
 	tcase_add_test(tcase, test_signal_to_where_it_cannot_go);
 	tcase_add_test(tcase, test_a_sockets_error_is_told_once);
+	tcase_add_test(tcase, test_rights_of_all_control_messages_are_taken);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
