@@ -12,7 +12,6 @@
 /* Defaults of net/vmw_vsock/af_vsock.c */
 #define BUFFER_SIZE (256 * 1024)
 #define BUFFER_MIN 128
-#define CONNECT_TIMEOUT 2000000
 
 #define SLAB_BYTES (64 * 1024)
 
@@ -27,7 +26,7 @@ void endpoint_init(struct endpoint *endpoint, int type)
 		.buffer_size = BUFFER_SIZE,
 		.buffer_min = BUFFER_MIN,
 		.buffer_max = BUFFER_SIZE,
-		.connect_timeout = CONNECT_TIMEOUT,
+		.connect_timeout = ENDPOINT_CONNECT_TIMEOUT,
 	};
 }
 

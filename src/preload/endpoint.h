@@ -12,6 +12,10 @@
 #include "preload/address.h"
 #include "preload/vms.h"
 
+/* How long connect() waits if the program does not say: microseconds, as in
+ * net/vmw_vsock/af_vsock.c. */
+#define ENDPOINT_CONNECT_TIMEOUT 2000000
+
 enum endpoint_state {
 	ENDPOINT_IDLE,	     /* new or bound */
 	ENDPOINT_BINDING,    /* a thread is in bind() */

@@ -22,12 +22,11 @@
 #include <sys/time.h>
 
 #include "preload/claim.h"
+#include "preload/hold.h"
 #include "preload/real.h"
 #include "preload/state.h"
 #include "preload/swap.h"
 #include "preload/table.h"
-
-#define HIDDEN_FROM 900 /* beyond the numbers that programs choose */
 
 static struct fan *fan_new(void)
 {
@@ -40,12 +39,10 @@ static struct fan *fan_new(void)
 /* FD's file is a member; FD itself stays the caller's. */
 static int add_member(struct fan *fan, int fd)
 {
-	int member = real()->fcntl(fd, F_DUPFD_CLOEXEC, HIDDEN_FROM);
+	int member = hold_copy(fd);
 	struct state_guard saved;
 	int err;
 
-	if (member < 0 && errno == EINVAL)
-		member = real()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (member < 0)
 		return -errno;
 	state_lock(&saved);

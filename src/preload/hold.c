@@ -12,15 +12,15 @@
 #include "preload/state.h"
 #include "preload/table.h"
 
-#define HOLD_FROM 900 /* beyond the numbers that programs choose */
+#define HIDDEN_FROM 900 /* beyond the numbers that programs choose */
 
 static unsigned int holds; /* with the lock */
 
-static int copy_of(int fd)
+int hold_copy(int fd)
 {
-	int copy = real()->fcntl(fd, F_DUPFD_CLOEXEC, HOLD_FROM);
+	int copy = real()->fcntl(fd, F_DUPFD_CLOEXEC, HIDDEN_FROM);
 
-	/* The process may have no such number. */
+	/* The limit on open files may be lower than that. */
 	if (copy < 0 && errno == EINVAL)
 		copy = real()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return copy;
@@ -34,7 +34,7 @@ struct hold hold_begin(int fd)
 
 	state_lock(&saved);
 	if (table_find(fd))
-		copy = copy_of(fd);
+		copy = hold_copy(fd);
 	if (copy >= 0 && table_hold(fd, copy) == 0) {
 		hold = (struct hold){ .fd = copy, .copy = true };
 		holds++;

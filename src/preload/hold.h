@@ -17,6 +17,13 @@ struct hold {
 	bool copy; /* false: it is the program's, as none was free */
 };
 
+/*
+ * A copy of FD that is to be hidden from the program: out of the way of the
+ * numbers that programs choose or expect, as far as the limit on open files
+ * allows. -1 and errno if there is none. The caller tells the table.
+ */
+int hold_copy(int fd);
+
 /* FD is one that the table has. */
 struct hold hold_begin(int fd);
 

@@ -18,7 +18,6 @@
 
 #define SECOND 1000000
 #define SECONDS_MAX (INT64_MAX / SECOND / 2)
-#define CONNECT_TIMEOUT_DEFAULT (2 * SECOND)
 
 /* struct timeval as 64-bit programs and, since _NEW, all of them have it */
 struct time64 {
@@ -67,7 +66,7 @@ static int set_timeout(struct endpoint *endpoint, const void *value,
 		return -ERANGE;
 	endpoint->connect_timeout = time.sec * SECOND + time.usec;
 	if (!endpoint->connect_timeout)
-		endpoint->connect_timeout = CONNECT_TIMEOUT_DEFAULT;
+		endpoint->connect_timeout = ENDPOINT_CONNECT_TIMEOUT;
 	return 0;
 }
 
