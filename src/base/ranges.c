@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/sorted.h"
 #include "base/text.h"
 
 void ranges_free(struct ranges *r)
@@ -19,21 +20,16 @@ void ranges_free(struct ranges *r)
 	*r = (struct ranges){ .count = 0 };
 }
 
+static bool ends_below(const void *range, const void *n)
+{
+	return ((const struct range *)range)->last < *(const uint32_t *)n;
+}
+
 /* The first range that does not end below N. */
 static unsigned find(const struct ranges *r, uint32_t n)
 {
-	unsigned low = 0;
-	unsigned high = r->count;
-	unsigned middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (r->list[middle].last < n)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (unsigned)sorted_find(r->list, r->count, sizeof(*r->list),
+				     ends_below, &n);
 }
 
 /* All that meet or touch the new range, FROM up to TO, become one with it.

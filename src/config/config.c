@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/sorted.h"
 
 static const char *const engine_names[] = {
 	[ENGINE_AUTO] = "auto",
@@ -85,21 +86,16 @@ struct vm_config *config_add_vm(struct config *config)
 	return vms;
 }
 
+static bool group_before(const void *group, const void *name)
+{
+	return strcmp(*(char *const *)group, name) < 0;
+}
+
 /* The first group that is not below NAME. */
 static unsigned find_group(const struct vm_config *vm, const char *name)
 {
-	unsigned low = 0;
-	unsigned high = vm->ngroups;
-	unsigned middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (strcmp(vm->groups[middle], name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (unsigned)sorted_find(vm->groups, vm->ngroups,
+				     sizeof(*vm->groups), group_before, name);
 }
 
 int config_add_group(struct vm_config *vm, const char *name, size_t len)
@@ -126,21 +122,16 @@ int config_add_group(struct vm_config *vm, const char *name, size_t len)
 	return 0;
 }
 
+static bool map_before(const void *map, const void *port)
+{
+	return ((const struct port_map *)map)->port < *(const uint32_t *)port;
+}
+
 /* The first map that is not of a lower port. */
 static unsigned find_map(const struct vm_config *vm, uint32_t port)
 {
-	unsigned low = 0;
-	unsigned high = vm->nmaps;
-	unsigned middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (vm->maps[middle].port < port)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (unsigned)sorted_find(vm->maps, vm->nmaps, sizeof(*vm->maps),
+				     map_before, &port);
 }
 
 int config_add_map(struct vm_config *vm, uint32_t port, const char *path)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "config/config.h"
 
 #define NEW_VM UINT_MAX /* a --vm that means none of the file's */
@@ -90,24 +91,20 @@ static void close_directory(struct directory *dir)
 	free(dir->by_cid);
 }
 
+static bool key_before(const void *known, const void *key)
+{
+	return compare_keys(known, key) < 0;
+}
+
 /* The index of the first VM in LIST with these, or NEW_VM. */
 static unsigned look_up(const struct known *list, unsigned count,
 			const char *name, uint32_t cid)
 {
 	const struct known what = { .name = name, .cid = cid };
-	unsigned low = 0;
-	unsigned high = count;
-	unsigned middle;
+	size_t at = sorted_find(list, count, sizeof(*list), key_before, &what);
 
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (compare_keys(&list[middle], &what) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < count && compare_keys(&list[low], &what) == 0
-		       ? list[low].index
+	return at < count && compare_keys(&list[at], &what) == 0
+		       ? list[at].index
 		       : NEW_VM;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include "base/sorted.h"
 #include "virtq/guard.h"
 
 /* One mmap; shared by all maps that have its region. */
@@ -309,25 +310,25 @@ void *memory_at_user(const struct memory *m, uint64_t user_addr, size_t len)
 	return NULL;
 }
 
+static bool begins_by(const void *range, const void *guest_addr)
+{
+	return ((const struct range *)range)->window.guest_addr <=
+	       *(const uint64_t *)guest_addr;
+}
+
 bool memory_find(const struct memory *m, uint64_t guest_addr,
 		 struct memory_window *out)
 {
-	unsigned low = 0;
-	unsigned high = m->count;
+	size_t behind = sorted_find(m->ranges, m->count, sizeof(*m->ranges),
+				    begins_by, &guest_addr);
+	const struct memory_window *last;
 
-	/* The last range that does not begin behind the address. */
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-
-		if (m->ranges[middle].window.guest_addr <= guest_addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low ||
-	    !memory_window_at(&m->ranges[low - 1].window, guest_addr, 1))
+	if (!behind)
 		return false;
-	*out = m->ranges[low - 1].window;
+	last = &m->ranges[behind - 1].window;
+	if (!memory_window_at(last, guest_addr, 1))
+		return false;
+	*out = *last;
 	return true;
 }
 
