@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/socket_path.h"
+#include "base/sorted.h"
 #include "config/config.h"
 #include "config/draft.h"
 #include "config/values.h"
@@ -29,15 +31,13 @@ static const struct {
 } paths[PATHS] = {
 	[SOCKET] = { KEY_SOCKET, "socket" },
 	[UDS_PATH] = { KEY_UDS_PATH, "uds-path" },
-	[SEQPACKET] = { KEY_UDS_PATH, "uds-path_seqpacket" },
+	[SEQPACKET] = { KEY_UDS_PATH, "uds-path" SOCKET_PATH_SEQPACKET },
 };
-
-#define SEQPACKET_SUFFIX "_seqpacket"
 
 /* A candidate with the paths of its sockets. */
 struct settler {
 	struct candidate c;
-	char path[PATHS][CONFIG_PATH_MAX + 1]; /* empty: there is none */
+	char path[PATHS][SOCKET_PATH_MAX + 1]; /* empty: there is none */
 	const struct settler *told; /* last, that it listens on the same port */
 };
 
@@ -131,24 +131,10 @@ static int compare_claims(const void *left, const void *right)
 	return by ? by : order(a->path, b->path);
 }
 
-/* The first claim that is not below WHAT, the claims' end if all are. */
-static const struct claim *find_claim(const struct claims *claims,
-				      const struct claim *what)
+static bool thing_before(const void *claim, const void *what)
 {
-	size_t low = 0;
-	size_t high = claims->count;
-	size_t middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (compare_things(&claims->list[middle], what) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return &claims->list[low];
+	return compare_things(claim, what) < 0;
 }
-
 /* Whose socket of kind PATH, or of any kind if that is PATHS, is at PLACE: the
  * first VM's. NULL: nobody's. */
 static const struct claim *find_place(const struct claims *claims,
@@ -156,8 +142,10 @@ static const struct claim *find_place(const struct claims *claims,
 {
 	const struct claim what = { .kind = CLAIM_PLACE, .place = *place };
 	const struct claim *end = claims->list + claims->count;
-	const struct claim *at = find_claim(claims, &what);
+	const struct claim *at = claims->list;
 
+	at += sorted_find(claims->list, claims->count, sizeof(*at),
+			  thing_before, &what);
 	for (; at < end && compare_things(at, &what) == 0; at++)
 		if (path == PATHS || at->path == path)
 			return at;
@@ -288,7 +276,7 @@ static void check_claims(const struct claims *claims, struct mistakes *mistakes)
 }
 
 /* The name without "_PORT" behind it, in OUT. False: it has none. */
-static bool strip_port(const char *base, char out[CONFIG_PATH_MAX + 1])
+static bool strip_port(const char *base, char out[SOCKET_PATH_MAX + 1])
 {
 	const char *last = strrchr(base, '_');
 
@@ -305,7 +293,7 @@ static void check_port(const struct claims *claims, const struct claim *socket,
 {
 	const struct settler *s = socket->settler;
 	enum config_key key = paths[socket->path].key;
-	char base[CONFIG_PATH_MAX + 1];
+	char base[SOCKET_PATH_MAX + 1];
 	struct place place = socket->place;
 	const struct claim *uds;
 	char where[256];
@@ -387,8 +375,9 @@ static void find_paths(struct settler *s)
 		snprintf(s->path[UDS_PATH], sizeof(s->path[UDS_PATH]), "%s",
 			 vm->uds_path);
 	if (vm->uds_path && vm->seqpacket &&
-	    strlen(vm->uds_path) + strlen(SEQPACKET_SUFFIX) <= CONFIG_PATH_MAX)
-		sprintf(s->path[SEQPACKET], "%s" SEQPACKET_SUFFIX,
+	    strlen(vm->uds_path) + strlen(SOCKET_PATH_SEQPACKET) <=
+		    SOCKET_PATH_MAX)
+		sprintf(s->path[SEQPACKET], "%s" SOCKET_PATH_SEQPACKET,
 			vm->uds_path);
 }
 

@@ -23,8 +23,6 @@
 #define CONFIG_TX_BUFFER_MAX 16777216u
 #define CONFIG_QUEUE_MAX 32768u
 
-/* unix(7): what sun_path holds beside its terminating NUL. */
-#define CONFIG_PATH_MAX 107u
 #define CONFIG_NAME_MAX 31u
 #define CONFIG_GROUP_MAX 63u
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/socket_path.h"
 #include "config/config.h"
 
 /* Whom the remarks are given to. */
@@ -48,7 +49,7 @@ remark(const struct listener *to, enum log_level level, const char *fmt, ...)
 static void remark_on_length(const struct vm_config *vm,
 			     const struct listener *to)
 {
-	size_t room = CONFIG_PATH_MAX - strlen(vm->uds_path);
+	size_t room = SOCKET_PATH_MAX - strlen(vm->uds_path);
 	enum log_level level = room < USUAL_SUFFIX_LEN ? LOG_LEVEL_WARN
 						       : LOG_LEVEL_INFO;
 
@@ -115,17 +116,6 @@ static bool find_writer(const struct stat *st, char *out, size_t room)
 	return true;
 }
 
-/* The directory of PATH, to be looked at only; -1 if that cannot be. */
-static int open_directory(const char *path)
-{
-	char directory[CONFIG_PATH_MAX + 1];
-	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) + 1 : 0;
-
-	*(char *)mempcpy(directory, path, len) = '\0';
-	return open(len ? directory : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 /* FD becomes the directory above; false at the top. */
 static bool go_up(int *fd, struct stat *st)
 {
@@ -141,12 +131,15 @@ static bool go_up(int *fd, struct stat *st)
 static void remark_on_directory(const struct vm_config *vm,
 				const struct listener *to)
 {
-	int fd = open_directory(vm->uds_path);
+	char directory[SOCKET_PATH_MAX + 1];
 	char who[128];
 	struct stat st;
 	bool found = false;
 	unsigned up = 0;
+	int fd;
 
+	socket_path_directory(vm->uds_path, directory);
+	fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		fd_close(&fd);
 		return;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/socket_path.h"
 #include "base/text.h"
 #include "config/config.h"
 
@@ -82,20 +83,6 @@ const char *value_guest_cid(const char *text, struct vm_config *vm)
 	return NULL;
 }
 
-/* The directory part of PATH, "." where it has none. */
-static void directory_of(const char *path, char out[CONFIG_PATH_MAX + 1])
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) : 0;
-
-	if (!slash)
-		memcpy(out, ".", sizeof("."));
-	else if (!len)
-		memcpy(out, "/", sizeof("/"));
-	else
-		*(char *)mempcpy(out, path, len) = '\0';
-}
-
 /* Anything but what neither an INI file nor a log line can show. */
 static bool is_printable(const char *path)
 {
@@ -114,7 +101,7 @@ const char *value_path_form(const char *path)
 {
 	size_t len = strlen(path);
 
-	if (len > CONFIG_PATH_MAX)
+	if (len > SOCKET_PATH_MAX)
 		return "expected a path of at most 107 bytes";
 	if (!len || path[len - 1] == '/')
 		return "expected the path of a socket";
@@ -127,12 +114,12 @@ const char *value_path_form(const char *path)
 static const char *check_path(const char *path)
 {
 	const char *right = value_path_form(path);
-	char directory[CONFIG_PATH_MAX + 1];
+	char directory[SOCKET_PATH_MAX + 1];
 	struct stat st;
 
 	if (right)
 		return right;
-	directory_of(path, directory);
+	socket_path_directory(path, directory);
 	if (stat(directory, &st) < 0 || !S_ISDIR(st.st_mode))
 		return "expected a path in a directory that exists";
 	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
@@ -156,11 +143,11 @@ const char *value_uds_path(const char *text, struct vm_config *vm)
 
 struct place value_place(const char *path)
 {
-	char directory[CONFIG_PATH_MAX + 1];
+	char directory[SOCKET_PATH_MAX + 1];
 	const char *slash = strrchr(path, '/');
 	struct stat st;
 
-	directory_of(path, directory);
+	socket_path_directory(path, directory);
 	if (stat(directory, &st) < 0)
 		return (struct place){ .base = NULL };
 	return (struct place){

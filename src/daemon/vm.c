@@ -16,6 +16,7 @@
 
 #include "base/closer.h"
 #include "base/fd.h"
+#include "base/socket_path.h"
 #include "config/config.h"
 #include "config/remarks.h"
 #include "guest/guest.h"
@@ -36,9 +37,6 @@ static const struct unix_socket_kind for_messages = { SOCK_SEQPACKET,
 						      HOST_BACKLOG, false };
 static const struct unix_socket_kind for_front_ends = { SOCK_STREAM,
 							FRONT_BACKLOG, true };
-
-#define SUFFIX "_seqpacket"
-#define SUFFIX_LEN (sizeof(SUFFIX) - 1)
 
 static int complain(const struct vm_config *config, const char *what, int err,
 		    const char *why)
@@ -97,15 +95,17 @@ static int open_messages(struct vm *vm)
 
 	if (!config->uds_path || !config->seqpacket)
 		return 0;
-	if (strlen(config->uds_path) + SUFFIX_LEN > CONFIG_PATH_MAX) {
+	if (strlen(config->uds_path) + strlen(SOCKET_PATH_SEQPACKET) >
+	    SOCKET_PATH_MAX) {
 		log_line(LOG_LEVEL_WARN, config->name,
-			 "%s: too long for a name with " SUFFIX
+			 "%s: too long for a name with " SOCKET_PATH_SEQPACKET
 			 " behind it, so host programs cannot ask for the "
 			 "guest's SOCK_SEQPACKET sockets",
 			 config->uds_path);
 		return 0;
 	}
-	if (asprintf(&vm->seqpacket_path, "%s" SUFFIX, config->uds_path) < 0) {
+	if (asprintf(&vm->seqpacket_path, "%s" SOCKET_PATH_SEQPACKET,
+		     config->uds_path) < 0) {
 		vm->seqpacket_path = NULL;
 		return complain(config, config->uds_path, -ENOMEM, NULL);
 	}

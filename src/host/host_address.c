@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/socket_path.h"
 #include "config/config.h"
 
 /* An abstract address is as long as its name, with a NUL in front
@@ -22,7 +23,8 @@ int host_address_unix(const struct vm_config *vm, uint32_t port,
 	if (!path && !vm->uds_path)
 		return -ENOENT;
 	n = path ? snprintf(to, room, "%s", path)
-		 : snprintf(to, room, "%s_%u", vm->uds_path, port);
+		 : snprintf(to, room, "%s" SOCKET_PATH_PORT, vm->uds_path,
+			    port);
 	if (n >= (int)room)
 		return -ENAMETOOLONG;
 	out->len = sizeof(out->un);

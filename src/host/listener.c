@@ -22,6 +22,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
+#include "base/socket_path.h"
 #include "config/config.h"
 #include "guest/guest.h"
 #include "link/link.h"
@@ -362,12 +363,13 @@ static void log_refusal(const struct link *link, int err)
 				  "connection refused: %s",
 				  link->conn.peer_port, describe_refusal(err));
 	else
-		guest_log_limited(guest, host, level,
-				  "%s%s: a host program's connection refused: "
-				  "%s",
-				  guest->config->uds_path,
-				  link_keeps_messages(link) ? "_seqpacket" : "",
-				  describe_refusal(err));
+		guest_log_limited(
+			guest, host, level,
+			"%s%s: a host program's connection refused: "
+			"%s",
+			guest->config->uds_path,
+			link_keeps_messages(link) ? SOCKET_PATH_SEQPACKET : "",
+			describe_refusal(err));
 }
 
 /* 0: joined, or what it wants is still awaited. */

@@ -1,53 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Several daemons may start at once on the same path. Between looking at an
- * old file and listening on the new one the directory is locked by flock(2),
- * so that none of them takes another's new socket for a stale one. The lock
- * is advice among ourselves: who cannot have it within a second goes on.
+ * Several daemons may start at once on the same path. Each holds the lock of
+ * the directory (socket_path_lock()) from its look at an old file until it
+ * listens on the new one, so that none of them takes another's new socket for a
+ * stale one.
  */
 #include "host/unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/socket_path.h"
 #include "config/config.h"
-
-#define LOCK_TRIES 50
-#define LOCK_WAIT_NS 20000000
 
 static int fail(int err, const char *sentence, const char **why)
 {
 	*why = sentence;
 	return -err;
-}
-
-/* A descriptor that holds the lock until it is closed, or -1. Whoever else
- * holds it is waited for while there are TRIES. */
-static int lock_directory(const char *path, int tries)
-{
-	static const struct timespec pause = { .tv_nsec = LOCK_WAIT_NS };
-	char copy[PATH_MAX];
-	int fd;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK &&
-	       tries--)
-		nanosleep(&pause, NULL);
-	return fd;
 }
 
 static int new_socket(int type)
@@ -219,7 +194,7 @@ int unix_socket_listen(struct unix_socket *s, const char *path,
 	*s = UNIX_SOCKET_NONE;
 	if (fill_address(&address, path) < 0)
 		return fail(ENAMETOOLONG, "a path has at most 107 bytes", why);
-	lock = lock_directory(path, LOCK_TRIES);
+	lock = socket_path_lock(path, SOCKET_PATH_WAIT, open);
 	err = create(s, &address, path, kind, vm, why);
 	if (err) {
 		remove_ours(s);
@@ -238,7 +213,7 @@ void unix_socket_close(struct unix_socket *s)
 
 	if (s->path) {
 		/* The way out waits for nobody. */
-		lock = lock_directory(s->path, 0);
+		lock = socket_path_lock(s->path, SOCKET_PATH_NO_WAIT, open);
 		remove_ours(s);
 		fd_close(&lock);
 	}

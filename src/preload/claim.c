@@ -4,40 +4,16 @@
  * datagram socket finds the socket behind the file before it compares types,
  * and so says ECONNREFUSED for a stale file and EPROTOTYPE for a socket that
  * lives, whether it listens or is bound only.  No listener ever sees that.
- *
- * As in the daemon, the directory is locked by flock(2) while a stale file is
- * replaced, which is advice among ourselves: who cannot have the lock goes on.
  */
 #include "preload/claim.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
-#include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/socket_path.h"
 #include "preload/real.h"
-
-#define LOCK_TRIES 50
-#define LOCK_WAIT_NS 20000000
-
-static int lock_directory(const struct sockaddr_un *address, int tries)
-{
-	static const struct timespec pause = { .tv_nsec = LOCK_WAIT_NS };
-	char copy[sizeof(address->sun_path)];
-	int fd;
-
-	memcpy(copy, address->sun_path, sizeof(copy));
-	fd = real()->open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 &&
-	       errno == EWOULDBLOCK && tries--)
-		nanosleep(&pause, NULL);
-	return fd;
-}
 
 static void unlock_directory(int lock)
 {
@@ -92,7 +68,8 @@ int claim_take(int fd, const struct vm *vm, uint32_t port)
 	err = try_bind(fd, &address);
 	if (err != -EADDRINUSE)
 		return err;
-	lock = lock_directory(&address, LOCK_TRIES);
+	lock = socket_path_lock(address.sun_path, SOCKET_PATH_WAIT,
+				real()->open);
 	if (is_stale(&address)) {
 		unlink(address.sun_path);
 		err = try_bind(fd, &address);
@@ -108,7 +85,8 @@ void claim_release(const struct vm *vm, uint32_t port)
 
 	vm_port_address(vm, port, &address);
 	/* The way out waits for nobody. */
-	lock = lock_directory(&address, 0);
+	lock = socket_path_lock(address.sun_path, SOCKET_PATH_NO_WAIT,
+				real()->open);
 	if (is_stale(&address))
 		unlink(address.sun_path);
 	unlock_directory(lock);

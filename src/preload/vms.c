@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/socket_path.h"
 #include "preload/number.h"
 
 static struct vm vms[VMS_MAX];
@@ -102,14 +103,15 @@ void vm_dial_address(const struct vm *vm, int type, struct sockaddr_un *out)
 {
 	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	snprintf(out->sun_path, sizeof(out->sun_path), "%s%s", vm->path,
-		 type == SOCK_SEQPACKET ? "_seqpacket" : "");
+		 type == SOCK_SEQPACKET ? SOCKET_PATH_SEQPACKET : "");
 }
 
 void vm_port_address(const struct vm *vm, uint32_t port,
 		     struct sockaddr_un *out)
 {
 	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(out->sun_path, sizeof(out->sun_path), "%s_%u", vm->path, port);
+	snprintf(out->sun_path, sizeof(out->sun_path), "%s" SOCKET_PATH_PORT,
+		 vm->path, port);
 }
 
 const struct vm *vms_of_port(const struct sockaddr_un *address,

@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "base/bytes.h"
+#include "base/socket_path.h"
 #include "config/build.h"
 #include "config/config.h"
 #include "config/draft.h"
@@ -24,7 +25,7 @@ static void check_lists(const struct vm_config *vm)
 	}
 	for (unsigned i = 0; i < vm->nmaps; i++) {
 		fuzz_check(vm->maps[i].port <= CONFIG_PORT_MAX);
-		fuzz_check(is_text(vm->maps[i].path, CONFIG_PATH_MAX));
+		fuzz_check(is_text(vm->maps[i].path, SOCKET_PATH_MAX));
 		fuzz_check(!i || vm->maps[i - 1].port < vm->maps[i].port);
 		fuzz_check(config_mapped(vm, vm->maps[i].port) ==
 			   vm->maps[i].path);
@@ -38,9 +39,9 @@ static void check_vm(const struct vm_config *vm)
 	fuzz_check(vm->guest_cid >= CONFIG_CID_MIN &&
 		   vm->guest_cid <= CONFIG_CID_MAX);
 	fuzz_check((vm->socket != NULL) == (vm->fd < 0));
-	fuzz_check(!vm->socket || is_text(vm->socket, CONFIG_PATH_MAX));
+	fuzz_check(!vm->socket || is_text(vm->socket, SOCKET_PATH_MAX));
 	fuzz_check(vm->uds_path || vm->forward_cid);
-	fuzz_check(!vm->uds_path || is_text(vm->uds_path, CONFIG_PATH_MAX));
+	fuzz_check(!vm->uds_path || is_text(vm->uds_path, SOCKET_PATH_MAX));
 	fuzz_check(vm->tx_buffer_size >= CONFIG_TX_BUFFER_MIN &&
 		   vm->tx_buffer_size <= CONFIG_TX_BUFFER_MAX);
 	fuzz_check(is_power_of_two(vm->queue_size) &&
