@@ -30,6 +30,9 @@ struct closer {
 	int *queue;
 	unsigned queued;
 	unsigned room;
+	unsigned limit; /* of pending, below which done is called */
+	void (*done)(void *user);
+	void *user;
 };
 
 struct closer *closer_new(void)
@@ -73,6 +76,18 @@ static void release(struct closer *c)
 	free(c);
 }
 
+/* With the lock: one more descriptor is closed. */
+static void count_closed(struct closer *c)
+{
+	void (*done)(void *user) = c->done;
+
+	c->pending--;
+	if (!done || c->pending >= c->limit)
+		return;
+	c->done = NULL;
+	done(c->user);
+}
+
 static void *close_all(void *argument)
 {
 	struct closer *c = argument;
@@ -84,7 +99,7 @@ static void *close_all(void *argument)
 		pthread_mutex_unlock(&c->lock);
 		close_patiently(fd);
 		pthread_mutex_lock(&c->lock);
-		c->pending--;
+		count_closed(c);
 	}
 	c->threads--;
 	release(c);
@@ -133,6 +148,7 @@ void closer_free(struct closer *c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->owned = false;
+	c->done = NULL;
 	if (c->queued && !c->threads)
 		start_thread(c);
 	release(c);
@@ -175,4 +191,31 @@ void closer_close_one(struct closer *c, int *fd)
 unsigned closer_pending(const struct closer *c)
 {
 	return c ? atomic_load_explicit(&c->pending, memory_order_relaxed) : 0;
+}
+
+bool closer_await(struct closer *c, unsigned limit, void (*done)(void *user),
+		  void *user)
+{
+	bool waits;
+
+	if (!c)
+		return false;
+	pthread_mutex_lock(&c->lock);
+	waits = c->pending >= limit;
+	c->limit = limit;
+	c->done = waits ? done : NULL;
+	c->user = user;
+	if (waits && c->queued && !c->threads)
+		start_thread(c);
+	pthread_mutex_unlock(&c->lock);
+	return waits;
+}
+
+void closer_await_no_more(struct closer *c)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->done = NULL;
+	pthread_mutex_unlock(&c->lock);
 }

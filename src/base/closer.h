@@ -41,4 +41,16 @@ void closer_close_one(struct closer *c, int *fd);
  * may delay for as long as they like. 0 without a closer. */
 unsigned closer_pending(const struct closer *c);
 
+/*
+ * Calls DONE with USER, once, as soon as fewer than LIMIT descriptors are
+ * pending: from a thread of the closer's, with its lock, so DONE may not call
+ * the closer. False: fewer are pending already, and DONE will not be called.
+ * The last call counts.
+ */
+bool closer_await(struct closer *c, unsigned limit, void (*done)(void *user),
+		  void *user);
+
+/* DONE is not called any more when this returns. Accepts NULL. */
+void closer_await_no_more(struct closer *c);
+
 #endif

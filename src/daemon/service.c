@@ -114,6 +114,7 @@ struct service *service_new(const struct service_setup *setup)
 	loop_init(&s->loop, setup->ring);
 	s->loop.descriptors = setup->descriptors;
 	s->loop.board = setup->board;
+	s->loop.bell = &s->bell;
 	s->loop.relocate = setup->relocate;
 	s->loop.worker = setup->worker;
 	s->loop.index = setup->index;
@@ -180,9 +181,11 @@ static void resume_all(struct loop *loop)
 {
 	struct list pauses;
 
-	if (!loop->pauses.descriptor_freed)
+	if (!atomic_load_explicit(&loop->pauses.descriptor_freed,
+				  memory_order_relaxed))
 		return;
-	loop->pauses.descriptor_freed = false;
+	atomic_store_explicit(&loop->pauses.descriptor_freed, false,
+			      memory_order_relaxed);
 	list_init(&pauses);
 	list_move_all(&pauses, &loop->pauses.timers.armed);
 	while (!list_empty(&pauses))
@@ -227,7 +230,6 @@ static uint64_t next_deadline(const struct loop *loop)
 	next = min_u64(next, timer_next(&loop->parting));
 	next = min_u64(next, timer_next(&loop->departing));
 	next = min_u64(next, timer_next(&loop->pauses.timers));
-	next = min_u64(next, timer_next(&loop->choking));
 	next = min_u64(next, timer_next(&loop->doubting));
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
@@ -244,7 +246,6 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 	departure_look(loop, now_ms);
 	listener_expire(loop, now_ms);
 	resume_due(&loop->pauses.timers, now_ms);
-	resume_due(&loop->choking, now_ms);
 	while ((timer = timer_take_due(&loop->doubting, now_ms)))
 		device_doubt(container_of(timer, struct guest, session.doubt));
 	while (loop->chores < LOOP_CHORES &&

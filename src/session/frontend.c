@@ -68,11 +68,15 @@ static void take_fds(struct frontend *fe, const int *fds, unsigned n)
 	closer_close(fe->guest->closer, fds + taken, n - taken);
 }
 
+unsigned frontend_choking_fds(const struct guest *guest)
+{
+	return VHOST_USER_FDS_MAX +
+	       descriptors_surplus(guest->loop->descriptors);
+}
+
 bool frontend_choked(const struct guest *guest)
 {
-	return closer_pending(guest->closer) >=
-	       VHOST_USER_FDS_MAX +
-		       descriptors_surplus(guest->loop->descriptors);
+	return closer_pending(guest->closer) >= frontend_choking_fds(guest);
 }
 
 /* Descriptors that may still be received to be closed at once. */

@@ -42,10 +42,11 @@ int frontend_receive(struct frontend *fe, struct message *out,
 		     const char **why);
 
 /*
- * So many descriptors that GUEST's front ends sent for nothing are not closed
- * yet that no more are taken: as many as are set aside for that, beside those
- * that one message may bring.
+ * GUEST is choked, and no more is received from its front ends, while its
+ * closer has that many descriptors to close: as many as are set aside for what
+ * front ends send for nothing, and those that one message may bring.
  */
+unsigned frontend_choking_fds(const struct guest *guest);
 bool frontend_choked(const struct guest *guest);
 
 /* Descriptors came with a message that is not whole yet. */

@@ -38,9 +38,6 @@
  * is heard once before others take its place. */
 #define ACCEPTS_A_TURN FRONTENDS_WAITING
 
-/* Pauses of LOOP_CHOKING_MS before those of LOOP_RESUMING_MS. */
-#define SHORT_CHOKES 50
-
 struct frontends {
 	struct guest *guest;
 	struct ring_watch accepting;
@@ -48,7 +45,6 @@ struct frontends {
 	bool leaving; /* another worker accepts what comes now */
 	struct loop_pause pause;
 	struct loop_pause choke; /* nobody is heard while it lasts */
-	unsigned chokes;	 /* such pauses in a row */
 	struct list waiting;	 /* oldest first */
 	unsigned nwaiting;
 	struct list past; /* closed; the ring may still know them */
@@ -359,26 +355,24 @@ static bool any_to_hear(const struct frontends *f)
 }
 
 /*
- * Too many descriptors that came before are not closed yet, and nobody is heard
- * until they are. The end of an ordinary session has its own closed in an
- * instant, so that the first pauses are short; but those who sent them may
- * delay it for as long as they like, and then the pauses are long.
+ * True: too many descriptors that came before are not closed yet. Front ends
+ * are heard again when enough of them are, which the closer tells the loop. The
+ * closer may lack a thread, so the pause ends by itself as well, and the closer
+ * looks for one again.
  */
-static bool choked(struct frontends *f)
+static bool wait_for_closer(struct frontends *f)
 {
-	struct loop *loop = f->guest->loop;
+	struct guest *guest = f->guest;
+	struct loop *loop = guest->loop;
 
-	if (!frontend_choked(f->guest)) {
-		f->chokes = 0;
+	if (likely(!frontend_choked(guest)) ||
+	    !closer_await(guest->closer, frontend_choking_fds(guest),
+			  loop_descriptors_closed, loop)) {
 		timer_disarm(&f->choke.timer);
 		return false;
 	}
-	if (timer_armed(&f->choke.timer))
-		return true;
-	timer_arm(f->chokes < SHORT_CHOKES ? &loop->choking
-					   : &loop->pauses.timers,
-		  &f->choke.timer, clock_ms());
-	f->chokes += f->chokes < SHORT_CHOKES;
+	if (!timer_armed(&f->choke.timer))
+		timer_arm(&loop->pauses.timers, &f->choke.timer, clock_ms());
 	return true;
 }
 
@@ -396,17 +390,19 @@ bool frontends_waiting(const struct frontends *f)
 
 enum step frontends_run(struct frontends *f)
 {
+	bool more;
+
 	if (unlikely(!list_empty(&f->past)))
 		free_past(f, false);
-	if (likely(!frontends_waiting(f)) || choked(f))
+	if (likely(!frontends_waiting(f)) || wait_for_closer(f))
 		return STEP_DONE;
 	if (session_waits(f))
 		serve_session(f);
 	hear_waiting(f);
 	if (f->called && has_time(f))
 		accept_callers(f);
-	return step_left(!choked(f) && (session_waits(f) || any_to_hear(f) ||
-					(f->called && !f->leaving)));
+	more = session_waits(f) || any_to_hear(f) || (f->called && !f->leaving);
+	return step_left(more && !wait_for_closer(f));
 }
 
 void frontends_stop(struct frontends *f)
@@ -418,6 +414,7 @@ void frontends_stop(struct frontends *f)
 	ring_unwatch(f->guest->loop->ring, &f->accepting);
 	timer_disarm(&f->pause.timer);
 	timer_disarm(&f->choke.timer);
+	closer_await_no_more(f->guest->closer);
 }
 
 bool frontends_busy(struct frontends *f)

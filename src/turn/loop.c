@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "turn/loop.h"
 
+#include "turn/bell.h"
+
 void loop_init(struct loop *loop, struct ring *ring)
 {
 	loop->ring = ring;
@@ -15,6 +17,13 @@ void loop_init(struct loop *loop, struct ring *ring)
 	timer_queue_init(&loop->parting, LOOP_PARTING_MS);
 	timer_queue_init(&loop->departing, LOOP_DEPARTING_MS);
 	timer_queue_init(&loop->doubting, LOOP_DOUBTING_MS);
-	timer_queue_init(&loop->choking, LOOP_CHOKING_MS);
 	timer_queue_init(&loop->pauses.timers, LOOP_RESUMING_MS);
+}
+
+void loop_descriptors_closed(void *loop)
+{
+	struct loop *l = loop;
+
+	loop_descriptor_freed(l);
+	bell_ring(l->bell);
 }

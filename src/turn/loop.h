@@ -15,6 +15,7 @@
 #include "turn/pace.h"
 #include "vsock/deadlines.h"
 
+struct bell;
 struct descriptors;
 struct guest;
 struct loop;
@@ -30,10 +31,6 @@ struct worker;
  * after so long. */
 #define LOOP_DIALING_MS 10
 #define LOOP_RESUMING_MS 1000
-
-/* A front end whose VM has too many descriptors to close is heard again after
- * so long: most are closed in an instant. */
-#define LOOP_CHOKING_MS 10
 
 /* The other end of a connection hears of its end after so long even if the
  * guest, which should know first, has no receive buffer for the packet. */
@@ -57,7 +54,8 @@ struct worker;
 
 /*
  * Something that stopped by itself and is to be tried again: accepting on a
- * listening socket for want of descriptors, or starting a VM.
+ * listening socket for want of descriptors, hearing a front end whose
+ * descriptors are not closed yet, starting a VM.
  */
 struct loop_pause {
 	struct timer timer; /* armed while it lasts */
@@ -91,11 +89,11 @@ struct loop_dialing {
 	uint64_t redial_ms; /* nobody is dialed again before */
 };
 
-/* Pauses, by who pauses. loop_descriptor_freed() and the service, which ends
- * pauses early then, write descriptor_freed. */
+/* Pauses, by whatever pauses. They end early when a descriptor was freed, which
+ * loop_descriptor_freed() says, until the service has seen it. */
 struct loop_pauses {
 	struct timer_queue timers;
-	bool descriptor_freed;
+	atomic_bool descriptor_freed;
 };
 
 /*
@@ -110,6 +108,7 @@ struct loop {
 	struct rights *rights;		 /* NULL: see rights.h */
 	struct descriptors *descriptors; /* NULL: without bounds */
 	struct switchboard *board;
+	struct bell *bell;
 	loop_relocate *relocate; /* NULL: there is no other worker */
 	struct worker *worker;
 	unsigned index; /* the worker's */
@@ -125,7 +124,6 @@ struct loop {
 	struct timer_queue parting;   /* of links, by link/part.c */
 	struct timer_queue departing; /* of guests, by session/departure.c */
 	struct timer_queue doubting;  /* of guests, by session/device.c */
-	struct timer_queue choking;   /* pauses, by session/frontends.c */
 	struct loop_pauses pauses;
 	atomic_uint hypervisors; /* connected now, by session/frontends.c */
 };
@@ -139,10 +137,14 @@ static inline void loop_count_chores(struct loop *loop, unsigned n)
 	loop->chores += n;
 }
 
-/* A descriptor was given back: who paused for want of one may go on. */
+/* A descriptor was given back: pauses end early, after this turn. */
 static inline void loop_descriptor_freed(struct loop *loop)
 {
-	loop->pauses.descriptor_freed = true;
+	atomic_store_explicit(&loop->pauses.descriptor_freed, true,
+			      memory_order_relaxed);
 }
+
+/* The same by another thread, for closer_await(): a turn is made for it. */
+void loop_descriptors_closed(void *loop);
 
 #endif

@@ -182,6 +182,65 @@ START_TEST(test_signals_are_not_the_threads)
 }
 END_TEST
 
+static void note_done(void *user)
+{
+	eventfd_write(*(int *)user, 1);
+}
+
+/* Nothing is closed while there are no threads, so that the order is given. */
+static struct closer *closer_that_waits(unsigned n)
+{
+	struct closer *c = closer_new();
+	int fd;
+
+	no_threads = true;
+	for (unsigned i = 0; i < n; i++) {
+		fd = eventfd(0, EFD_CLOEXEC);
+		closer_close_one(c, &fd);
+	}
+	return c;
+}
+
+/* The test waits for the call, and the deadline is its end. */
+START_TEST(test_tells_when_enough_are_closed)
+{
+	struct closer *c = closer_that_waits(MANY);
+	int told = eventfd(0, EFD_CLOEXEC);
+	eventfd_t times;
+
+	ck_assert(closer_await(c, MANY, note_done, &told));
+	no_threads = false;
+	ck_assert(closer_await(c, 1, note_done, &told));
+	ck_assert_int_eq(eventfd_read(told, &times), 0);
+	ck_assert_uint_eq(times, 1);
+	ck_assert_uint_eq(closer_pending(c), 0);
+	ck_assert(!closer_await(c, 1, note_done, &told));
+	ck_assert(!closer_await(NULL, 1, note_done, &told));
+	closer_free(c);
+	close(told);
+}
+END_TEST
+
+START_TEST(test_tells_nobody_who_does_not_wait_any_more)
+{
+	struct closer *c = closer_that_waits(2);
+	int told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int last = eventfd(0, EFD_CLOEXEC);
+	eventfd_t times;
+
+	ck_assert(closer_await(c, 1, note_done, &told));
+	closer_await_no_more(c);
+	closer_await_no_more(NULL);
+	no_threads = false;
+	closer_close_one(c, &last);
+	while (closer_pending(c))
+		sched_yield();
+	ck_assert_int_eq(eventfd_read(told, &times), -1);
+	closer_free(c);
+	close(told);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("closer");
@@ -194,6 +253,8 @@ int main(void)
 	tcase_add_test(tcase, test_owner_need_not_wait);
 	tcase_add_loop_test(tcase, test_sockets_do_not_linger, 0, 2);
 	tcase_add_test(tcase, test_signals_are_not_the_threads);
+	tcase_add_test(tcase, test_tells_when_enough_are_closed);
+	tcase_add_test(tcase, test_tells_nobody_who_does_not_wait_any_more);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

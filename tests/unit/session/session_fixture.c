@@ -33,6 +33,7 @@
 #include "session/frontend.h"
 #include "session/frontends.h"
 #include "turn/descriptors.h"
+#include "turn/bell.h"
 #include "turn/loop.h"
 #include "vsock/packet.h"
 
@@ -54,6 +55,7 @@ static const struct vm_config config = {
 };
 static struct closer *closer;
 static struct loop loop;
+static struct bell bell;
 int ram_fd;
 uint8_t *ram;
 static unsigned descriptors_before;
@@ -128,6 +130,8 @@ void session_open(int engine)
 	memset(&facts, 0, sizeof(facts));
 	memset(&loop, 0, sizeof(loop));
 	loop_init(&loop, ring_open(engine ? "io_uring" : "epoll", &why));
+	ck_assert_int_eq(bell_open(&bell), 0);
+	loop.bell = &bell;
 	if (!loop.ring && engine) /* forbidden here: the other one twice */
 		loop.ring = ring_open("epoll", &why);
 	ck_assert_msg(loop.ring, "%s", why);
@@ -151,6 +155,7 @@ void session_close(void)
 	ring_close(loop.ring);
 	link_free_dead(&loop);
 	frontends_free(facts.frontends);
+	bell_close(&bell);
 	guest_free(facts.guest);
 	closer_free(closer);
 	munmap(ram, RAM_SIZE);
