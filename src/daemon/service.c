@@ -209,7 +209,7 @@ static void log_silence(const struct link *link)
 				  "guest's connection to port %u refused: no "
 				  "answer in %u ms",
 				  conn->local_port, CONN_CONNECT_MS);
-	else if (conn->state == CONN_GUEST_PENDING && !link->half)
+	else if (conn->state == CONN_GUEST_PENDING && !link->is_half)
 		guest_log_limited(link->guest, host, LOG_LEVEL_WARN,
 				  "connection to the guest's port %u refused: "
 				  "no answer in %u ms",

@@ -147,7 +147,7 @@ static void share_window(struct guest *guest, struct link *link,
 	struct credit *credit = &link->conn.credit;
 	uint32_t window = UINT32_MAX;
 
-	if (link->half || link->conn.type != PACKET_STREAM)
+	if (link->is_half || link->conn.type != PACKET_STREAM)
 		return;
 	if (p->op == PACKET_RW) {
 		window = windows_sent(&guest->grants.windows, &link->use,
@@ -172,7 +172,7 @@ static void log_too_long(const struct link *link)
 /* An RST may be the guest's answer to a host program's CONNECT. */
 static void log_answer(const struct link *link)
 {
-	if (link->conn.state == CONN_GUEST_PENDING && !link->half)
+	if (link->conn.state == CONN_GUEST_PENDING && !link->is_half)
 		guest_log_limited(link->guest, host, LOG_LEVEL_INFO,
 				  "connection to the guest's port %u refused: "
 				  "nobody listens there",
@@ -198,7 +198,7 @@ static enum step handle_joined(struct link *link, struct turn *turn,
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
 	link_carry_out(link, orders);
-	if (link->half)
+	if (link->is_half)
 		sibling_note(link, p);
 	return step;
 }

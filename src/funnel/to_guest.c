@@ -95,12 +95,13 @@ static bool is_alone(const struct link *link)
 	       (list_empty(&guest->rx.small) || list_empty(&guest->rx.ready));
 }
 
-/* What a read may find: LINK_HOLDS_UNKNOWN where asking would not help. */
+/* What a read may find: HOST_END_HOLDS_UNKNOWN where asking would not help. */
 static uint32_t bytes_to_read(const struct link *link)
 {
-	if (!link_source_ended(link) && (link->burst == 1 || is_alone(link)))
-		return LINK_HOLDS_UNKNOWN;
-	return link_holds(link);
+	if (!host_end_source_ended(&link->host) &&
+	    (link->burst == 1 || is_alone(link)))
+		return HOST_END_HOLDS_UNKNOWN;
+	return host_end_holds(&link->host);
 }
 
 /* Queues a read of as much as credit, packets and buffers allow, of the HELD
@@ -143,7 +144,7 @@ static enum step offer_buffers(struct link *link, struct turn *turn,
 		.msg_iov = turn->payload + first,
 		.msg_iovlen = min_u32(turn->npayload - first, IOV_LIMIT),
 	};
-	recv->io.watch = &link->watch;
+	recv->io.watch = &link->host.watch;
 	ring_recv(ring, &recv->io);
 	turn->nrecvs++;
 	return STEP_DONE;
@@ -154,8 +155,8 @@ static void read_nothing(struct link *link)
 {
 	unsigned orders = 0;
 
-	if (link_source_ended(link))
-		orders = conn_host_ended(&link->conn, link->hung_up);
+	if (host_end_source_ended(&link->host))
+		orders = conn_host_ended(&link->conn, link->host.hung_up);
 	link_carry_out(link, orders);
 }
 
@@ -164,7 +165,7 @@ static void read_nothing(struct link *link)
 static int64_t look(const struct link *link, uint32_t held)
 {
 	char bytes[LOOK_MAX];
-	ssize_t n = rights_peek(link->guest->loop->rights, link->fd, bytes,
+	ssize_t n = rights_peek(link->guest->loop->rights, link->host.fd, bytes,
 				min_u32(held, sizeof(bytes)), 0);
 
 	if (n < 0)
@@ -194,7 +195,7 @@ static enum step serve_warily(struct link *link, struct turn *turn,
 		recv->io.msg.msg_control = room.msg_control;
 		recv->io.msg.msg_controllen = room.msg_controllen;
 	}
-	link->readable = false;
+	link->host.readable = false;
 	list_remove(&link->node);
 	if (n < 0)
 		link_cut_off(link);
@@ -215,7 +216,7 @@ static enum step serve_stream(struct link *link, struct turn *turn,
 		return STEP_NO_BUFFER;
 	/* Forgotten before the read, as a report may come between its -EAGAIN
 	 * and our looking at that. */
-	link->readable = false;
+	link->host.readable = false;
 	list_remove(&link->node);
 	if (!held)
 		read_nothing(link);
@@ -238,7 +239,7 @@ static enum step serve(struct link *link, struct turn *turn, struct ring *ring)
 	if ((!data || conn_speaks_first(&link->conn)) &&
 	    send_control(link, turn) == STEP_NO_BUFFER)
 		return STEP_NO_BUFFER;
-	if (link->half) {
+	if (link->is_half) {
 		if (data && !sibling_serve(link, turn)) {
 			give_way(link);
 			return STEP_NO_BUFFER;
@@ -248,7 +249,7 @@ static enum step serve(struct link *link, struct turn *turn, struct ring *ring)
 			give_way(link);
 			return STEP_NO_BUFFER;
 		}
-	} else if (link->readable && conn_may_send(&link->conn)) {
+	} else if (link->host.readable && conn_may_send(&link->conn)) {
 		return serve_stream(link, turn, ring);
 	}
 	list_remove(&link->node);
@@ -270,7 +271,7 @@ static enum step serve_list(struct list *list, struct turn *turn,
 
 		if (!loop->pace.left_in && !link_reads_little(link))
 			break;
-		loop_count_chores(loop, link->hung_up);
+		loop_count_chores(loop, !link->is_half && link->host.hung_up);
 		if (serve(link, turn, ring) == STEP_NO_BUFFER)
 			return STEP_NO_BUFFER;
 	}
@@ -350,12 +351,12 @@ static void look_ahead(struct link *link, const struct turn_recv *recv,
 	uint32_t size = recv->room / recv->count;
 	uint32_t held;
 
-	link->readable = true;
+	link->host.readable = true;
 	if (filled && link->burst == BURST_MAX)
 		return;
-	held = link_holds(link);
-	link->readable = held;
-	if (held != LINK_HOLDS_UNKNOWN)
+	held = host_end_holds(&link->host);
+	link->host.readable = held;
+	if (held != HOST_END_HOLDS_UNKNOWN)
 		used = max_u32(used, held / size + !!(held % size));
 	else if (filled)
 		used = 2u * link->burst;
@@ -381,12 +382,14 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 		note_read(link, (uint32_t)n);
 		look_ahead(link, recv, (uint32_t)n,
 			   give_data(turn, recv, (uint32_t)n));
-		if (!link->readable && link_source_ended(link))
-			orders = conn_host_ended(&link->conn, link->hung_up);
+		if (!link->host.readable && host_end_source_ended(&link->host))
+			orders = conn_host_ended(&link->conn,
+						 link->host.hung_up);
 	} else if (n == -EFAULT) {
 		rx_memory_gone(link->guest);
 	} else if (n != -EAGAIN) {
-		orders = conn_host_ended(&link->conn, n < 0 || link->hung_up);
+		orders = conn_host_ended(&link->conn,
+					 n < 0 || link->host.hung_up);
 	}
 	link_carry_out(link, orders);
 }

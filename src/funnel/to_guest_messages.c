@@ -35,7 +35,7 @@ static void refuse(struct link *link, uint32_t len)
 			  "%u bytes is more than the guest's socket takes (%u)",
 			  link->conn.peer_port, link->conn.local_port, len,
 			  link->conn.credit.peer_buf_alloc);
-	link_drop_held(link);
+	host_end_drop_held(&link->host);
 	link_carry_out(link, conn_abort(&link->conn));
 }
 
@@ -54,7 +54,7 @@ static void give(struct link *link, struct turn_buffer *buffer, uint32_t len,
 /* The next piece of what is held goes into BUFFER, within the credit. */
 static void give_piece(struct link *link, struct turn_buffer *buffer)
 {
-	struct link_held *held = &link->held;
+	struct held_message *held = &link->host.held;
 	uint32_t len = min_u32(held->len - held->sent, rx_room(buffer));
 
 	len = min_u32(len, conn_may_send(&link->conn));
@@ -62,28 +62,28 @@ static void give_piece(struct link *link, struct turn_buffer *buffer)
 	held->sent += len;
 	give(link, buffer, len, held->sent == held->len);
 	if (held->sent == held->len)
-		link_drop_held(link);
+		host_end_drop_held(&link->host);
 }
 
 /* No more of it fits while the guest waits for its end to take any of it. */
 static bool is_stuck(const struct link *link)
 {
-	return link->held.bytes && !credit_room(&link->conn.credit) &&
-	       credit_unacked(&link->conn.credit) <= link->held.sent;
+	return link->host.held.bytes && !credit_room(&link->conn.credit) &&
+	       credit_unacked(&link->conn.credit) <= link->host.held.sent;
 }
 
 static enum step send_held(struct link *link, struct turn *turn)
 {
 	struct turn_buffer *buffer;
 
-	while (link->held.bytes && conn_may_send(&link->conn)) {
+	while (link->host.held.bytes && conn_may_send(&link->conn)) {
 		buffer = rx_take(link->guest, turn);
 		if (!buffer)
 			return STEP_NO_BUFFER;
 		give_piece(link, buffer);
 	}
 	if (is_stuck(link))
-		refuse(link, link->held.len);
+		refuse(link, link->host.held.len);
 	return STEP_DONE;
 }
 
@@ -127,9 +127,9 @@ static int send_in_pieces(struct link *link, struct turn_buffer *first,
 			  uint32_t count, uint32_t len)
 {
 	uint32_t i;
-	int err = incoming_hold(link, len);
+	int err = incoming_hold(&link->host, len);
 
-	for (i = 0; i < count && !err && link->held.bytes &&
+	for (i = 0; i < count && !err && link->host.held.bytes &&
 		    conn_may_send(&link->conn);
 	     i++)
 		give_piece(link, first + i);
@@ -151,7 +151,7 @@ static int send_message(struct link *link, struct turn *turn, uint32_t len)
 		return -ENOBUFS;
 	if (!whole || segments > IOV_LIMIT)
 		return send_in_pieces(link, first, count, len);
-	err = incoming_read(link, turn->payload + at, segments, len);
+	err = incoming_read(&link->host, turn->payload + at, segments, len);
 	if (!err)
 		give_whole(link, first, len);
 	return err;
@@ -163,7 +163,7 @@ static void end(struct link *link, int err)
 	unsigned orders = 0;
 
 	if (err == -ENODATA)
-		orders = conn_host_ended(&link->conn, link->hung_up);
+		orders = conn_host_ended(&link->conn, link->host.hung_up);
 	else if (err == -EFAULT)
 		rx_memory_gone(link->guest);
 	else if (err == -EPERM)
@@ -179,9 +179,10 @@ static int step(struct link *link, struct turn *turn)
 {
 	int len;
 
-	if (link->held.bytes || !link->readable || !conn_may_send(&link->conn))
+	if (link->host.held.bytes || !link->host.readable ||
+	    !conn_may_send(&link->conn))
 		return -EAGAIN;
-	len = incoming_size(link);
+	len = incoming_size(&link->host);
 	if (len < 0)
 		return len;
 	if ((uint32_t)len > link->conn.credit.peer_buf_alloc) {

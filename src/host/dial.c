@@ -114,13 +114,13 @@ static void connected(struct link *link, const struct host_address *addr)
 
 static void wait_for_backlog(struct link *link)
 {
-	link_wait(link);
+	link_wait_for_backlog(link);
 	link_refresh(link);
 }
 
 static void wait_for_answer(struct link *link, const struct host_address *addr)
 {
-	int err = link_await(link);
+	int err = link_watch_connect(link);
 
 	if (err)
 		give_up(link, addr, err);
@@ -137,7 +137,7 @@ static int join(struct guest *guest, const struct packet *request, int *fd,
 
 	if (!link)
 		return -ENOMEM;
-	link->forwarded = addr->any.sa_family == AF_VSOCK;
+	link->host.forwarded = addr->any.sa_family == AF_VSOCK;
 	joined = link_join(link);
 	if (joined < 0) {
 		link_kill(link);
@@ -226,14 +226,14 @@ void dial(struct guest *guest, const struct packet *request)
 static void conclude(struct link *link)
 {
 	struct host_address addr;
-	int err = fd_socket_error(link->fd);
+	int err = fd_socket_error(link->host.fd);
 
 	/* AF_VSOCK wakes io_uring's polls up as writable before it is. */
-	if (!err && !link->hung_up && !fd_has_peer(link->fd)) {
-		ring_watch_writable(link->guest->loop->ring, &link->watch);
+	if (!err && !link->host.hung_up && !fd_has_peer(link->host.fd)) {
+		ring_watch_writable(link->guest->loop->ring, &link->host.watch);
 		return;
 	}
-	link->connecting = false;
+	link->host.connecting = false;
 	if (!err) {
 		link_carry_out(link, conn_host_connected(&link->conn));
 		return;
@@ -267,7 +267,7 @@ static void redial(struct link *link)
 				    &addr);
 
 	if (!err)
-		err = try_connect(link->fd, &addr);
+		err = try_connect(link->host.fd, &addr);
 	if (err == -EAGAIN)
 		wait_for_backlog(link);
 	else if (err)

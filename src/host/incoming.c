@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "link/link.h"
+#include "link/host_end.h"
 #include "link/rights.h"
 
 /* Room for the credentials of a message's sender, and for nothing else. */
@@ -20,20 +20,20 @@
 
 /* That a host program is gone is said once, as an error of whatever call comes
  * first, before the messages that are still there. */
-static ssize_t receive(struct link *link, struct msghdr *msg, int flags)
+static ssize_t receive(struct host_end *host, struct msghdr *msg, int flags)
 {
-	ssize_t n = recvmsg(link->fd, msg, flags | MSG_DONTWAIT);
+	ssize_t n = recvmsg(host->fd, msg, flags | MSG_DONTWAIT);
 
 	if (n < 0 && errno == ECONNRESET) {
-		link->hung_up = true;
-		n = recvmsg(link->fd, msg, flags | MSG_DONTWAIT);
+		host->hung_up = true;
+		n = recvmsg(host->fd, msg, flags | MSG_DONTWAIT);
 	}
 	return n;
 }
 
 /* 0 is what recvmsg(2) says both of an empty message and of the end. But only a
  * message has a sender, and who asks is told of it. */
-static bool has_sender(struct link *link)
+static bool has_sender(struct host_end *host)
 {
 	char control[CONTROL_SIZE];
 	struct msghdr msg = {
@@ -43,52 +43,52 @@ static bool has_sender(struct link *link)
 	int on = 1, off = 0;
 	ssize_t n;
 
-	if (setsockopt(link->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+	if (setsockopt(host->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return false;
-	n = receive(link, &msg, MSG_PEEK);
+	n = receive(host, &msg, MSG_PEEK);
 	/* Or our sends would give the socket a name. */
-	setsockopt(link->fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
+	setsockopt(host->fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
 	return n == 0 && msg.msg_controllen;
 }
 
-static int peek(struct link *link)
+static int peek(struct host_end *host)
 {
 	struct msghdr msg = { .msg_iov = NULL };
-	ssize_t n = receive(link, &msg, MSG_PEEK | MSG_TRUNC);
+	ssize_t n = receive(host, &msg, MSG_PEEK | MSG_TRUNC);
 
 	if (n < 0)
 		return -errno;
 	/* Only where the kernel lets them through: see rights.h. */
 	if (rights_seen(&msg))
 		return -EPERM;
-	if (n == 0 && !has_sender(link))
+	if (n == 0 && !has_sender(host))
 		return -ENODATA;
 	return (int)n;
 }
 
-int incoming_size(struct link *link)
+int incoming_size(struct host_end *host)
 {
-	int n = peek(link);
+	int n = peek(host);
 
 	if (n < 0)
-		link->readable = false;
+		host->readable = false;
 	return n;
 }
 
-int incoming_read(struct link *link, struct iovec *iov, unsigned count,
+int incoming_read(struct host_end *host, struct iovec *iov, unsigned count,
 		  uint32_t len)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
-	ssize_t n = receive(link, &msg, 0);
+	ssize_t n = receive(host, &msg, 0);
 
 	if (n < 0)
 		return -errno;
 	return n == (ssize_t)len && !(msg.msg_flags & MSG_TRUNC) ? 0 : -EPROTO;
 }
 
-int incoming_hold(struct link *link, uint32_t len)
+int incoming_hold(struct host_end *host, uint32_t len)
 {
-	struct link_held *held = &link->held;
+	struct held_message *held = &host->held;
 	struct iovec iov = { .iov_len = len };
 	int err;
 
@@ -98,8 +98,8 @@ int incoming_hold(struct link *link, uint32_t len)
 	held->len = len;
 	held->sent = 0;
 	iov.iov_base = held->bytes;
-	err = incoming_read(link, &iov, 1, len);
+	err = incoming_read(host, &iov, 1, len);
 	if (err)
-		link_drop_held(link);
+		host_end_drop_held(host);
 	return err;
 }

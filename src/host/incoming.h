@@ -11,22 +11,22 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-struct link;
+struct host_end;
 
 /*
- * Bytes of the next message, which may be 0; -EAGAIN, and link->readable is
+ * Bytes of the next message, which may be 0; -EAGAIN, and host->readable is
  * reset; or another negative errno when no more will come: -ENODATA at the
  * end, -EPERM where descriptors came. Where the program left without reading all that it was sent, what it
  * had sent itself comes first. None may be held.
  */
-int incoming_size(struct link *link);
+int incoming_size(struct host_end *host);
 
 /* Reads the next message, of LEN bytes, into IOV. 0 or -errno; -EFAULT: the
  * memory behind IOV is gone. */
-int incoming_read(struct link *link, struct iovec *iov, unsigned count,
+int incoming_read(struct host_end *host, struct iovec *iov, unsigned count,
 		  uint32_t len);
 
-/* Reads it into link->held. 0 or -errno. */
-int incoming_hold(struct link *link, uint32_t len);
+/* Reads it into host->held. 0 or -errno. */
+int incoming_hold(struct host_end *host, uint32_t len);
 
 #endif

@@ -10,7 +10,7 @@
  * silent for longest: it goes when they are too many. Nobody is accepted while
  * a line waits to be read, so that who has said something is not silent.
  *
- * A line is taken when the guest has agreed (link_socket.c). Until then its
+ * A line is taken when the guest has agreed (host_end_accept()). Until then its
  * bytes stay in the socket, where the connection will find what follows them.
  */
 #include "host/listener.h"
@@ -71,7 +71,7 @@ static void greet(const struct listener *listener, int *fd)
 		return;
 	}
 	if (listener->forwards) {
-		link->forwarded = true;
+		link->host.forwarded = true;
 		link->conn.peer_port = listener->port;
 	}
 	list_append(&guest->greeters.knocking, &link->host_node);
@@ -260,7 +260,7 @@ static ssize_t peek(const struct link *link, size_t skip, char *to, size_t len)
 {
 	static const int none = -1;
 	int offset = (int)skip;
-	int fd = link->fd;
+	int fd = link->host.fd;
 	ssize_t n;
 
 	if (skip)
@@ -310,9 +310,10 @@ static int read_line(struct link *link)
 	if (len < 0)
 		return len;
 	if (!len)
-		return n < HANDSHAKE_LINE_MAX && !link->half_closed ? 0
-								    : -EPROTO;
-	link->line = (uint8_t)len;
+		return n < HANDSHAKE_LINE_MAX && !link->host.half_closed
+			       ? 0
+			       : -EPROTO;
+	link->host.line = (uint8_t)len;
 	return connect_guest(link, port);
 }
 
@@ -321,7 +322,7 @@ static int read_message(struct link *link)
 {
 	char line[HANDSHAKE_LINE_MAX];
 	uint32_t port;
-	ssize_t n = rights_recv(link->guest->loop->rights, link->fd, line,
+	ssize_t n = rights_recv(link->guest->loop->rights, link->host.fd, line,
 				sizeof(line), MSG_TRUNC);
 
 	if (n < 0)
@@ -357,7 +358,7 @@ static void log_refusal(const struct link *link, int err)
 	enum log_level level = err == -ECONNRESET ? LOG_LEVEL_DEBUG
 						  : LOG_LEVEL_INFO;
 
-	if (link->forwarded)
+	if (link->host.forwarded)
 		guest_log_limited(guest, host, level,
 				  "AF_VSOCK port %u: a host program's "
 				  "connection refused: %s",
@@ -375,7 +376,7 @@ static void log_refusal(const struct link *link, int err)
 /* 0: joined, or what it wants is still awaited. */
 static int answer(struct link *link)
 {
-	if (link->forwarded)
+	if (link->host.forwarded)
 		return connect_guest(link, link->conn.peer_port);
 	return link_keeps_messages(link) ? read_message(link) : read_line(link);
 }

@@ -146,8 +146,8 @@ static uint32_t join_pieces(struct turn *turn, const struct turn_send *send,
 	uint32_t n = 0;
 	uint16_t i;
 
-	if (backlog_len(&send->link->backlog))
-		out[n++] = backlog_iov(&send->link->backlog);
+	if (backlog_len(&send->link->host.backlog))
+		out[n++] = backlog_iov(&send->link->host.backlog);
 	for (i = send->first_piece; i != TURN_NO_PIECE; i = piece->next) {
 		piece = &turn->pieces[i];
 		memcpy(out + n, turn->segments + piece->first,
@@ -162,7 +162,7 @@ static uint32_t join_pieces(struct turn *turn, const struct turn_send *send,
 static void gather(struct turn *turn, struct turn_send *send)
 {
 	struct iovec *out = turn->gathered + turn->ngathered;
-	bool alone = !backlog_len(&send->link->backlog) &&
+	bool alone = !backlog_len(&send->link->host.backlog) &&
 		     send->first_piece == send->last_piece;
 	uint32_t n;
 
@@ -183,7 +183,7 @@ static void submit_stream(struct ring *ring, struct turn *turn,
 			  struct turn_send *send)
 {
 	send->io.result = 0;
-	if (!send->bytes && !backlog_len(&send->link->backlog))
+	if (!send->bytes && !backlog_len(&send->link->host.backlog))
 		return;
 	gather(turn, send);
 	ring_send(ring, &send->io);
@@ -196,10 +196,10 @@ void sends_submit(struct ring *ring, struct turn *turn)
 
 	for (i = 0; i < turn->nsends; i++) {
 		send = &turn->sends[i];
-		if (send->link->half)
+		if (send->link->is_half)
 			continue;
-		send->io.watch = &send->link->watch;
-		if (send->link->fd < 0)
+		send->io.watch = &send->link->host.watch;
+		if (send->link->host.fd < 0)
 			send->io.result = -EPIPE;
 		else if (link_keeps_messages(send->link))
 			sends_messages_submit(ring, turn, send);
@@ -225,7 +225,7 @@ static int keep_rest(struct turn *turn, struct turn_send *send, uint32_t skip)
 		iov = turn->segments + piece->first;
 		size = iov_size(iov, piece->count);
 		if (skip < size)
-			err = backlog_add(&send->link->backlog, iov,
+			err = backlog_add(&send->link->host.backlog, iov,
 					  piece->count, skip);
 		skip -= (uint32_t)min_size(skip, size);
 	}
@@ -236,10 +236,10 @@ static int keep_rest(struct turn *turn, struct turn_send *send, uint32_t skip)
 static int keep_stream(struct turn *turn, struct turn_send *send, uint32_t n)
 {
 	struct link *link = send->link;
-	uint32_t old = min_u32(n, backlog_len(&link->backlog));
+	uint32_t old = min_u32(n, backlog_len(&link->host.backlog));
 
 	if (old)
-		backlog_drop(&link->backlog, old);
+		backlog_drop(&link->host.backlog, old);
 	if (n - old == send->bytes)
 		return 0;
 	return keep_rest(turn, send, n - old);
@@ -262,10 +262,10 @@ static void accepted(struct turn *turn, struct turn_send *send, uint32_t n)
 	debug_assert(credit_held(&link->conn.credit) >= gone);
 	orders |= conn_delivered(&link->conn, gone);
 	debug_assert(credit_held(&link->conn.credit) ==
-			     backlog_len(&link->backlog) ||
+			     backlog_len(&link->host.backlog) ||
 		     link->conn.state == CONN_CLOSED);
 	if (link_unsent(link))
-		ring_watch_writable(link->guest->loop->ring, &link->watch);
+		ring_watch_writable(link->guest->loop->ring, &link->host.watch);
 	link_carry_out(link, orders);
 }
 
@@ -276,8 +276,7 @@ static void memory_gone(struct link *link)
 	virtq_break(&link->guest->queue[GUEST_TX].vq,
 		    "the guest's memory is gone");
 	if (link_unsent(link))
-		ring_watch_writable(link->guest->loop->ring, &link->watch);
-	link_drained(link);
+		ring_watch_writable(link->guest->loop->ring, &link->host.watch);
 	link_refresh(link);
 }
 
@@ -295,7 +294,7 @@ void sends_finish(struct turn *turn)
 
 	for (i = 0; i < turn->nsends; i++) {
 		send = &turn->sends[i];
-		if (send->link->half)
+		if (send->link->is_half)
 			continue;
 		n = result_of(send);
 		send->link->staged = LINK_NOT_STAGED;

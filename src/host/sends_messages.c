@@ -44,8 +44,8 @@ static void add(struct turn *turn, struct turn_send *send, uint32_t n)
 /* False: there are more than a turn should take. */
 static bool add_backlog(struct turn *turn, struct turn_send *send)
 {
-	const struct messages *ends = &send->link->ends;
-	char *at = backlog_iov(&send->link->backlog).iov_base;
+	const struct messages *ends = &send->link->host.ends;
+	char *at = backlog_iov(&send->link->host.backlog).iov_base;
 	uint32_t i, len, pos = 0;
 
 	for (i = 0; i < ends->count && i < OLD_MAX && has_room(turn); i++) {
@@ -64,12 +64,12 @@ static bool add_backlog(struct turn *turn, struct turn_send *send)
 /* The beginning of a message that the backlog holds; COUNT segments. */
 static uint32_t gather_begun(struct turn *turn, const struct link *link)
 {
-	struct iovec iov = backlog_iov(&link->backlog);
+	struct iovec iov = backlog_iov(&link->host.backlog);
 
-	if (iov.iov_len == link->ends.bytes)
+	if (iov.iov_len == link->host.ends.bytes)
 		return 0;
-	iov.iov_base = (char *)iov.iov_base + link->ends.bytes;
-	iov.iov_len -= link->ends.bytes;
+	iov.iov_base = (char *)iov.iov_base + link->host.ends.bytes;
+	iov.iov_len -= link->host.ends.bytes;
 	turn->gathered[turn->ngathered] = iov;
 	return 1;
 }
@@ -130,9 +130,9 @@ static uint32_t drop_old(struct link *link, uint32_t n, uint32_t *gone)
 	uint32_t i, bytes = 0;
 
 	for (i = 0; i < n; i++)
-		bytes += messages_drop(&link->ends);
+		bytes += messages_drop(&link->host.ends);
 	if (bytes)
-		backlog_drop(&link->backlog, bytes);
+		backlog_drop(&link->host.backlog, bytes);
 	*gone += bytes;
 	return n;
 }
@@ -140,10 +140,10 @@ static uint32_t drop_old(struct link *link, uint32_t n, uint32_t *gone)
 /* The backlog's beginning of a message went with the rest of that. */
 static void drop_begun(struct link *link, uint32_t *gone)
 {
-	uint32_t bytes = backlog_len(&link->backlog);
+	uint32_t bytes = backlog_len(&link->host.backlog);
 
 	if (bytes)
-		backlog_drop(&link->backlog, bytes);
+		backlog_drop(&link->host.backlog, bytes);
 	*gone += bytes;
 }
 
@@ -151,15 +151,15 @@ static void drop_begun(struct link *link, uint32_t *gone)
 static int keep_piece(struct turn *turn, struct link *link,
 		      const struct piece *piece)
 {
-	int err = backlog_add(&link->backlog, turn->segments + piece->first,
-			      piece->count, 0);
+	int err = backlog_add(&link->host.backlog,
+			      turn->segments + piece->first, piece->count, 0);
 
 	if (err || !piece->ends)
 		return err;
-	if (link->ends.count >= link->conn.credit.buf_alloc)
+	if (link->host.ends.count >= link->conn.credit.buf_alloc)
 		return -ENOBUFS;
-	return messages_add(&link->ends,
-			    backlog_len(&link->backlog) - link->ends.bytes);
+	return messages_add(&link->host.ends, backlog_len(&link->host.backlog) -
+						      link->host.ends.bytes);
 }
 
 int sends_messages_keep(struct turn *turn, struct turn_send *send, uint32_t n,

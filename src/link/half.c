@@ -9,6 +9,22 @@
 /* What may be said of a request before it is answered. */
 #define OF_REQUEST (HALF_ASKS | HALF_GRANTS | HALF_ASKS_CREDIT)
 
+void half_init(struct half *half, struct switch_vm *other, uint64_t id)
+{
+	half->other = other;
+	half->id = id;
+	list_init(&half->telling);
+	parcels_init(&half->inbox);
+	parcels_init(&half->outbox);
+}
+
+void half_free(struct half *half)
+{
+	list_remove(&half->telling);
+	parcels_free(&half->inbox);
+	parcels_free(&half->outbox);
+}
+
 bool half_keep_ask(struct guest *guest, struct half *half,
 		   const struct half_message *ask)
 {
@@ -29,7 +45,7 @@ bool half_keep_ask(struct guest *guest, struct half *half,
 /* NULL: nothing waits. */
 static struct half_ask *take_from(struct guest *guest, struct half *half)
 {
-	struct half_ask *ask = half ? half->ask : NULL;
+	struct half_ask *ask = half->ask;
 
 	if (!ask)
 		return NULL;

@@ -16,7 +16,6 @@
 #include "vsock/parcels.h"
 
 struct guest;
-struct link;
 struct loop;
 struct switch_vm;
 
@@ -52,7 +51,6 @@ struct half_ask {
 };
 
 struct half {
-	struct link *link;
 	struct switch_vm *other; /* the VM at the other end */
 	uint64_t id;	       /* of the connection, the same in both halves */
 	struct list telling;   /* on the loop's, while there is news */
@@ -65,6 +63,12 @@ struct half {
 	uint8_t end;	       /* how it ended: news, once its guest knows */
 	bool over; /* HALF_RESETS or _FINISHES is told, or was heard */
 };
+
+/* Of a connection with OTHER's guest, whose number is ID. */
+void half_init(struct half *half, struct switch_vm *other, uint64_t id);
+
+/* Frees what waits in it. Nobody is told any more. */
+void half_free(struct half *half);
 
 /* The other half has been told all there is. */
 static inline bool half_told(const struct half *half)
@@ -84,7 +88,7 @@ bool half_keep_ask(struct guest *guest, struct half *half,
 void half_note_ask(struct guest *guest, struct half *half,
 		   const struct half_message *m);
 
-/* HALF, or NULL, has left GUEST's table: what waited is the loop's, and a turn
+/* HALF has left GUEST's table: what waited is the loop's, and a turn
  * comes. */
 void half_release_ask(struct guest *guest, struct half *half);
 

@@ -7,7 +7,7 @@
  *			the half something to tell
  *	dead		on the loop's list; freed when the ring lets go
  *
- * link_refresh() moves it on. Whatever happened to either side, all that
+ * link_refresh() moves a link on. Whatever happened at either end, all that
  * follows is derived from the state of both: the list, the deadline, the end.
  * So it may be called too often, but not too seldom. A link that a guest asked
  * for begins parted, without a place in the table, and is joined at once.
@@ -15,27 +15,20 @@
 #include "link/link.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/fd.h"
+#include "base/clock.h"
 #include "config/config.h"
 #include "guest/guest.h"
-#include "link/half.h"
 #include "ring/ring.h"
 #include "turn/loop.h"
-#include "vsock/handshake.h"
 
 /* Links of one guest that only have bytes for slow host programs: beyond, the
  * oldest is cut off. Each holds tx-buffer-size, and up to twice that in
  * messages of a byte each. */
 #define PARTED_MAX 256
-
-/* A message and this together fit SO_SNDBUF (unix(7) does not say so). */
-#define SNDBUF_OVERHEAD 32
 
 /* The first read of a connection offers this many receive buffers. */
 #define BURST_MIN 1
@@ -43,11 +36,6 @@
 /* One that is offered fewer goes ahead of those that fill what they get: a
  * round trip beside streams is fifteen times faster for it. */
 #define BURST_LIGHT 8
-
-struct link *link_of(struct conn *conn)
-{
-	return container_of(conn, struct link, conn);
-}
 
 static struct link *link_new(struct guest *guest, enum link_phase phase)
 {
@@ -57,43 +45,25 @@ static struct link *link_new(struct guest *guest, enum link_phase phase)
 		return NULL;
 	link->guest = guest;
 	link->phase = (uint8_t)phase;
-	link->fd = -1;
 	link->staged = LINK_NOT_STAGED;
 	link->burst = BURST_MIN;
-	ring_watch_init(&link->watch);
 	list_init(&link->node);
 	list_init(&link->host_node);
 	timer_init(&link->timer);
 	timer_init(&link->conn.timer);
-	backlog_init(&link->backlog);
-	messages_init(&link->ends);
 	return link;
 }
 
-/*
- * What one send can take. A message goes to the socket in one, which is refused
- * if it is longer than the send buffer, less what the kernel takes of it. By
- * its credit the guest's kernel knows as well, and can tell its program.
- */
-static uint32_t longest_send(const struct link *link)
-{
-	socklen_t len = sizeof(int);
-	int size = LINK_SNDBUF;
-
-	if (!link_keeps_messages(link))
-		return UINT32_MAX;
-	setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (getsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0)
-		return UINT32_MAX;
-	return (uint32_t)size - SNDBUF_OVERHEAD;
-}
-
+/* A message goes to the socket in one send. What the socket cannot take in one
+ * is not granted: so the guest's kernel knows it too, and can tell its program. */
 uint32_t link_grant(struct link *link)
 {
 	uint32_t grant =
 		guest_grant(link->guest, link->guest->config->tx_buffer_size);
-	uint32_t useful = min_u32(grant, longest_send(link));
+	uint32_t useful = grant;
 
+	if (link_keeps_messages(link))
+		useful = min_u32(grant, host_end_longest_message(&link->host));
 	guest_take_back(link->guest, grant - useful);
 	link->grant = useful;
 	return useful;
@@ -106,9 +76,9 @@ struct link *link_new_greeting(struct guest *guest, int *fd,
 
 	if (!link)
 		return NULL;
-	link->fd = fd_take(fd);
+	host_end_init(&link->host, fd);
+	link->host.unanswered = true;
 	link->conn.type = (uint16_t)type;
-	link->unanswered = true;
 	return link;
 }
 
@@ -119,7 +89,7 @@ struct link *link_new_from_guest(struct guest *guest,
 
 	if (!link)
 		return NULL;
-	link->fd = fd_take(fd);
+	host_end_init(&link->host, fd);
 	link->conn.type = request->type;
 	conn_init_from_guest(&link->conn, request, link_grant(link));
 	return link;
@@ -129,36 +99,27 @@ struct link *link_new_half(struct guest *guest, struct switch_vm *other,
 			   uint64_t id)
 {
 	struct link *link = link_new(guest, LINK_PARTED);
-	struct half *half = calloc(1, sizeof(*half));
 
-	if (!link || !half) {
-		free(link);
-		free(half);
+	if (!link)
 		return NULL;
-	}
-	half->link = link;
-	half->other = other;
-	half->id = id;
+	link->is_half = true;
+	half_init(&link->half, other, id);
 	guest->siblings.halves++;
-	list_init(&half->telling);
-	parcels_init(&half->inbox);
-	parcels_init(&half->outbox);
-	link->half = half;
 	return link;
 }
 
 bool link_has_data(const struct link *link)
 {
-	return link->readable || link->held.bytes ||
-	       (link->half && link->half->inbox.count);
+	return link->is_half ? link->half.inbox.count
+			     : link->host.readable || link->host.held.bytes;
 }
 
 /* A half begins, or ends, to wait for either guest's answer. */
 static void count_pending(struct link *link, enum conn_state state, int change)
 {
-	if (link->half && state == CONN_GUEST_PENDING)
+	if (link->is_half && state == CONN_GUEST_PENDING)
 		link->guest->siblings.asked += (unsigned)change;
-	if (link->half && state == CONN_HOST_PENDING)
+	if (link->is_half && state == CONN_HOST_PENDING)
 		link->guest->siblings.asking += (unsigned)change;
 }
 
@@ -179,7 +140,7 @@ int link_join(struct link *link)
 
 void link_tell(struct link *link, unsigned news)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 
 	half->news |= (uint8_t)news;
 	if (list_empty(&half->telling))
@@ -190,7 +151,88 @@ void link_tell(struct link *link, unsigned news)
 void link_forget_outbox(struct link *link)
 {
 	link->staged = LINK_NOT_STAGED;
-	parcels_free(&link->half->outbox);
+	parcels_free(&link->half.outbox);
+}
+
+void link_wait_for_backlog(struct link *link)
+{
+	timer_arm(&link->guest->loop->dialing.timers, &link->timer, clock_ms());
+	if (!link->host.waiting)
+		link->guest->dialing.waiting++;
+	link->host.waiting = true;
+}
+
+void link_stop_waiting(struct link *link)
+{
+	timer_disarm(&link->timer);
+	if (link->host.waiting)
+		link->guest->dialing.waiting--;
+	link->host.waiting = false;
+}
+
+static void close_host(struct link *link)
+{
+	host_end_close(&link->host, link->guest);
+	link_stop_waiting(link);
+	list_remove(&link->host_node);
+}
+
+/*
+ * The other end's last word is due. True: it waits until the guest was shown its
+ * own. False: the guest is owed nothing, or can be given nothing now, so that
+ * there is no reason to wait.
+ */
+static bool part_later(struct link *link)
+{
+	struct loop *loop = link->guest->loop;
+
+	if (link->parting)
+		return true;
+	if (link->phase != LINK_JOINED || !conn_owes_end(&link->conn) ||
+	    !guest_running(link->guest))
+		return false;
+	if (!link->is_half) {
+		/* Nobody is at the other end of one that waits for a backlog. */
+		if (link->host.waiting)
+			return false;
+		host_end_leave(&link->host, loop);
+		list_remove(&link->host_node);
+	}
+	link->parting = true;
+	timer_arm(&loop->parting, &link->timer, clock_ms());
+	return true;
+}
+
+/* Shuts the socket's writes down or closes it, as was asked, when every byte for
+ * the host program is in it. */
+static void finish_writes(struct link *link)
+{
+	struct host_end *host = &link->host;
+	uint32_t unended;
+
+	if (!(host->end_writes || host->hang_up) || host->fd < 0 ||
+	    link->staged != LINK_NOT_STAGED || link_unsent(link))
+		return;
+	/* A message that the guest did not end, and won't, is nobody's. */
+	unended = host_end_drop_backlog(host);
+	if (unended)
+		conn_delivered(&link->conn, unended);
+	if (!host->hang_up)
+		host_end_end_writes(host);
+	else if (!part_later(link))
+		close_host(link);
+}
+
+static void order_host(struct link *link, unsigned orders)
+{
+	struct host_end *host = &link->host;
+
+	if (orders & CONN_ESTABLISH && !host->forwarded &&
+	    !host_end_accept(host, link->conn.local_port))
+		orders |= conn_abort(&link->conn);
+	host_end_order(host, orders,
+		       link->staged == LINK_NOT_STAGED && !link_unsent(link));
+	finish_writes(link);
 }
 
 /* It ended without an end of its data: by RST, or because its guest went. */
@@ -201,9 +243,9 @@ static bool broke_off(const struct conn *conn)
 	       conn->host_shut != PACKET_NO_MORE;
 }
 
-static void tell_orders(struct link *link, unsigned orders)
+static void order_half(struct link *link, unsigned orders)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 	unsigned news = 0;
 
 	if (orders & CONN_ESTABLISH)
@@ -214,7 +256,7 @@ static void tell_orders(struct link *link, unsigned orders)
 		half->over = true;
 		half->end = broke_off(&link->conn) ? HALF_RESETS
 						   : HALF_FINISHES;
-		if (!link_part_later(link))
+		if (!part_later(link))
 			news |= half->end;
 	}
 	/* Half an end would be heard as the rest of the whole one. */
@@ -226,31 +268,22 @@ static void tell_orders(struct link *link, unsigned orders)
 		link_tell(link, news);
 }
 
-void link_carry_out(struct link *link, unsigned orders)
-{
-	if (link->half)
-		tell_orders(link, orders);
-	else
-		link_order_socket(link, orders);
-	link_refresh(link);
-}
-
 /* The guest's ports are free from here on; its bytes go on to the host
  * program. */
-static void part(struct link *link)
+static void leave_table(struct link *link)
 {
 	table_remove(&link->guest->conns, &link->conn);
 	ended_add(&link->guest->ended, &link->conn, clock_ms());
-	half_release_ask(link->guest, link->half);
+	if (link->is_half)
+		half_release_ask(link->guest, &link->half);
 	list_remove(&link->node);
 	link->phase = LINK_PARTED;
 	/* Nothing remains but to let the other end know. */
-	if (link->half || link->parting)
+	if (link->is_half || link->parting)
 		return;
 	list_append(&link->guest->ending.parted, &link->node);
 	link->guest->ending.nparted++;
-	link->hang_up = true;
-	link_drained(link);
+	link->host.hang_up = true;
 }
 
 static void bury(struct link *link)
@@ -259,7 +292,7 @@ static void bury(struct link *link)
 	/* A half, and one that was never in the table, is on no list. */
 	if (!list_empty(&link->node))
 		link->guest->ending.nparted--;
-	if (link->half)
+	if (link->is_half)
 		link->guest->siblings.halves--;
 	list_remove(&link->node);
 	list_append(&link->guest->loop->links.dead, &link->node);
@@ -269,7 +302,7 @@ static void bury(struct link *link)
 
 bool link_is_light(const struct link *link)
 {
-	return !link->half && link->conn.type == PACKET_STREAM &&
+	return !link->is_half && link->conn.type == PACKET_STREAM &&
 	       pace_is_light(&link->guest->loop->pace, &link->moved);
 }
 
@@ -278,17 +311,11 @@ bool link_reads_little(const struct link *link)
 	return link->burst < BURST_LIGHT;
 }
 
-/* Is there anything to put into the guest's RX ring now? */
-static bool wants_guest(struct link *link)
+/* There is something to put into the guest's RX ring now. */
+static bool wants_guest(const struct link *link)
 {
-	if (conn_has_control(&link->conn))
-		return true;
-	if (!link_has_data(link) || link->conn.state != CONN_OPEN)
-		return false;
-	if (conn_may_send(&link->conn))
-		return true;
-	conn_starved(&link->conn);
-	return conn_has_control(&link->conn);
+	return conn_has_control(&link->conn) ||
+	       (link_has_data(link) && conn_may_send(&link->conn));
 }
 
 static void note_state(struct link *link)
@@ -304,18 +331,38 @@ static void note_state(struct link *link)
 	link->logged_state = conn->state;
 }
 
+/* A hang-up with nobody to read for: nothing else would notice it. */
+static void note_hang_up(struct link *link)
+{
+	struct host_end *host = &link->host;
+
+	if (!host->hung_up || link->conn.state != CONN_OPEN ||
+	    !(link->conn.guest_shut & PACKET_NO_RECEIVE))
+		return;
+	host->readable = false;
+	if (conn_host_ended(&link->conn, true) & CONN_HANG_UP)
+		host->hang_up = true;
+}
+
 static void refresh_joined(struct link *link)
 {
 	struct guest *guest = link->guest;
+	bool wants;
 
-	link_notice_hang_up(link);
+	if (!link->is_half)
+		note_hang_up(link);
 	if (unlikely(link->logged_state != link->conn.state))
 		note_state(link);
 	if (conn_finished(&link->conn)) {
-		part(link);
+		leave_table(link);
 		return;
 	}
-	if (!wants_guest(link)) {
+	wants = wants_guest(link);
+	if (!wants && link_has_data(link)) {
+		conn_starved(&link->conn);
+		wants = conn_has_control(&link->conn);
+	}
+	if (!wants) {
 		list_remove(&link->node);
 	} else if (list_empty(&link->node)) {
 		list_append(link_reads_little(link) ? &guest->rx.small
@@ -326,20 +373,138 @@ static void refresh_joined(struct link *link)
 	if (conn_due(&link->conn) != link->conn.deadline)
 		deadlines_follow(&guest->loop->deadlines, &link->conn,
 				 clock_ms());
-	link_drained(link);
+}
+
+/* All has been done for the other end. */
+static bool is_through(const struct link *link)
+{
+	return link->is_half ? half_told(&link->half) : link->host.fd < 0;
 }
 
 void link_refresh(struct link *link)
 {
 	if (link->phase == LINK_JOINED)
 		refresh_joined(link);
+	if (!link->is_half)
+		finish_writes(link);
 	if (unlikely(link->parting) && !conn_owes_end(&link->conn) &&
 	    list_empty(&link->host_node))
 		list_append(&link->guest->ending.told, &link->host_node);
-	if (link->phase == LINK_PARTED && link->fd < 0 && !link->parting &&
-	    link->staged == LINK_NOT_STAGED &&
-	    (!link->half || half_told(link->half)))
+	if (link->phase == LINK_PARTED && !link->parting &&
+	    link->staged == LINK_NOT_STAGED && is_through(link))
 		bury(link);
+}
+
+void link_carry_out(struct link *link, unsigned orders)
+{
+	if (link->is_half)
+		order_half(link, orders);
+	else
+		order_host(link, orders);
+	link_refresh(link);
+}
+
+/* The guest's list on which a report puts the link: NULL for none. */
+static struct list *list_for(const struct link *link, bool writable)
+{
+	if (link->phase == LINK_GREETING)
+		return &link->guest->greeters.knocking;
+	if (link->host.connecting && writable)
+		return &link->guest->dialing.dialed;
+	if (writable && link_unsent(link))
+		return &link->guest->flushing;
+	return NULL;
+}
+
+/* Facts only, as ring.h asks: this may come in the middle of a batch, and is
+ * not said again. */
+static void on_report(struct ring_watch *watch, int events)
+{
+	struct link *link = container_of(watch, struct link, host.watch);
+	struct list *list = list_for(link, host_end_note(&link->host, events));
+
+	if (list) {
+		list_remove(&link->host_node);
+		list_append(list, &link->host_node);
+	}
+	guest_wake(link->guest);
+	link_refresh(link);
+}
+
+int link_watch(struct link *link)
+{
+	return host_end_watch(&link->host, link->guest->loop, on_report);
+}
+
+int link_watch_connect(struct link *link)
+{
+	int err;
+
+	link->host.connecting = true;
+	err = link_watch(link);
+	if (!err)
+		ring_watch_writable(link->guest->loop->ring, &link->host.watch);
+	return err;
+}
+
+void link_deaf(struct link *link)
+{
+	uint32_t lost = credit_held(&link->conn.credit);
+	unsigned orders;
+
+	host_end_drop_backlog(&link->host);
+	orders = conn_host_deaf(&link->conn);
+	if (lost)
+		orders |= conn_delivered(&link->conn, lost);
+	link_carry_out(link, orders);
+}
+
+void link_cut_off(struct link *link)
+{
+	guest_log_limited(link->guest, host, LOG_LEVEL_INFO,
+			  "guest port %u, host port %u: reset, as the host "
+			  "program sent file descriptors",
+			  link->conn.peer_port, link->conn.local_port);
+	link_carry_out(link, conn_abort(&link->conn));
+}
+
+/* The other end's last word waits no longer. */
+static void part(struct link *link)
+{
+	link->parting = false;
+	timer_disarm(&link->timer);
+	list_remove(&link->host_node);
+	if (link->is_half) {
+		link_tell(link, link->half.end);
+		guest_wake(link->guest);
+	} else {
+		close_host(link);
+	}
+	link_refresh(link);
+}
+
+void link_part_told(struct guest *guest)
+{
+	struct loop *loop = guest->loop;
+	unsigned enough = loop->chores + LOOP_CHORES_OF_A_KIND;
+
+	while (!list_empty(&guest->ending.told) && loop->chores < enough) {
+		loop_count_chores(loop, 1);
+		part(list_first(&guest->ending.told, struct link, host_node));
+	}
+	if (!list_empty(&guest->ending.told))
+		guest_wake(guest);
+}
+
+void link_part_due(struct loop *loop, uint64_t now_ms)
+{
+	struct timer *timer;
+
+	while (loop->chores < LOOP_CHORES &&
+	       (timer = timer_take_due(&loop->parting, now_ms))) {
+		loop_count_chores(loop, 1);
+		part(container_of(timer, struct link, timer));
+	}
 }
 
 void link_guest_gone(struct link *link)
@@ -347,7 +512,7 @@ void link_guest_gone(struct link *link)
 	link_carry_out(link, conn_guest_gone(&link->conn));
 	ended_forget(&link->guest->ended, &link->conn);
 	if (link->parting)
-		link_part(link);
+		part(link);
 }
 
 void link_kill(struct link *link)
@@ -358,15 +523,17 @@ void link_kill(struct link *link)
 		table_remove(&link->guest->conns, &link->conn);
 	else if (link->phase == LINK_GREETING)
 		link->guest->greeters.count--;
-	half_release_ask(link->guest, link->half);
 	if (link->phase != LINK_PARTED)
 		list_remove(&link->node);
 	link->phase = LINK_PARTED;
+	if (link->is_half)
+		half_release_ask(link->guest, &link->half);
 	if (link->parting)
-		link_part(link);
-	link_close_socket(link);
-	if (link->half)
-		list_remove(&link->half->telling);
+		part(link);
+	if (link->is_half)
+		list_remove(&link->half.telling);
+	else
+		close_host(link);
 	link_refresh(link);
 }
 
@@ -380,19 +547,6 @@ void link_limit_parted(struct guest *guest)
 	}
 }
 
-static void free_link(struct link *link)
-{
-	struct half *half = link->half;
-
-	if (half) {
-		list_remove(&half->telling);
-		parcels_free(&half->inbox);
-		parcels_free(&half->outbox);
-		free(half);
-	}
-	free(link);
-}
-
 static void free_dead(struct loop *loop, bool all)
 {
 	struct list again;
@@ -403,11 +557,14 @@ static void free_dead(struct loop *loop, bool all)
 	while (!list_empty(&again)) {
 		link = list_first(&again, struct link, node);
 		list_remove(&link->node);
-		if (!all && ring_watch_busy(&link->watch)) {
+		if (!all && !link->is_half &&
+		    ring_watch_busy(&link->host.watch)) {
 			list_append(&loop->links.dead, &link->node);
 			continue;
 		}
-		free_link(link);
+		if (link->is_half)
+			half_free(&link->half);
+		free(link);
 		loop->links.freed++;
 	}
 }
@@ -425,7 +582,7 @@ void link_free_dead(struct loop *loop)
 	while (!list_empty(&loop->siblings.telling)) {
 		half = list_first(&loop->siblings.telling, struct half,
 				  telling);
-		link_kill(half->link);
+		link_kill(link_of_half(half));
 		list_remove(&half->telling);
 	}
 	free_dead(loop, true);

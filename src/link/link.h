@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A link joins a guest's connection with a host program's socket, or with the
- * half of a connection that another guest has (half.h): the one object per
- * connection. Its two sides end independently: the connection when guest and
- * state machine are through, the socket when every byte for the host program is
- * in it, the half when the other one has been told all. The link is freed when
- * both have ended, and the ring has let go of the watch.
+ * A link is the one object for each connection. It joins a guest's connection
+ * with the other end: with a host program's socket (host_end.h), or with the
+ * half of a connection that another guest has (half.h). The two ends end
+ * independently: the connection when guest and state machine are through, the
+ * socket when every byte for the host program is in it, the half when the other
+ * half has been told all. The link is freed when both have ended and the ring
+ * has let go of the watch.
  *
- * Each function may end the link's life: it is then on the loop's dead list
- * and stays valid until the end of the turn.
+ * Each function may end the link's life: the link is then on the loop's dead
+ * list and stays valid until the end of the turn.
  */
 #ifndef URING_VSOCK_LINK_LINK_H
 #define URING_VSOCK_LINK_LINK_H
@@ -18,7 +19,8 @@
 
 #include "base/list.h"
 #include "base/timer.h"
-#include "ring/watch.h"
+#include "link/half.h"
+#include "link/host_end.h"
 #include "turn/pace.h"
 #include "vsock/backlog.h"
 #include "vsock/conn.h"
@@ -28,7 +30,6 @@
 #include "vsock/windows.h"
 
 struct guest;
-struct half;
 struct loop;
 struct switch_vm;
 
@@ -41,49 +42,27 @@ enum link_phase {
 
 #define LINK_NOT_STAGED UINT16_MAX
 
-/* A host program's message of which the guest has got the first SENT bytes. */
-struct link_held {
-	char *bytes; /* NULL: none */
-	uint32_t len;
-	uint32_t sent;
-};
-
 struct link {
 	struct conn conn; /* its type is known from the start */
 	struct guest *guest;
-	struct ring_watch watch; /* of fd, once it is connected */
-	struct list node;	 /* ready, small, greeting, parted or dead */
-	struct list host_node;	 /* flushing, knocking, dialed or told list */
-	struct timer timer;	 /* greeting, dialing or parting */
-	struct backlog backlog;
-	struct messages ends;  /* SEQPACKET: the messages in the backlog */
-	struct link_held held; /* SEQPACKET */
-	struct half *half;     /* of a connection with another guest, or NULL */
+	struct list node;      /* ready, small, greeting, parted or dead */
+	struct list host_node; /* flushing, knocking, dialed or told list */
+	struct timer timer;    /* greeting, dialing or parting */
+	uint32_t grant;	       /* of the guest's credit, guest_grant() */
 	struct window_use use; /* of the guest's windows */
 	struct pace_use moved; /* lately */
-	uint32_t grant;	       /* of the guest's credit, guest_grant() */
-	int fd;		       /* the host socket, or -1 */
 	uint16_t staged;       /* this turn's send, or LINK_NOT_STAGED */
 	uint16_t passed;       /* index of a TX entry that was left in place */
 	uint8_t phase;	       /* enum link_phase */
 	uint8_t burst;	       /* receive buffers to offer next time */
-	uint8_t line;	       /* bytes of the CONNECT line, still to be read */
 	uint8_t logged_state;  /* enum conn_state that was logged last */
-	bool waiting;	       /* for room in the host program's backlog */
-	bool unanswered;       /* a CONNECT line, come or not, has no OK yet */
-	bool forwarded;	       /* fd is of AF_VSOCK: no line is spoken */
-	bool connecting;       /* its connect(2) is under way */
-	bool readable;	       /* a read may find bytes or the end */
-	bool half_closed;      /* POLLRDHUP was reported: its data ends */
-	bool hung_up;	       /* POLLHUP was reported: it is gone */
-	bool end_writes;       /* shutdown(SHUT_WR) after the backlog */
-	bool hang_up;	       /* close after the backlog */
 	bool parting;	       /* once the guest was told: link_part_later() */
+	bool is_half;	       /* which of these is the other end */
+	union {
+		struct host_end host;
+		struct half half;
+	};
 };
-
-/* SO_SNDBUF of host sockets: the most that needs no privilege by default;
- * the kernel doubles it. 7-25 % faster than its default. */
-#define LINK_SNDBUF 212992
 
 /* Its host socket keeps messages apart. */
 static inline bool link_keeps_messages(const struct link *link)
@@ -91,11 +70,22 @@ static inline bool link_keeps_messages(const struct link *link)
 	return link->conn.type == PACKET_SEQPACKET;
 }
 
-/* The backlog has something that can be sent. */
+/* The host end's backlog has something that can be sent. */
 static inline bool link_unsent(const struct link *link)
 {
-	return link_keeps_messages(link) ? link->ends.count
-					 : backlog_len(&link->backlog);
+	return link_keeps_messages(link) ? link->host.ends.count
+					 : backlog_len(&link->host.backlog);
+}
+
+/* The link of a connection in a guest's table. */
+static inline struct link *link_of(struct conn *conn)
+{
+	return container_of(conn, struct link, conn);
+}
+
+static inline struct link *link_of_half(struct half *half)
+{
+	return container_of(half, struct link, half);
 }
 
 /* A stream with a host program that moves little: it wants answers soon, and
@@ -104,12 +94,6 @@ bool link_is_light(const struct link *link);
 
 /* It is offered few receive buffers, as it fills no more. */
 bool link_reads_little(const struct link *link);
-
-/* The host program will send no more than what is in the host socket. */
-static inline bool link_source_ended(const struct link *link)
-{
-	return link->half_closed || link->hung_up;
-}
 
 /* There may be data for the guest. */
 bool link_has_data(const struct link *link);
@@ -123,11 +107,6 @@ struct link *link_new_greeting(struct guest *guest, int *fd,
 /* The credit of its new connection: guest_grant(), as far as the host socket
  * can use it. The guest has it back when the link ends. */
 uint32_t link_grant(struct link *link);
-
-/* Bytes that are in the host socket to be read; LINK_HOLDS_UNKNOWN where the
- * kernel does not say. 0: a report will come if there is more. */
-#define LINK_HOLDS_UNKNOWN UINT32_MAX
-uint32_t link_holds(const struct link *link);
 
 /* Sets the socket up and watches it. 0 or -errno. */
 int link_watch(struct link *link);
@@ -161,12 +140,12 @@ void link_carry_out(struct link *link, unsigned orders);
  * socket's: lists, deadlines, the end. Call after a change of either. */
 void link_refresh(struct link *link);
 
-/* A connect(2) is under way: watches until the link is on the guest's dialed
- * list. 0 or -errno. */
-int link_await(struct link *link);
+/* The same while a connect(2) is under way: the link comes on the guest's dialed
+ * list when that has come to an end. 0 or -errno. */
+int link_watch_connect(struct link *link);
 
 /* Waits for room in the host program's backlog, until link_stop_waiting(). */
-void link_wait(struct link *link);
+void link_wait_for_backlog(struct link *link);
 void link_stop_waiting(struct link *link);
 
 /* The host socket takes no more: EPIPE and its like. */
@@ -175,12 +154,6 @@ void link_deaf(struct link *link);
 /* The host program sent descriptors: resets the connection, and says why in the
  * log. */
 void link_cut_off(struct link *link);
-
-/* The backlog has become empty: shut down or close as was waited for. */
-void link_drained(struct link *link);
-
-/* Forgets the message that is held, if any. */
-void link_drop_held(struct link *link);
 
 /* Ends link and connection without a word to the guest; bytes that the guest
  * was told have arrived still go to the host program. */
@@ -199,9 +172,6 @@ void link_sweep(struct loop *loop);
 /* Frees all dead links: when the ring is closed. */
 void link_free_dead(struct loop *loop);
 
-/* The link of a connection in a guest's table. */
-struct link *link_of(struct conn *conn);
-
 /*
  * Where both ends of a connection are told that it is over, the guest is told
  * first: a program there may use its port again as soon as it hears from the
@@ -209,24 +179,11 @@ struct link *link_of(struct conn *conn);
  * last packet. So the host socket is closed, and the other half told, after
  * that packet was shown to the guest (guest->ending.told), or LOOP_PARTING_MS later.
  *
- * link_part_later() is called where the end is due; false: nothing is owed to
- * the guest, or nothing can be given to it now, and there is no reason to wait.
- * link_part() is the end of the waiting, link_part_told() that of all whose
- * guest has been shown the packet, link_part_due() that of who waited too long.
+ * link_part_told() is the end of the waiting for all links whose guest has been
+ * shown the packet, link_part_due() for those that have waited too long. Both do
+ * some in a turn.
  */
-bool link_part_later(struct link *link);
-void link_part(struct link *link);
 void link_part_told(struct guest *guest);
 void link_part_due(struct loop *loop, uint64_t now_ms);
-
-/*
- * The socket's part of what link.c does: to watch it no more, so that all that
- * remains is to close it; to close it at once; to carry out orders
- * (link_carry_out()); and to notice a hang-up for which nobody reads.
- */
-void link_leave_socket(struct link *link);
-void link_close_socket(struct link *link);
-void link_order_socket(struct link *link, unsigned orders);
-void link_notice_hang_up(struct link *link);
 
 #endif

@@ -47,7 +47,7 @@ static struct link *find(struct guest *guest, const struct half_message *m)
  * guest asks again: all that is left is that this guest hears of it. */
 static bool is_left(const struct link *link)
 {
-	return link->half && link->conn.state != CONN_HOST_PENDING;
+	return link->is_half && link->conn.state != CONN_HOST_PENDING;
 }
 
 static bool begin_half(struct guest *guest, const struct half_message *m)
@@ -78,7 +78,7 @@ static bool hear_ask(struct guest *guest, const struct half_message *m)
 	last = find(guest, m);
 	if (!last)
 		return begin_half(guest, m);
-	return is_left(last) && half_keep_ask(guest, last->half, m);
+	return is_left(last) && half_keep_ask(guest, &last->half, m);
 }
 
 /* The last LEFT bytes of FROM go to the guest, as far as it has credit and
@@ -122,7 +122,7 @@ static bool may_send(const struct link *link, uint32_t len)
 
 void sibling_end_if_heard(struct link *link)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 	unsigned heard = half->heard;
 	unsigned orders;
 
@@ -137,7 +137,7 @@ void sibling_end_if_heard(struct link *link)
 static void hear_data(struct link *link, struct turn *turn,
 		      const struct half_message *m, struct iov_cursor *from)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 	uint32_t left = m->len;
 	bool sent = false;
 
@@ -163,7 +163,7 @@ static bool is_pending(const struct conn *conn)
 
 static void hear_end(struct link *link, unsigned facts)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 
 	if (facts & HALF_RESETS ||
 	    (facts & HALF_FINISHES && is_pending(&link->conn))) {
@@ -197,10 +197,10 @@ static void hear(struct loop *loop, struct turn *turn,
 		return;
 	}
 	link = guest ? find(guest, m) : NULL;
-	if (!link || !link->half)
+	if (!link || !link->is_half)
 		return;
-	half_note_ask(guest, link->half, m);
-	if (link->half->id != m->id)
+	half_note_ask(guest, &link->half, m);
+	if (link->half.id != m->id)
 		return;
 	conn_granted(&link->conn, m->buf_alloc, m->fwd_cnt,
 		     m->facts & HALF_GRANTS);
@@ -231,7 +231,7 @@ void sibling_hear(struct loop *loop, struct turn *turn,
 
 bool sibling_serve(struct link *link, struct turn *turn)
 {
-	struct parcels *inbox = &link->half->inbox;
+	struct parcels *inbox = &link->half.inbox;
 	uint32_t first_buffer = turn->nbuffers;
 	uint32_t used = 0;
 	struct iov_cursor from;

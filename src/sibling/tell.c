@@ -52,10 +52,10 @@ static struct half_message about(struct link *link, unsigned facts)
 
 	return (struct half_message){
 		.from = link->guest->place,
-		.to = link->half->other,
+		.to = link->half.other,
 		.from_port = conn->peer_port,
 		.to_port = conn->local_port,
-		.id = link->half->id,
+		.id = link->half.id,
 		.buf_alloc = window_of(link),
 		.fwd_cnt = conn->credit.peer_fwd_cnt,
 		.type = conn->type,
@@ -103,7 +103,7 @@ static bool deliver(struct loop *loop, struct turn *turn,
 static bool tell_piece(struct link *link, struct turn *turn,
 		       struct iov_cursor *from, uint32_t len, uint32_t flags)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 	struct half_message m =
 		about(link, half->news & ~(unsigned)HALF_BEHIND_DATA);
 
@@ -134,7 +134,7 @@ static uint32_t tell_bytes(struct link *link, struct turn *turn,
 
 static bool tell_outbox(struct link *link, struct turn *turn)
 {
-	struct parcels *outbox = &link->half->outbox;
+	struct parcels *outbox = &link->half.outbox;
 	struct iov_cursor from;
 	struct iovec iov;
 	struct parcel first;
@@ -174,7 +174,7 @@ static int tell_staged_piece(struct link *link, struct turn *turn,
 				  all);
 	if (*all)
 		return 0;
-	return parcels_add(&link->half->outbox, &from, left, flags_of(piece),
+	return parcels_add(&link->half.outbox, &from, left, flags_of(piece),
 			   !link_keeps_messages(link));
 }
 
@@ -203,7 +203,7 @@ static bool tell_staged(struct link *link, struct turn *turn, bool all)
 static bool reachable(const struct link *link)
 {
 	const struct loop *loop = link->guest->loop;
-	const struct loop *to = atomic_load(&link->half->other->loop);
+	const struct loop *to = atomic_load(&link->half.other->loop);
 
 	return to && (to == loop || switchboard_lane(loop->board, loop->index,
 						     to->index, true));
@@ -214,15 +214,15 @@ static bool reachable(const struct link *link)
 static void nobody_there(struct link *link)
 {
 	link_forget_outbox(link);
-	link->half->news = 0;
-	link->half->over = true;
+	link->half.news = 0;
+	link->half.over = true;
 	link_carry_out(link, conn_abort(&link->conn));
 }
 
 /* What goes without payload, or behind it. False: no room. */
 static bool tell_news(struct link *link, struct turn *turn)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 	struct half_message m = about(link, half->news);
 
 	if (!deliver(link->guest->loop, turn, &m, NULL))
@@ -234,7 +234,7 @@ static bool tell_news(struct link *link, struct turn *turn)
 /* False: lanes are full, and it is to be tried again. */
 static bool tell(struct link *link, struct turn *turn)
 {
-	struct half *half = link->half;
+	struct half *half = &link->half;
 
 	if (!reachable(link))
 		nobody_there(link);
@@ -275,7 +275,7 @@ void sibling_tell_all(struct loop *loop, struct turn *turn)
 	while (!list_empty(&loop->siblings.telling)) {
 		half = list_first(&loop->siblings.telling, struct half,
 				  telling);
-		link = half->link;
+		link = link_of_half(half);
 		list_remove(&half->telling);
 		if (!tell(link, turn) && list_empty(&half->telling))
 			list_append(&again, &half->telling);

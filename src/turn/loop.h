@@ -82,7 +82,7 @@ struct loop_siblings {
 	uint64_t connections; /* that were asked for here */
 };
 
-/* Links whose host program's backlog is full, by host/dial.c; link/host_end.c
+/* Links whose host program's backlog is full, by host/dial.c; link/link.c
  * arms their timers. */
 struct loop_dialing {
 	struct timer_queue timers;
@@ -121,7 +121,7 @@ struct loop {
 	struct loop_siblings siblings;
 	struct loop_dialing dialing;
 	struct timer_queue greeting;  /* of links, by host/listener.c */
-	struct timer_queue parting;   /* of links, by link/part.c */
+	struct timer_queue parting;   /* of links, by link/link.c */
 	struct timer_queue departing; /* of guests, by session/departure.c */
 	struct timer_queue doubting;  /* of guests, by session/device.c */
 	struct loop_pauses pauses;

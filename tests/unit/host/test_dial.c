@@ -186,11 +186,11 @@ START_TEST(an_early_report_is_no_connection)
 	struct link *link = link_new_from_guest(guest, &packet, &fd);
 
 	ck_assert(descriptors_take(NULL, &guest->fds.held));
-	ck_assert(!link_join(link) && !link_await(link));
+	ck_assert(!link_join(link) && !link_watch_connect(link));
 	list_append(&guest->dialing.dialed, &link->host_node);
 	dial_conclude(guest);
 	ck_assert_int_eq(link->conn.state, CONN_HOST_PENDING);
-	ck_assert(link->connecting);
+	ck_assert(link->host.connecting);
 	for (unsigned i = 0; i < 2; i++)
 		fd_close(&clients[i]);
 	clients[0] = accept(listener, NULL, NULL);
