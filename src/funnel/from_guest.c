@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A packet is sorted by what is wrong with it. In the ring: the queue breaks.
- * Too short for a header: nobody is there to be answered. Not from this guest,
- * of an unknown type or operation, for no connection: it is answered by RST.
- * The rest is for the connection's state to judge.
+ * A packet is sorted by what is wrong with it. A faulty descriptor chain breaks
+ * the queue. A packet that is shorter than a header has no sender to be
+ * answered. One that is not from this guest, is of an unknown type or operation,
+ * or belongs to no connection is answered by RST. All others are judged by the
+ * connection's state.
  *
- * How much is taken: a guest has a budget of chains and descriptors for each
- * turn, all of them share the room in it and, in short turns, the bytes.
- * Nothing is taken while too many RSTs are owed, as each packet could cause one
- * more. Only what was used early is fetched regardless, before the front end
- * may stop the ring.
+ * Each guest has a budget of chains and descriptors for a turn. All guests share
+ * the room in the turn and, in short turns, the bytes. Nothing is taken while
+ * too many RSTs are owed, as each packet could cause one more. Only packets that
+ * were used early are taken regardless, before the front end may stop the ring.
  *
- * In turns for light connections the ring is looked through from the front.
- * Order matters within a connection only: of one that has left a packet in
- * place (link->passed) the later ones stay as well, but for a malformed one,
- * which ends the connection whenever it is taken.
+ * In turns for light connections the ring is looked through from the front, and
+ * light connections' packets are used early. Order matters only within a
+ * connection: when one of its packets is left in place (link->passed), its later
+ * packets stay as well. Only a malformed packet holds none of them back, as it
+ * ends its connection whenever it is taken.
  */
 #include "funnel/from_guest.h"
 
@@ -32,7 +33,7 @@
 #include "turn/turn.h"
 #include "vsock/packet.h"
 
-/* What one guest has looked at in a turn: the others wait meanwhile. */
+/* What is taken from one guest in a turn: the others wait meanwhile. */
 #define BUDGET_CHAINS 256
 #define BUDGET_DESCRIPTORS 4096
 
@@ -50,13 +51,14 @@ static bool type_known(const struct guest *guest, uint16_t type)
 	       (type == PACKET_SEQPACKET && guest_has_seqpacket(guest));
 }
 
-/* From this guest, of a kind that is known here. */
+/* The packet is from this guest, and of a type that it may use. */
 static bool is_ours(const struct guest *guest, const struct packet *p)
 {
 	return p->src_cid == guest_cid(guest) && type_known(guest, p->type);
 }
 
-/* Another guest's CID is never the host, whatever names the host has. */
+/* The packet is for the host, by any of the CIDs that it is known by here. A
+ * CID that another guest has is never the host's. */
 static bool means_host(const struct guest *guest, const struct packet *p)
 {
 	if (p->dst_cid == PACKET_HOST_CID)
@@ -75,7 +77,8 @@ static void refuse_false(struct guest *guest, const struct packet *request)
 	resets_add(&guest->resets, request);
 }
 
-/* What the guest may not have it is not told from what is not there. */
+/* The guest cannot tell a port that it may not use from one where nobody
+ * listens. */
 static void forbid(struct guest *guest, const struct packet *request)
 {
 	guest_log_limited(guest, guest, LOG_LEVEL_WARN,
@@ -95,7 +98,7 @@ static void turn_away(struct guest *guest, const struct packet *request)
 	resets_add(&guest->resets, request);
 }
 
-/* The host is asked for, or another guest. */
+/* P asks for a connection to the host, or to another guest. */
 static void handle_request(struct guest *guest, const struct packet *p)
 {
 	if (!conn_request_is_true(p))
@@ -108,7 +111,8 @@ static void handle_request(struct guest *guest, const struct packet *p)
 		turn_away(guest, p);
 }
 
-/* A late packet of a connection that has ended is nobody's. */
+/* P belongs to no connection. A late packet of one that has ended is not
+ * answered. */
 static void refuse_stranger(struct guest *guest, const struct packet *p)
 {
 	if (!ended_has(&guest->ended, p, clock_ms()))
@@ -125,7 +129,7 @@ static void handle_stranger(struct guest *guest, const struct packet *p)
 	handle_request(guest, p);
 }
 
-/* True: LINK's connection is over, and P begins the next one. */
+/* LINK's connection is over, and P begins the next one. */
 static bool is_replaced(const struct link *link, const struct packet *p)
 {
 	return unlikely(p->op == PACKET_REQUEST) && conn_gives_way(&link->conn);
@@ -137,9 +141,9 @@ static uint32_t end_flags(const struct packet *p)
 }
 
 /*
- * A stream that goes to a host program has a share of what all have under way.
- * A message needs room for all of it, and so may a driver that asks for credit:
- * it may send a whole buffer or nothing.
+ * A stream to a host program is offered its share of what all the guest's
+ * streams have under way. A message is offered room for all of it, and so is a
+ * driver that asks for credit, which may send a whole buffer or nothing.
  */
 static void share_window(struct guest *guest, struct link *link,
 			 const struct packet *p)
@@ -216,7 +220,7 @@ static enum step handle_packet(struct guest *guest, struct turn *turn,
 		handle_stranger(guest, p);
 		return STEP_DONE;
 	}
-	/* The connection of the other type is not meant, and goes on. */
+	/* The link's connection is of the other type: P is not about it. */
 	if (link->conn.type != p->type) {
 		resets_add(&guest->resets, p);
 		return STEP_DONE;
@@ -224,7 +228,7 @@ static enum step handle_packet(struct guest *guest, struct turn *turn,
 	return handle_joined(link, turn, chain, p);
 }
 
-/* An operation that does not exist ends the connection that it names. */
+/* A malformed packet ends the connection that it names. */
 static void handle_malformed(struct guest *guest, const struct packet *p)
 {
 	bool ours = is_ours(guest, p);
@@ -240,7 +244,7 @@ static void handle_malformed(struct guest *guest, const struct packet *p)
 
 enum form { FORM_SHORT, FORM_MALFORMED, FORM_GOOD };
 
-/* Copies the header, once, to P; not if the packet is too short for one. */
+/* Copies the header once, to P, unless the packet is too short for one. */
 static inline enum form read_header(const struct chain *chain, struct packet *p)
 {
 	char header[PACKET_HEADER_SIZE];
@@ -281,7 +285,7 @@ static enum step handle_chain(struct guest *guest, struct turn *turn,
 	return handle_packet(guest, turn, chain, &p);
 }
 
-/* Host sockets that take bytes again, and have some waiting. */
+/* Stages the backlogs of links whose host sockets take bytes again. */
 static void collect_backlogs(struct guest *guest, struct turn *turn)
 {
 	struct link *link;
@@ -299,8 +303,9 @@ static struct virtq *tx_queue(struct guest *guest)
 	return &guest->queue[GUEST_TX].vq;
 }
 
-/* As many packets as the turn has room for; those that were used EARLY, and
- * what is before them, whatever the turn should move. */
+/* Takes as many packets as the turn has room for. EARLY: takes those that were
+ * used early, and those before them, even if the turn has moved enough bytes or
+ * too many RSTs are owed. */
 static enum step collect_packets(struct guest *guest, struct turn *turn,
 				 bool early)
 {
@@ -316,7 +321,7 @@ static enum step collect_packets(struct guest *guest, struct turn *turn,
 
 		if (!pace->left_out && !must)
 			return STEP_MORE;
-		/* Resumed by whoever sends some of them. */
+		/* send_resets() wakes the guest when it has sent some. */
 		if (resets_full(&guest->resets) && !must)
 			return STEP_DONE;
 		if (chains++ == BUDGET_CHAINS ||
@@ -336,9 +341,10 @@ static enum step collect_packets(struct guest *guest, struct turn *turn,
 }
 
 /*
- * A packet of a light connection is used before its turn, unless an earlier one
- * of the same connection waits, or it begins the next connection; an old index
- * may say so once in 2^16.
+ * Uses a packet of a light connection before its turn, unless an earlier packet
+ * of the connection waits, or this one begins the next connection. Indexes wrap,
+ * so that once in 2^16 packets an old link->passed may look like one that
+ * waits, which only delays the packet.
  */
 static enum step overtake(struct guest *guest, struct turn *turn,
 			  struct chain *chain)
@@ -361,7 +367,7 @@ static enum step overtake(struct guest *guest, struct turn *turn,
 	return handle_joined(link, turn, chain, &p);
 }
 
-/* What light connections have in the ring, whatever is before that. */
+/* Uses the packets of light connections, wherever in the ring they are. */
 static enum step collect_light(struct guest *guest, struct turn *turn)
 {
 	struct virtq *vq = tx_queue(guest);
@@ -386,6 +392,8 @@ bool from_guest_early(struct guest *guest)
 	       virtq_has_early(tx_queue(guest));
 }
 
+/* Packets may be taken from the TX ring. EARLY: those that were used early are
+ * given back even if the RX ring is broken. */
 static bool may_take(const struct guest *guest, bool early)
 {
 	if (!early)

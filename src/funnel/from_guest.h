@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The funnel of everything that comes from the guest: the only user of its TX
- * ring. Packets are parsed, connections told, and payload staged (sends.h).
+ * The funnel of everything that comes from the guest: no other module takes from
+ * its TX ring. Parses packets, tells their connections, and stages the payload
+ * (sends.h).
  *
- * A chain goes back to the guest in the turn that took it, whatever the host
+ * A chain goes back to the guest in the turn that took it, however much the host
  * socket takes: the rest waits in the connection's backlog, so that a slow
  * reader never holds the shared ring.
  *
- * In turns for light connections alone (pace.h) their packets are used before
- * their turn, past those of others, which stay in the ring.
+ * In turns for light connections alone (pace.h) their packets are used early:
+ * before packets of others that came first, which stay in the ring.
  */
 #ifndef URING_VSOCK_FUNNEL_FROM_GUEST_H
 #define URING_VSOCK_FUNNEL_FROM_GUEST_H

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A link is offered as many buffers as its last read used, or more, if what was
- * left in the socket needs more. Links that are offered few are served first:
- * they delay nobody, and a round trip beside streams waits for few buffers and
- * not for all of them. If they leave none for the others, the others are first
- * in the next turn.
+ * A link is offered as many buffers as its last read used, or more if the bytes
+ * left in the socket need more. Links that are offered few buffers are served
+ * first: they delay nobody, and a round trip beside streams then waits for few
+ * buffers and not for all of them. If they leave no buffers for the others, the
+ * others are first in the next turn.
  *
- * Buffers that a read leaves empty make those behind them move up
- * (rx_buffers.h). So a link that others follow, and that may be offered more
- * than it fills, asks its socket first how much is there: a fraction of a
- * microsecond, where a read's bytes take ten to copy. After a read it asks what
- * is left, which saves a turn and a read that finds nothing; an end that was
- * reported goes to the guest behind the last bytes, in their turn.
+ * When a read leaves buffers empty, the packets behind them have to move up
+ * (rx_buffers.h). So a link that may be offered more than it fills, and that
+ * other links follow, asks its socket first how many bytes are there: that takes
+ * a fraction of a microsecond, and copying a read's bytes takes ten. After a
+ * read it asks how many are left, which saves a turn and a read that finds
+ * nothing. An end that was reported goes to the guest behind the last bytes, in
+ * the same turn.
  *
- * Headers are written when the lengths are known, after the sends are finished,
- * so that they say what this turn's sends have made of the credit. A link that
- * was served goes off its list; link_refresh() puts it back, behind the others,
- * if it has more.
+ * Headers are written after the sends are finished, when the lengths are known,
+ * and so carry the credit that this turn's sends have freed. A link that was
+ * served leaves its list; link_refresh() puts it back, behind the others, if it
+ * has more.
  */
 #include "funnel/to_guest.h"
 
@@ -37,17 +38,17 @@
 #include "turn/turn.h"
 #include "vsock/packet.h"
 
-/* Buffers that one read may fill: 64 of 3,732 bytes are about the credit of
- * an ordinary guest, and one AF_UNIX read's best size. */
+/* Buffers that one read may fill. 64 buffers of 3,732 bytes are about the credit
+ * of an ordinary guest, and the best size of one AF_UNIX read. */
 #define BURST_MAX 64
 
-/* Bytes of one read. */
+/* The most bytes of one read. */
 #define READ_MAX (253u * 1024)
 
-/* Bytes of a look ahead of a read. */
+/* The most bytes that are peeked at before a read. */
 #define LOOK_MAX 16384u
 
-/* Links of one guest that are served in a turn, of each of its lists. */
+/* Links that are served in a turn from each of a guest's lists. */
 #define LINKS_PER_TURN 32
 
 static void send_resets(struct guest *guest, struct turn *turn)
@@ -63,7 +64,7 @@ static void send_resets(struct guest *guest, struct turn *turn)
 		resets_take(&guest->resets, guest_cid(guest), &packet);
 		rx_give(guest, buffer, &packet);
 	}
-	/* The TX ring was left alone for want of room for more. */
+	/* Nothing was taken from the TX ring while there was no room. */
 	if (blocked && !resets_full(&guest->resets))
 		guest_wake(guest);
 }
@@ -95,7 +96,8 @@ static bool is_alone(const struct link *link)
 	       (list_empty(&guest->rx.small) || list_empty(&guest->rx.ready));
 }
 
-/* What a read may find: HOST_END_HOLDS_UNKNOWN where asking would not help. */
+/* Bytes that a read may find; HOST_END_HOLDS_UNKNOWN where asking would not
+ * help. */
 static uint32_t bytes_to_read(const struct link *link)
 {
 	if (!host_end_source_ended(&link->host) &&
@@ -104,8 +106,8 @@ static uint32_t bytes_to_read(const struct link *link)
 	return host_end_holds(&link->host);
 }
 
-/* Queues a read of as much as credit, packets and buffers allow, of the HELD
- * bytes that the socket may have. */
+/* Queues a read of as many of the HELD bytes that the socket may have as credit,
+ * packets and buffers allow. */
 static enum step offer_buffers(struct link *link, struct turn *turn,
 			       struct ring *ring, uint32_t held)
 {
@@ -160,8 +162,8 @@ static void read_nothing(struct link *link)
 	link_carry_out(link, orders);
 }
 
-/* Of HELD bytes those that are there, -EPERM where descriptors are among them,
- * 0 where a read would find nothing. */
+/* How many of HELD bytes are in the socket: -EPERM where descriptors are among
+ * them, 0 where a read would find nothing. */
 static int64_t look(const struct link *link, uint32_t held)
 {
 	char bytes[LOOK_MAX];
@@ -173,8 +175,8 @@ static int64_t look(const struct link *link, uint32_t held)
 	return n;
 }
 
-/* serve_stream() where descriptors may come along: with room for them, or, in
- * want of that, for bytes that come without. */
+/* serve_stream() where descriptors may come along. The read has room for them;
+ * where that is not to be had, it is of bytes that come without. */
 static enum step serve_warily(struct link *link, struct turn *turn,
 			      struct ring *ring, uint32_t held)
 {
@@ -204,7 +206,7 @@ static enum step serve_warily(struct link *link, struct turn *turn,
 	return STEP_DONE;
 }
 
-/* More of a stream, or its end. */
+/* Reads more of a stream, or notices its end. */
 static enum step serve_stream(struct link *link, struct turn *turn,
 			      struct ring *ring)
 {
@@ -214,8 +216,8 @@ static enum step serve_stream(struct link *link, struct turn *turn,
 		return serve_warily(link, turn, ring, held);
 	if (held && offer_buffers(link, turn, ring, held) != STEP_DONE)
 		return STEP_NO_BUFFER;
-	/* Forgotten before the read, as a report may come between its -EAGAIN
-	 * and our looking at that. */
+	/* Before the read: a report may come after its -EAGAIN and before that
+	 * is looked at. */
 	link->host.readable = false;
 	list_remove(&link->node);
 	if (!held)
@@ -223,7 +225,7 @@ static enum step serve_stream(struct link *link, struct turn *turn,
 	return STEP_DONE;
 }
 
-/* It used up the buffers that there were: others are first in those to come. */
+/* The link used up the buffers: other links get the next ones first. */
 static void give_way(struct link *link)
 {
 	list_remove(&link->node);
@@ -235,7 +237,7 @@ static enum step serve(struct link *link, struct turn *turn, struct ring *ring)
 {
 	bool data = link_has_data(link) && conn_may_send(&link->conn);
 
-	/* A lone credit update rides on the data, if that comes. */
+	/* A credit update alone is left to the data's headers, if data comes. */
 	if ((!data || conn_speaks_first(&link->conn)) &&
 	    send_control(link, turn) == STEP_NO_BUFFER)
 		return STEP_NO_BUFFER;
@@ -278,7 +280,7 @@ static enum step serve_list(struct list *list, struct turn *turn,
 	return STEP_DONE;
 }
 
-/* Those of small go first, but they may not starve the others. */
+/* Links of small go first, but may not starve those of ready. */
 static void serve_lists(struct guest *guest, struct turn *turn,
 			struct ring *ring)
 {
@@ -318,8 +320,8 @@ enum step to_guest_collect(struct guest *guest, struct turn *turn,
 	return STEP_DONE;
 }
 
-/* Heads for the N bytes that were read, in as many buffers as they fill.
- * Returns the number of buffers. */
+/* Gives the N bytes that were read to the guest, in as many buffers as they
+ * fill. Returns the number of buffers. */
 static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 {
 	struct link *link = recv->link;
@@ -342,8 +344,8 @@ static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 	return used;
 }
 
-/* What is next after a read of N bytes, which USED buffers took: is there more,
- * and how many buffers is it for? */
+/* After a read of N bytes, which filled USED buffers: finds out whether there is
+ * more to read, and how many buffers to offer it. */
 static void look_ahead(struct link *link, const struct turn_recv *recv,
 		       uint32_t n, uint32_t used)
 {
@@ -394,7 +396,8 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 	link_carry_out(link, orders);
 }
 
-/* Where descriptors may come along. */
+/* Closes the descriptors that came along, and resets the connections that they
+ * came on. */
 static void refuse_rights(struct turn *turn, const struct turn_guest *part)
 {
 	struct turn_recv *recv;
@@ -409,7 +412,7 @@ static void refuse_rights(struct turn *turn, const struct turn_guest *part)
 	}
 }
 
-/* What became owed by this turn's reads and sends goes out with it. */
+/* Sends the control packets that this turn's reads and sends made due. */
 static void send_late_control(struct list *list, struct turn *turn)
 {
 	struct list *at = list->next;

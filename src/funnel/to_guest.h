@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The funnel of everything that goes to the guest. Serves the links on the
- * guest's ready list in turn: control packets, then data, read from the host
- * socket straight into the guest's buffers.
+ * The funnel of everything that goes to the guest. Serves the links that have
+ * something for it one after the other: control packets first, then data, which
+ * is read from the host socket straight into the guest's buffers.
  */
 #ifndef URING_VSOCK_FUNNEL_TO_GUEST_H
 #define URING_VSOCK_FUNNEL_TO_GUEST_H
@@ -18,8 +18,8 @@ struct turn;
 enum step to_guest_collect(struct guest *guest, struct turn *turn,
 			   struct ring *ring);
 
-/* After ring_run(), and after sends_finish(), so that headers carry the
- * newest counters. */
+/* Call after ring_run(), and after sends_finish(), so that headers carry the
+ * newest credit. */
 void to_guest_finish(struct turn *turn);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Unlike a stream's bytes messages are read at once, not in the turn's batch:
- * the size of each must be asked of the socket first, and that of the next is
- * known only when it has been read.
+ * Unlike a stream's bytes, messages are not read in the turn's batch but at
+ * once: the size of each must be asked of the socket first, and the size of the
+ * next one is known only when the first has been read. What becomes of a message
+ * depends on the credit and the buffers that the guest has for it:
  *
- *	the guest has credit and buffers for all	read into the buffers
- *	it has some					held, goes in pieces
- *	it has none					stays in the socket
- *	its whole buffer is too small			reset
+ *	for all of it			it is read into the buffers
+ *	for some of it			it is held, and goes in pieces
+ *	for none of it			it stays in the socket
+ *	its socket's buffer is smaller	the connection is reset
  */
 #include "funnel/to_guest_messages.h"
 
@@ -21,11 +22,10 @@
 #include "link/link.h"
 #include "turn/turn.h"
 
-/* What one link sends before the next one's turn: messages, or buffers. */
+/* What one link may send before the next link is served. */
 #define MESSAGES_MAX 32
 #define BUFFERS_MAX 64
 
-/* It is the host program's doing, and the guest's whose buffer is small. */
 static void refuse(struct link *link, uint32_t len)
 {
 	struct guest *guest = link->guest;
@@ -39,7 +39,7 @@ static void refuse(struct link *link, uint32_t len)
 	link_carry_out(link, conn_abort(&link->conn));
 }
 
-/* LEN bytes are in BUFFER; with ENDS they are a message's last. */
+/* Gives BUFFER with LEN bytes to the guest. ENDS: they are a message's last. */
 static void give(struct link *link, struct turn_buffer *buffer, uint32_t len,
 		 bool ends)
 {
@@ -51,7 +51,7 @@ static void give(struct link *link, struct turn_buffer *buffer, uint32_t len,
 	rx_give(guest, buffer, &packet);
 }
 
-/* The next piece of what is held goes into BUFFER, within the credit. */
+/* Puts the next piece of the message that is held into BUFFER, within credit. */
 static void give_piece(struct link *link, struct turn_buffer *buffer)
 {
 	struct held_message *held = &link->host.held;
@@ -65,7 +65,8 @@ static void give_piece(struct link *link, struct turn_buffer *buffer)
 		host_end_drop_held(&link->host);
 }
 
-/* No more of it fits while the guest waits for its end to take any of it. */
+/* The rest of the message that is held will never fit: the guest's buffer is
+ * full of its first part, and the guest takes none of that before the end. */
 static bool is_stuck(const struct link *link)
 {
 	return link->host.held.bytes && !credit_room(&link->conn.credit) &&
@@ -87,9 +88,8 @@ static enum step send_held(struct link *link, struct turn *turn)
 	return STEP_DONE;
 }
 
-/* Takes buffers for LEN bytes, within the credit, and offers their payload
- * areas. Returns how many bytes there is room for; at least one was taken
- * unless *COUNT is 0. */
+/* Takes *COUNT buffers for LEN bytes, within the credit, and offers their
+ * payload areas. Returns how many bytes they have room for. */
 static uint32_t take_buffers(struct link *link, struct turn *turn, uint32_t len,
 			     uint32_t *count)
 {
@@ -109,7 +109,8 @@ static uint32_t take_buffers(struct link *link, struct turn *turn, uint32_t len,
 	return got;
 }
 
-/* The LEN bytes were read into the buffers from FIRST on. */
+/* Gives the LEN bytes, which were read into the buffers from FIRST on, to the
+ * guest. */
 static void give_whole(struct link *link, struct turn_buffer *first,
 		       uint32_t len)
 {
@@ -122,7 +123,8 @@ static void give_whole(struct link *link, struct turn_buffer *first,
 	} while (len);
 }
 
-/* 0 or -errno. */
+/* Holds the message of LEN bytes, and sends what COUNT buffers have room for. 0
+ * or -errno. */
 static int send_in_pieces(struct link *link, struct turn_buffer *first,
 			  uint32_t count, uint32_t len)
 {
@@ -136,7 +138,8 @@ static int send_in_pieces(struct link *link, struct turn_buffer *first,
 	return err;
 }
 
-/* The next message, of LEN bytes. -ENOBUFS: no buffer is left. */
+/* Sends the next message, of LEN bytes. 0 or -errno; -ENOBUFS: no buffer is
+ * left. */
 static int send_message(struct link *link, struct turn *turn, uint32_t len)
 {
 	struct turn_buffer *first = turn->buffers + turn->nbuffers;
@@ -157,7 +160,7 @@ static int send_message(struct link *link, struct turn *turn, uint32_t len)
 	return err;
 }
 
-/* No more will come. */
+/* The reading failed with ERR: no more messages will come. */
 static void end(struct link *link, int err)
 {
 	unsigned orders = 0;
@@ -173,9 +176,9 @@ static void end(struct link *link, int err)
 	link_carry_out(link, orders);
 }
 
-/* One more message, if one is there and the guest can take some of it. 0, or
- * -errno when that is all for now. */
-static int step(struct link *link, struct turn *turn)
+/* Sends one more message, if one is there and the guest can take some of it. 0,
+ * or -errno when that is all for now. */
+static int send_next(struct link *link, struct turn *turn)
 {
 	int len;
 
@@ -201,7 +204,7 @@ enum step to_guest_messages(struct link *link, struct turn *turn)
 	if (send_held(link, turn) == STEP_NO_BUFFER)
 		return STEP_NO_BUFFER;
 	while (!err && left-- && turn->nbuffers - first < BUFFERS_MAX)
-		err = step(link, turn);
+		err = send_next(link, turn);
 	link->burst = (uint8_t)min_u32(turn->nbuffers - first + 1, BUFFERS_MAX);
 	if (err && err != -EAGAIN && err != -ENOBUFS)
 		end(link, err);

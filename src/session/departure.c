@@ -5,11 +5,11 @@
 #include "session/ends.h"
 #include "turn/loop.h"
 
-/* Of LOOP_DEPARTING_MS each. */
+/* How often a ring is looked at, LOOP_DEPARTING_MS apart. */
 #define LOOKS 10
 
-/* Where the driver stands in the RX ring. False: not in the memory that there
- * is now. */
+/* Where the driver stands in the RX ring. False: the ring is not in the memory
+ * that is mapped now. */
 static bool find_index(const struct guest *guest, uint16_t *index)
 {
 	return guest->session.memory &&
@@ -38,8 +38,8 @@ void departure_forget(struct guest *guest)
 	timer_disarm(&guest->session.departure.timer);
 }
 
-/* A driver that stays where it was offers more buffers at the most, up to as
- * many as the ring has entries. */
+/* A driver that stays can only have offered more buffers, up to as many as the
+ * ring has entries. */
 static bool has_gone(const struct guest *guest, uint16_t index)
 {
 	const struct virtq_setup *setup = &guest->queue[GUEST_RX].setup;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A guest that ends and a daemon that ends differ in what the host programs
- * get: bytes that the guest was told have arrived still go to them in the first
- * case (link_guest_gone()), and are dropped in the second (link_kill()).
+ * Host programs still get the bytes that the guest was told have arrived when
+ * the guest ends (link_guest_gone()), but not when the daemon does
+ * (link_kill()).
  *
- * That a queue is broken, and that the front end was told, is the queue's own
- * state from one start to the next. The guest has none of it: each queue that
- * breaks ends the connections that there are then. Without one of the data
- * rings they cannot go on, and memory that vanished takes them all.
+ * That a queue is broken, and that the front end was told, is the queue's state
+ * from one start to the next, and not the guest's: each queue that breaks ends
+ * the connections that there are then. Without one of the data rings they cannot
+ * go on, and where memory vanished none of the queues can.
  *
  * To end a connection takes some microseconds, and a guest may have a hundred
- * thousand: so a turn ends some, and other guests are served between. Until all
- * have ended this one moves no packet, and nothing of the next session meets
- * what is left of the last.
+ * thousand of them. So each turn ends some, and other guests are served in
+ * between. Until all have ended the guest's packets are not moved, and nothing
+ * of the next session meets what is left of the last one.
  */
 #include "session/ends.h"
 
@@ -42,10 +42,10 @@ void ends_settle(struct guest *guest)
 }
 
 /*
- * The next connection of GUEST's table to end; NULL if none is left. The same
- * slot is looked at again the next time, as the table fills the slot of a
- * connection that ends with one from behind it. Such a one may come from the
- * table's first slots into its last ones, where the search has been: so it
+ * The next connection of GUEST's table to end; NULL if none is left. When a
+ * connection ends the table fills its slot with one from behind it, so that the
+ * same slot is looked at again the next time. That one may have come from the
+ * table's first slots into its last ones, behind the search: so the search
  * begins anew until the table is empty.
  */
 static struct link *next_ending(struct guest *guest)
@@ -62,17 +62,7 @@ static struct link *next_ending(struct guest *guest)
 	return link_of(conn);
 }
 
-/* False: none is left. */
-static bool end_one(struct guest *guest, void (*end)(struct link *link))
-{
-	struct link *link = next_ending(guest);
-
-	if (link)
-		end(link);
-	return link;
-}
-
-/* What packets of the session that ends were to be answered by. */
+/* Forgets the answers that are owed to packets of the session that ends. */
 static void forget_packets(struct guest *guest)
 {
 	resets_free(&guest->resets);
@@ -94,20 +84,27 @@ void ends_end_connections(struct guest *guest)
 enum step ends_end_some(struct guest *guest)
 {
 	unsigned enough = guest->loop->chores + LOOP_CHORES;
+	struct link *link;
 
 	while (guest->ending.session && guest->loop->chores < enough) {
 		loop_count_chores(guest->loop, 1);
-		guest->ending.session = end_one(guest, link_guest_gone);
-		if (!guest->ending.session)
+		link = next_ending(guest);
+		if (link) {
+			link_guest_gone(link);
+		} else {
+			guest->ending.session = false;
 			forget_packets(guest);
+		}
 	}
 	return step_left(guest->ending.session);
 }
 
 void ends_kill_connections(struct guest *guest)
 {
-	while (end_one(guest, link_kill))
-		continue;
+	struct link *link;
+
+	while ((link = next_ending(guest)))
+		link_kill(link);
 	guest->ending.session = false;
 	forget_packets(guest);
 	while (!list_empty(&guest->ending.told))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What ends: a ring, a guest. For the vhost-user session and for the service,
- * both of which end them for reasons of their own.
+ * The ends of rings and of guests' connections, which the vhost-user session and
+ * the service ask for, each for reasons of its own.
  */
 #ifndef URING_VSOCK_SESSION_ENDS_H
 #define URING_VSOCK_SESSION_ENDS_H
@@ -11,8 +11,8 @@
 struct guest;
 
 /*
- * Before a queue stops or its memory map changes: publishes what was given
- * back, so that nothing of ours refers to the rings. Between turns.
+ * Call before a queue stops or its memory map changes, and between turns.
+ * Publishes what was given back, so that nothing of ours refers to the rings.
  */
 void ends_settle(struct guest *guest);
 
@@ -28,13 +28,13 @@ void ends_end_connections(struct guest *guest);
  * others are left. */
 enum step ends_end_some(struct guest *guest);
 
-/* The daemon ends: every socket is closed at once. */
+/* The daemon ends, or its VM leaves: every socket is closed at once. */
 void ends_kill_connections(struct guest *guest);
 
 /*
- * A queue broke, by the guest's fault: the front end is told by its error
- * eventfd, one line is logged, the connections end. Once for each queue that
- * breaks; it stays broken until it is set up anew.
+ * Looks for queues that the guest broke. For each, once, the front end is told
+ * by the error eventfd, and a line is logged; then the guest's connections end.
+ * A queue stays broken until it is set up anew.
  */
 void ends_check_queues(struct guest *guest);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * No more is read than completes the current header or payload: so descriptors,
- * which arrive with the bytes that they were sent with, are known to be that
- * message's. There is room for as many surplus ones as the VM may have for a
- * moment; the kernel closes the rest. Replies are sent without waiting, too. A
- * front end that does not read them is dismissed, since its VM is not the only
- * one here.
+ * No more is read than completes the current header or payload. Descriptors
+ * arrive with the bytes that they were sent with, and so are known to belong to
+ * that message. There is room for as many surplus descriptors as the VM may have
+ * for a moment; the kernel closes the rest. Replies are sent without waiting. A
+ * front end that does not read them is dismissed, since other VMs would wait
+ * with it.
  */
 #include "session/frontend.h"
 
@@ -23,8 +23,8 @@
 #include "turn/descriptors.h"
 #include "turn/loop.h"
 
-/* The kernel passes no more descriptors at once. Those that find no room are
- * closed by the kernel within the call, which may last. */
+/* The kernel passes no more descriptors at once. It closes those for which there
+ * is no room within recvmsg(2), which may take long. */
 #define SCM_FDS_MAX 253
 
 static void something_came(struct ring_watch *watch, int what)
@@ -47,7 +47,7 @@ struct frontend *frontend_new(struct guest *guest, int fd)
 	}
 	fe->guest = guest;
 	fe->fd = fd;
-	fe->readable = true; /* for all that is known */
+	fe->readable = true; /* something may have come before the watch */
 	list_init(&fe->node);
 	reader_init(&fe->reader);
 	ring_watch_init(&fe->watch);
@@ -79,7 +79,7 @@ bool frontend_choked(const struct guest *guest)
 	return closer_pending(guest->closer) >= frontend_choking_fds(guest);
 }
 
-/* Descriptors that may still be received to be closed at once. */
+/* Descriptors that may still be received, only to be closed. */
 static unsigned surplus_left(const struct guest *guest)
 {
 	unsigned surplus = descriptors_surplus(guest->loop->descriptors);
@@ -87,7 +87,8 @@ static unsigned surplus_left(const struct guest *guest)
 	return surplus - min_u32(surplus, closer_pending(guest->closer));
 }
 
-/* Reads the rest of the current header or payload. Bytes, 0 at the end. */
+/* Reads the rest of the current header or payload. The number of bytes, or 0 at
+ * the end of the stream. */
 static ssize_t receive_part(struct frontend *fe)
 {
 	union {
@@ -176,8 +177,9 @@ pid_t frontend_pid(const struct frontend *fe)
 	return peer.pid;
 }
 
-/* What was sent and not read may hold descriptors, which end with the socket:
- * the closer's close(2) has to be the last one. */
+/* Messages that were not read may hold descriptors, which the last close(2) of
+ * the socket closes, too. That may take long, so the closer's has to be the last
+ * one, and the ring must have let go of the socket before. */
 void frontend_close(struct frontend *fe)
 {
 	int fds[VHOST_USER_FDS_MAX + 1];
