@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Front ends differ in the order of what they say, and say some of it twice. So
- * a request only notes what it was told, and device_start_queues() then starts
- * what has become complete; a ring whose addresses are in no map yet waits for
- * one that has them. What runs is stopped only for what it cannot run through.
+ * Front ends differ in the order of their requests, and repeat some. So a request
+ * only notes what it says, and device_start_queues() then starts the queues for
+ * which all has been said. A ring whose addresses are in no memory map yet waits
+ * for one that has them. A ring that runs is stopped only for a change that it
+ * cannot run through.
  *
- * Where a ring starts tells whose it is. At the index that it was stopped at,
- * the same driver goes on, and so do its connections: a pause, a change of
- * memory. At another one the driver is new, and the old one's connections end.
- * A ring that begins in the middle, and not where we stopped it, belongs to a
- * guest that was restored or whose device was restarted: it believes in
- * connections that are gone, and is told so (events.h).
+ * The index at which a ring starts tells whose it is. Where it is the index at
+ * which the ring was stopped, the same driver goes on after a pause or a change
+ * of memory, and so do its connections. Otherwise the driver is new, and the old
+ * one's connections end. A ring that begins in the middle, and not where we
+ * stopped it, belongs to a guest that was restored or whose device was
+ * restarted. That guest believes in connections that are gone, and is told so
+ * (events.h).
  */
 #include "session/device.h"
 
@@ -30,7 +32,7 @@
 
 #define BIT(n) (1ull << (n))
 
-/* Those that change how a ring works. */
+/* Features that change how a ring works. */
 #define RING_FEATURES                                                   \
 	(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_NOTIFY_ON_EMPTY) | \
 	 BIT(VIRTIO_F_IN_ORDER))
@@ -70,7 +72,7 @@ static void start_queue(struct guest *guest, unsigned i)
 	}
 	guest_log(guest, LOG_LEVEL_DEBUG, "queue %u runs from index %u", i,
 		  q->setup.base);
-	/* A guest that we know nothing of is in the middle of something. */
+	/* The driver is in the middle of something that we know nothing of. */
 	guest->session.owes_reset |= goes_on && i != GUEST_EVENT;
 	if (i == GUEST_RX)
 		departure_forget(guest);
@@ -99,8 +101,8 @@ static void pause_all(struct guest *guest)
 }
 
 /*
- * Without PROTOCOL_FEATURES nobody enables rings, so they are from the start.
- * Who negotiates it after all enables them himself.
+ * Without PROTOCOL_FEATURES no request enables rings, so they are enabled from
+ * the start. A front end that negotiates it later enables them by requests.
  */
 static void enable_by_features(struct guest *guest, uint64_t old)
 {
@@ -117,7 +119,8 @@ static void enable_by_features(struct guest *guest, uint64_t old)
 	}
 }
 
-/* Those that a hypervisor can be told to negotiate, and by what. */
+/* Features that are not offered, but that a hypervisor may be told to negotiate,
+ * and what to do about it. */
 static const struct {
 	unsigned bit;
 	const char *name;
@@ -136,7 +139,7 @@ static const struct {
 	  "seqpacket=no is set here: QEMU's seqpacket=on does not go with it" },
 };
 
-/* In words, the lowest of BITS. */
+/* Says in words which feature the lowest of BITS is. */
 static const char *name_feature(struct guest *guest, uint64_t bits)
 {
 	unsigned bit = (unsigned)__builtin_ctzll(bits);
@@ -205,8 +208,8 @@ void device_set_memory(struct guest *guest, struct memory *memory)
 	guest_wake(guest);
 }
 
-/* As when QEMU's machine lacks its memory-backend, or that is not shared: it
- * does not say so. */
+/* The hypervisor does not say that it shares no memory: QEMU does so when its
+ * machine has no memory-backend, or one that is not shared. */
 static void warn_of_memory(struct guest *guest)
 {
 	if (guest->session.memory_missed)
@@ -228,8 +231,8 @@ static bool any_running(const struct guest *guest)
 	return false;
 }
 
-/* The guest's driver has made a buffer available in one of the rings that run,
- * as they are seen in the memory that the hypervisor shares. */
+/* The guest's driver has made a buffer available in a ring that runs, as is seen
+ * in the memory that the hypervisor shares. */
 static bool driver_shows(const struct guest *guest)
 {
 	for (unsigned i = 0; i < GUEST_QUEUES; i++) {
@@ -249,9 +252,9 @@ void device_doubt(struct guest *guest)
 }
 
 /*
- * A kick, though memory was never seen to be used. Front ends kick by
- * themselves when they start, just before the driver fills its receive ring:
- * so it is looked at again after a while.
+ * A kick came, and the driver has not been seen in the memory yet. Front ends
+ * kick by themselves when they start, just before the driver fills its receive
+ * ring, so the rings are looked at again after a while.
  */
 static void doubt_memory(struct guest *guest)
 {

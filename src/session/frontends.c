@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- *	waiting		connected, silent; up to FRONTENDS_WAITING
- *	front end	one at most, since its first valid request
+ * A connection is one of these:
+ *
+ *	waiting		silent so far; up to FRONTENDS_WAITING of them
+ *	front end	the one that sent a valid request; one at the most
  *	past		closed; freed when the ring has let go of the watch
  *
- * Nobody waits with descriptors: the connection of who sends some with a
- * message that is not whole, and so says nothing yet, is closed.
+ * A connection that waits may not hold descriptors: one that sends some with a
+ * first message that is not whole is closed.
  *
- * Whoever connects just to see whether the daemon is there must not take the
- * place of a hypervisor, or reset a guest. A second one that speaks is refused
- * as long as the first lives. That is found out by reading what the first has
- * still said: a hypervisor may be started again faster than its predecessor's
- * end is noticed.
+ * A program that connects just to see whether the daemon is there must not take
+ * a hypervisor's place, or reset a guest. A second hypervisor is refused as long
+ * as the first lives. Whether it does is found out by reading what the first has
+ * sent: a hypervisor may be started again before the end of its predecessor was
+ * noticed.
  */
 #include "session/frontends.h"
 
@@ -31,20 +33,21 @@
 #include "session/handlers.h"
 #include "turn/loop.h"
 
-/* Messages of one connection in a turn: other guests wait meanwhile. */
+/* Messages of the front end that are served in a turn: other guests wait
+ * meanwhile. */
 #define MESSAGES_A_TURN 16
 
-/* Connections accepted in a turn, when those that wait have been heard: so each
- * is heard once before others take its place. */
+/* Connections that are accepted in a turn, after those that wait were heard: each
+ * is heard once before another takes its place. */
 #define ACCEPTS_A_TURN FRONTENDS_WAITING
 
 struct frontends {
 	struct guest *guest;
 	struct ring_watch accepting;
-	bool called;  /* somebody may wait in the backlog */
-	bool leaving; /* another worker accepts what comes now */
-	struct loop_pause pause;
-	struct loop_pause choke; /* nobody is heard while it lasts */
+	bool called;		 /* a connection may wait in the backlog */
+	bool leaving;		 /* another worker accepts from now on */
+	struct loop_pause pause; /* of accepting */
+	struct loop_pause choke; /* of hearing anybody */
 	struct list waiting;	 /* oldest first */
 	unsigned nwaiting;
 	struct list past; /* closed; the ring may still know them */
@@ -117,13 +120,14 @@ static void refused(struct frontends *f, int err)
 			  strerror(-err));
 }
 
-/* Accepting stopped by itself: it is tried again in a while. */
+/* Accepting failed with ERR, and is tried again in a while. */
 static void pause_accepting(struct frontends *f, int err)
 {
 	refused(f, err);
 	timer_arm(&f->guest->loop->pauses.timers, &f->pause.timer, clock_ms());
 }
 
+/* Nothing of the guest would be lost if another worker made it anew. */
 static bool unused(const struct frontends *f)
 {
 	const struct guest *guest = f->guest;
@@ -134,7 +138,7 @@ static bool unused(const struct frontends *f)
 	       list_empty(&guest->ending.told);
 }
 
-/* 0, or -errno: -EAGAIN when nobody waits any more. */
+/* 0 or -errno; -EAGAIN: no connection is left in the backlog. */
 static int accept_one(struct frontends *f)
 {
 	int fd = accept4(f->accepting.fd, NULL, NULL,
@@ -150,9 +154,9 @@ static int accept_one(struct frontends *f)
 }
 
 /*
- * Not the ring's own accepting, which may have taken a connection just before
- * it is told to stop: one that is not accepted here stays in the backlog, for
- * another worker.
+ * Accepts by accept4(2), and not by the ring, which may take a connection just
+ * before it is told to stop. A connection that is not accepted here stays in the
+ * backlog, where another worker finds it.
  */
 static void accept_callers(struct frontends *f)
 {
@@ -251,13 +255,14 @@ static bool serve_message(struct frontends *f, struct frontend *fe,
 	return ret >= 0;
 }
 
-/* A message may cost as much as a turn has time for: ram_file.h. */
+/* The turn has time for another message. One alone may take all of it: see
+ * ram_file.h. */
 static bool has_time(const struct frontends *f)
 {
 	return f->guest->loop->chores < LOOP_CHORES;
 }
 
-/* The front end: what it has to say, or as much as a turn has time for. */
+/* Serves the front end's messages, as many as the turn has time for. */
 static void serve_session(struct frontends *f)
 {
 	struct frontend *fe = f->guest->session.frontend;
@@ -275,8 +280,9 @@ static void serve_session(struct frontends *f)
 }
 
 /*
- * FE says its first word, M. If there is a front end, then look whether it
- * still lives: a new hypervisor may have come as soon as the old one died.
+ * FE becomes the front end, if its first message M is valid and no other front
+ * end lives: a new hypervisor may come as soon as the old one has died. 0, or a
+ * negative errno with *WHY.
  */
 static int admit(struct frontends *f, struct frontend *fe,
 		 const struct message *m, const char **why)
@@ -302,7 +308,7 @@ static int admit(struct frontends *f, struct frontend *fe,
 	return 0;
 }
 
-/* A silent connection became readable. */
+/* FE, which was silent so far, became readable. */
 static void hear(struct frontends *f, struct frontend *fe)
 {
 	struct message m;
@@ -326,8 +332,8 @@ static void hear(struct frontends *f, struct frontend *fe)
 		serve_message(f, fe, &m);
 }
 
-/* The list is taken apart while it is walked, as who is heard may leave it, for
- * the front end's place or for the past. */
+/* The list is taken apart while it is walked, as a connection that is heard may
+ * leave it, to become the front end or a past one. */
 static void hear_waiting(struct frontends *f)
 {
 	struct list heard;
@@ -376,7 +382,8 @@ static bool wait_for_closer(struct frontends *f)
 	return true;
 }
 
-/* It, too, may have found that descriptors are too many, and said nothing. */
+/* The front end has sent something that was not read, as it was choked, or as
+ * the turn had no time. */
 static bool session_waits(const struct frontends *f)
 {
 	return f->guest->session.frontend &&

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A VM's vhost-user socket: who connects to it, and who of them is the front
- * end. A connection becomes the front end with its first valid request, while
- * there is no other; guest->session.frontend is it. Until then it waits and changes
- * nothing, so that a probe (connect, close) does no harm. The guest is reset
- * when the front end goes, and the next one may come.
+ * The connections on a VM's vhost-user socket, one of which is the front end. A
+ * connection becomes the front end, guest->session.frontend, with its first
+ * valid request, if there is no other. Until then it waits and changes nothing,
+ * so that a probe (connect, close) does no harm. When the front end goes the
+ * guest is reset, and the next front end may come.
  *
- * Everything happens in frontends_run(), none of it in the ring's reports.
+ * Everything happens in frontends_run(), and nothing in the ring's reports.
  */
 #ifndef URING_VSOCK_SESSION_FRONTENDS_H
 #define URING_VSOCK_SESSION_FRONTENDS_H
@@ -19,14 +19,14 @@
 
 struct frontends;
 
-/* Silent connections; the next one takes the place of the oldest. */
+/* So many connections may wait. One more takes the place of the oldest. */
 #define FRONTENDS_WAITING 4
 
 /*
- * Descriptors that all front ends of one VM hold at the most: those that wait,
- * with the one that takes a place; the front end, with the channel for requests
- * of ours and three eventfds for each queue; a message that it has not finished;
- * and as many that are being closed.
+ * Descriptors that all connections of one VM hold at the most: those that wait,
+ * and one more that takes a place; the front end, the channel for requests of
+ * ours, and three eventfds for each queue; those of a message that is not whole
+ * yet; and as many that are being closed.
  */
 #define FRONTENDS_DESCRIPTORS \
 	(FRONTENDS_WAITING + 1 + 2 + 3 * GUEST_QUEUES + 2 * VHOST_USER_FDS_MAX)
@@ -36,10 +36,10 @@ struct frontends;
 struct frontends *frontends_new(struct guest *guest);
 
 /* Accepts on FD, a listening socket that stays the caller's. 0 or -errno. While
- * the VM is unused, its loop may have another worker accept (loop.h). */
+ * the VM is unused, its loop may leave that to another worker (loop.h). */
 int frontends_listen(struct frontends *f, int fd);
 
-/* FD is a connection, and becomes ours in any case. 0 or -errno. */
+/* FD is a connection, and becomes one of ours in any case. 0 or -errno. */
 int frontends_adopt(struct frontends *f, int fd);
 
 /*
@@ -48,10 +48,10 @@ int frontends_adopt(struct frontends *f, int fd);
  */
 enum step frontends_run(struct frontends *f);
 
-/* Somebody sent something that frontends_run() has not served yet. */
+/* A connection sent something that frontends_run() has not served yet. */
 bool frontends_waiting(const struct frontends *f);
 
-/* Ends all connections and the accepting; the guest is reset. */
+/* Ends all connections and the accepting, and resets the guest. */
 void frontends_stop(struct frontends *f);
 
 /* After frontends_stop(): the ring still refers to some of it. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A message has passed the table of protocol/request.h when its handler sees
- * it, so that no handler looks at sizes, descriptors or the queue's index
- * again.
+ * A message has been checked by the table of protocol/request.h before its
+ * handler sees it, so that no handler checks sizes, the number of descriptors or
+ * the queue's index again.
  *
- * A refusal is an acknowledgement that is not 0, if the front end asked for
- * one; then the session goes on. If it did not, there is no way to tell it, and
- * it would go on in the belief that all is well: the session ends. SET_CONFIG
- * is the exception, as the guest may cause it at will. Descriptors of a kind
- * that the request has no use for end the session in any case.
+ * A refused request is acknowledged by a number that is not 0, if the front end
+ * asked for an acknowledgement, and the session goes on. If it did not, it cannot
+ * be told, and would go on in the belief that all is well: so the session ends.
+ * SET_CONFIG is the exception, as the guest may cause it at will. Descriptors of
+ * a kind that the request has no use for end the session in any case.
  */
 #include "session/handlers.h"
 
@@ -29,12 +29,12 @@
 #include "virtq/memory.h"
 
 /*
- * A checked message is served: 0, or a negative errno with *WHY. Requests with
- * a reply of their own leave its payload and size in M.
+ * Serves a checked message: 0, or a negative errno with *WHY. For a request with
+ * a reply of its own it leaves the reply's payload and size in M.
  */
 typedef int handler(struct frontend *fe, struct message *m, const char **why);
 
-/* All that is answered with a single number. */
+/* Every request that is answered with a single number. */
 static int get_number(struct frontend *fe, struct message *m, const char **why)
 {
 	uint64_t value = 0;
@@ -73,7 +73,8 @@ static int set_protocol_features(struct frontend *fe, struct message *m,
 	return device_set_protocol_features(fe->guest, m->payload.u64, why);
 }
 
-/* The first valid request, whichever it is, made it the owner already. */
+/* The front end became the owner with its first valid request, whichever it
+ * was. */
 static int set_owner(struct frontend *fe, struct message *m, const char **why)
 {
 	(void)fe;
@@ -101,16 +102,16 @@ static struct memory_region region_of(const struct vhost_user_region *r)
 	};
 }
 
-/* Mapped files of a kind that was looked at: nothing ends with the descriptors,
- * and nothing is waited for. */
+/* Closes M's files here, without the closer: their mappings live on, and their
+ * kinds were checked, so that no close(2) waits. */
 static void close_mapped(struct frontend *fe, struct message *m)
 {
 	for (unsigned i = 0; i < m->nfds && !fe->guest->config->any_memory; i++)
 		fd_close(&m->fds[i]);
 }
 
-/* MEMORY is M's request done, NULL if that failed, with errno; the old map
- * stays then. */
+/* MEMORY is the map that M asks for, or NULL and errno; then the old one
+ * stays. */
 static int take_memory(struct frontend *fe, struct message *m,
 		       struct memory *memory)
 {
@@ -295,8 +296,9 @@ static int check_eventfd(int fd, const char **why)
 
 	if (is > 0)
 		return 0;
-	*why = is ? "whether it is an eventfd cannot be told: mount /proc"
-		  : "descriptor that is no eventfd";
+	*why = is ? "whether a descriptor is an eventfd cannot be told: mount "
+		    "/proc"
+		  : "a descriptor is no eventfd";
 	return -EACCES;
 }
 
@@ -311,7 +313,7 @@ static int check_eventfds(const struct message *m, const char **why)
 
 static_assert(RAM_FILES_MAX == VHOST_USER_FDS_MAX, "room for a message's");
 
-/* A mount table that is read is as much as a turn does for all guests. */
+/* Reading one mount table takes all the time that a turn has for chores. */
 static int check_ram_files(struct frontend *fe, const struct message *m,
 			   const char **why)
 {
@@ -329,8 +331,8 @@ static int check_ram_files(struct frontend *fe, const struct message *m,
 	return ret;
 }
 
-/* Whether the descriptors of a checked message are of the kind that the request
- * is about: before anything is done with them. */
+/* Before anything is done with the descriptors of a checked message: are they of
+ * the kind that the request is about? 0 or -errno with *WHY. */
 static int check_kinds(struct frontend *fe, const struct message *m,
 		       const char **why)
 {
@@ -339,8 +341,9 @@ static int check_kinds(struct frontend *fe, const struct message *m,
 		       : check_ram_files(fe, m, why);
 }
 
-/* What a request that is refused as a whole may bring, to be closed. */
-static bool harmless(const struct message *m)
+/* The descriptors that M brought can be closed without harm, so that it may be
+ * refused and the session goes on. */
+static bool is_harmless(const struct message *m)
 {
 	bool good = !m->excess_fds;
 
@@ -350,16 +353,16 @@ static bool harmless(const struct message *m)
 }
 
 /*
- * DISMISS: the sender may not go on, answered or not, since nobody knows what
- * its descriptors are. They may be the other end of its own connection, which
- * would stay open after it until they are closed.
+ * Serves M, or refuses it. *DISMISS: the session has to end, answered or not,
+ * since nobody knows what the descriptors are. They may be the other end of the
+ * front end's own connection, which would then stay open until they are closed.
  */
 static int run(struct frontend *fe, struct message *m, bool *dismiss,
 	       const char **why)
 {
 	int ret = request_check(m, why);
 
-	*dismiss = ret && !harmless(m);
+	*dismiss = ret && !is_harmless(m);
 	if (!ret) {
 		ret = check_kinds(fe, m, why);
 		*dismiss = ret;
@@ -381,7 +384,7 @@ int handlers_serve(struct frontend *fe, struct message *m, const char **why)
 {
 	uint8_t out[MESSAGE_MAX];
 	const struct request *row = request_find(m->request);
-	/* Negotiated before this message, or by it. */
+	/* REPLY_ACK counts if it was negotiated before this message or by it. */
 	bool acks = has_reply_ack(fe);
 	bool dismiss;
 	int ret = run(fe, m, &dismiss, why);
@@ -395,7 +398,7 @@ int handlers_serve(struct frontend *fe, struct message *m, const char **why)
 	else if (message_need_reply(m) && (acks || has_reply_ack(fe)))
 		n = message_reply_u64(m, ret ? 1 : 0, out, sizeof(out));
 	else if (m->request == VHOST_USER_SET_CONFIG)
-		return 0; /* which the guest can cause: the session goes on */
+		return 0; /* the guest can cause it: the session goes on */
 	else
 		return ret;
 	if (ret)

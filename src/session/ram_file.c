@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A file's mount tells its file system. The mounts that /proc/self/mountinfo
- * shows are those of our own mount namespace; a service of systemd has one of
- * its own, and so has a hypervisor in a container, where the same file system
- * goes by another number. The number is unique among all namespaces, and the
- * table is the kernel's in each of them: the hypervisor cannot lie in its own.
+ * A file's mount tells which file system it is on. /proc/self/mountinfo shows
+ * the mounts of our own mount namespace. A service of systemd has a namespace of
+ * its own, and so has a hypervisor in a container, where the same file system has
+ * a mount of another number. These numbers are unique among all namespaces, and
+ * the kernel writes each table: a hypervisor cannot lie in its own.
  *
- * The list is of those that only root can mount, on devices of this machine. An
- * overlay may have anything below. It is believed where it is a mount of our
- * own namespace, and so root's work.
+ * Only root can mount the listed file systems, and they are on devices of this
+ * machine. An overlay may have any file system below it, and is trusted only
+ * where it is a mount of our own namespace, which root has made.
  */
 #include "session/ram_file.h"
 
@@ -19,10 +19,10 @@
 #include "base/check.h"
 #include "base/fd_kind.h"
 
-/* Our own table is root's work and as long as the machine has mounts. That of a
- * front end may be made long on purpose, which costs some microseconds a line,
- * but on a machine with some hundred containers it is long by itself, with the
- * disks at its beginning. */
+/* How many lines of a table are read. Our own table is root's work. A front end
+ * may make its own long on purpose, and a line takes some microseconds. But on a
+ * machine with some hundred containers it is long anyway, with the disks at its
+ * beginning. */
 #define OUR_LINES 4096
 #define PEER_LINES 512
 
@@ -40,14 +40,14 @@ bool ram_file_is_local(const char *type)
 	return false;
 }
 
-/* Of N files, all at once. */
+/* The types of the mounts of N files, which are looked up all at once. */
 struct look_up {
 	struct mount_type mounts[RAM_FILES_MAX];
 	unsigned n;
-	unsigned *tables; /* that were read */
+	unsigned *tables; /* how many were read */
 };
 
-/* 0 if all of them have their types now, else -errno. */
+/* 0 if all of the mounts have their types now, or -errno. */
 static int look_up(struct look_up *l, const char *table, unsigned lines)
 {
 	FILE *in = fopen(table, "re");
@@ -81,7 +81,8 @@ static int refuse(char *why, size_t room, const char *what, const char *type)
 	return -EACCES;
 }
 
-/* Those whose kind needs a look at their mounts. */
+/* Notes the mounts of those of N files whose kind does not tell enough. 0, or
+ * -EACCES with a sentence in WHY. */
 static int find_mounts(struct look_up *l, const int *fds, unsigned n, char *why,
 		       size_t room)
 {
