@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The order matters: signals are blocked before there are threads, which
- * inherit that; the limit on descriptors is raised before a worker reckons what
- * it leaves to hypervisors; memory of guests is guarded before any of it is
+ * The order of the start matters. Signals are blocked before there are threads,
+ * which inherit the mask. The limit on descriptors is raised before they are
+ * shared out. The guard against SIGBUS is installed before a guest's memory is
  * mapped.
  */
 #include <malloc.h>
@@ -18,7 +18,8 @@
 #include "daemon/daemon.h"
 #include "virtq/guard.h"
 
-/* As nohup(1) has it. Blocked it would come all the same. */
+/* nohup(1) ignores SIGHUP. An ignored signal that is blocked comes all the
+ * same, by the signalfd. */
 static bool is_ignored(int signal)
 {
 	struct sigaction action;
@@ -27,8 +28,8 @@ static bool is_ignored(int signal)
 	       action.sa_handler == SIG_IGN;
 }
 
-/* The daemon reads these from a signalfd; writes to sockets that closed are
- * errors of those sockets. */
+/* The daemon reads its signals from a signalfd. A write to a socket that was
+ * closed at the other end is to fail, not to end the daemon. */
 static void set_signals(void)
 {
 	sigset_t set;
@@ -44,9 +45,9 @@ static void set_signals(void)
 }
 
 /*
- * What waits for a reader or a guest lies in blocks that come and go with each
- * burst. Given back to the kernel each time, they cost more than the copying:
- * so much is kept instead, in each worker's heap.
+ * Bytes that wait for a reader or a guest lie in blocks that come and go with
+ * each burst. To give them back to the kernel each time costs more than the
+ * copying does, so each worker's heap keeps KEPT_BYTES.
  */
 #define KEPT_BYTES (16 << 20)
 #define BLOCK_BYTES (1 << 20)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The order of the start. Sockets are made before there is a second thread, as
- * that may change the umask, which all threads share. Then the workers open one
- * after the other, each on the thread that it will run on, since an io_uring is
- * used by the thread that made it. None runs before all have opened: a worker
- * that looks for the least busy one, or rings for another, finds all of them
- * there, and what is open then stays open (descriptors.h). An error ends those
- * that wait for GO the same way as a signal ends those that run.
+ * The order of the start matters. Sockets are made before there is a second
+ * thread, as that may change the umask, which all threads share. Then the workers
+ * open one after the other, each on the thread that it will run on, since an
+ * io_uring may be used only by the thread that made it. No worker runs before all
+ * have opened. So a worker that looks for the least busy one, or rings another's
+ * bell, finds all of them there; and the descriptors that are open by then are
+ * those that stay open (descriptors.h). An error ends workers that wait for GO in
+ * the same way as a signal ends those that run.
  *
- * On the way out the threads are joined first. Only then is anything freed that
- * a worker may look at in another: its loop, its bell, the switchboard.
+ * At the end the threads are joined first. Only then is anything freed that one
+ * worker may look at in another: its loop, its bell, the switchboard.
  */
 #include "daemon/daemon.h"
 
@@ -35,17 +36,17 @@ struct post {
 	const struct config *config;
 	unsigned index;
 	pthread_t thread;
-	sem_t opened; /* err says how that went */
-	sem_t go;     /* all have opened, or are to end */
+	sem_t opened; /* err says how it went */
+	sem_t go;     /* all workers have opened, or are to end */
 	int err;
-	bool started; /* the thread */
+	bool started; /* the thread was */
 };
 
 struct daemon {
 	struct worker_team team;
 	struct descriptors descriptors;
 	struct worker **workers;
-	struct post *posts; /* one for each */
+	struct post *posts; /* one for each worker */
 	bool first_opened;  /* the worker of our own thread */
 };
 
@@ -181,7 +182,7 @@ static int start_workers(struct daemon *d)
 	return err;
 }
 
-/* When all that stays open is. */
+/* Call when everything is open that stays open. */
 static void share_out_descriptors(struct daemon *d)
 {
 	unsigned nvms = d->team.config->nvms;

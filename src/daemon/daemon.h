@@ -19,7 +19,7 @@ struct daemon *daemon_new(const struct config *config);
 /* Serves until SIGTERM, SIGINT or SIGHUP. */
 void daemon_run(struct daemon *d);
 
-/* Closes everything; host programs see EOF. Accepts NULL. */
+/* Closes and frees everything; host programs see EOF. Accepts NULL. */
 void daemon_free(struct daemon *d);
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * The turn:
  *
- *	collect		active guests' TX packets and ready connections
- *	run		all their sends and receives, in one system call
- *	finish		what was moved, what must wait, what is owed
- *	rest		tell the guests, and see who has more to do
+ *	collect		take active guests' TX packets, serve ready connections
+ *	run		make all their sends and receives, in one system call
+ *	finish		note what was moved, what must wait, what is owed
+ *	conclude	tell the guests, and see which have more to do
  *	sweep		free what ended
  *
  * Between turns the loop sleeps. Guests that were served stay awake (their
@@ -50,10 +50,11 @@
 #include "turn/turn.h"
 #include "turn/watchdog.h"
 
-/* How often a driver that never kicks is looked at when all is quiet. */
+/* How often a guest whose driver never kicks is looked at when all is quiet. */
 #define POLLED_MS 1
 
-/* Links freed, and a sleep ahead, for which memory is given back. */
+/* Memory is given back when so many links were freed, and a sleep of more than
+ * QUIET_MS lies ahead. */
 #define KEPT_LINKS 512
 #define QUIET_MS 1000
 
@@ -70,7 +71,8 @@ struct service {
 	struct turn turn;
 };
 
-/* The sleep is over; bell_answer() is for who sleeps. */
+/* The sleep is over, which is all that the eventfd is for: worker_run() answers
+ * the bell. */
 static void on_bell(struct ring_watch *watch, int events)
 {
 	uint64_t count;
@@ -78,15 +80,6 @@ static void on_bell(struct ring_watch *watch, int events)
 
 	(void)events;
 	(void)n;
-}
-
-static int open_bell(struct service *s)
-{
-	int err = bell_open(&s->bell);
-
-	return err ? err
-		   : ring_watch(s->loop.ring, &s->bell_watch, s->bell.fd,
-				on_bell);
 }
 
 static void start_watchdog(struct service *s)
@@ -125,7 +118,10 @@ struct service *service_new(const struct service_setup *setup)
 	s->served = calloc(setup->guests, sizeof(struct guest *));
 	err = s->served ? rights_new(&s->loop.rights) : -ENOMEM;
 	if (!err)
-		err = open_bell(s);
+		err = bell_open(&s->bell);
+	if (!err)
+		err = ring_watch(s->loop.ring, &s->bell_watch, s->bell.fd,
+				 on_bell);
 	if (err) {
 		log_line(LOG_LEVEL_ERROR, NULL, "cannot start: %s",
 			 strerror(-err));
@@ -170,13 +166,14 @@ struct bell *service_bell(struct service *s)
 	return &s->bell;
 }
 
-/* Those that pause for lack of descriptors try again, and may pause anew. */
+/* What paused tries again, and may pause anew. */
 static void resume(struct loop_pause *p)
 {
 	timer_disarm(&p->timer);
 	p->over(p);
 }
 
+/* A descriptor was freed, which is what most pauses wait for. */
 static void resume_all(struct loop *loop)
 {
 	struct list pauses;
@@ -216,12 +213,6 @@ static void log_silence(const struct link *link)
 				  conn->peer_port, CONN_RESPONSE_MS);
 }
 
-static void pass_deadline(struct link *link)
-{
-	log_silence(link);
-	link_carry_out(link, conn_timed_out(&link->conn));
-}
-
 static uint64_t next_deadline(const struct loop *loop)
 {
 	uint64_t next = dial_next(loop);
@@ -234,11 +225,13 @@ static uint64_t next_deadline(const struct loop *loop)
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
 
-/* Some of those that are due. Up to when none are left: 0, unknown. */
+/* Passes some of the deadlines that are due at NOW. Returns the time up to which
+ * none are left; 0: some may be. */
 static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 {
 	struct timer *timer;
 	struct conn *conn;
+	struct link *link;
 
 	loop->chores = 0;
 	dial_again(loop, now_ms);
@@ -251,20 +244,22 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 	while (loop->chores < LOOP_CHORES &&
 	       (conn = deadlines_take_due(&loop->deadlines, now_ms))) {
 		loop_count_chores(loop, 1);
-		pass_deadline(link_of(conn));
+		link = link_of(conn);
+		log_silence(link);
+		link_carry_out(link, conn_timed_out(conn));
 	}
-	/* Without a chore nothing was cut short. */
+	/* Where no chore was done, none was left for the next time. */
 	return !loop->chores || next_deadline(loop) > now_ms ? now_ms : 0;
 }
 
-/* Something is left for GUEST, which has receive buffers. */
+/* Something is left for GUEST, which has receive buffers for it. */
 static bool has_more_for(const struct guest *guest)
 {
 	return guest_running(guest) && !guest->rx.short_of_buffers &&
 	       guest_has_output(guest);
 }
 
-/* Its connections begin, or those of its last session end: seldom so. */
+/* Connections of GUEST's begin, or those of its last session end. */
 static inline bool has_errands(const struct guest *guest)
 {
 	return guest->ending.session ||
@@ -282,10 +277,12 @@ static enum step run_errands(struct guest *guest)
 	return step_left(more);
 }
 
-/* Its waiting packets and connections, as far as the turn has room. */
+/* GUEST's part of the turn: its packets and ready connections, as far as there is
+ * room. */
 static void collect(struct service *s, struct guest *guest)
 {
-	/* The front end may stop a ring, of which nothing may be early then. */
+	/* A front end may be about to stop a ring. No packet of it may be used
+	 * early then: those that were are taken first. */
 	bool drain = from_guest_early(guest) &&
 		     frontends_waiting(guest->session.frontends);
 	bool more = drain ||
@@ -297,12 +294,12 @@ static void collect(struct service *s, struct guest *guest)
 	events_send(guest);
 	more |= from_guest_collect(guest, &s->turn, drain) == STEP_MORE;
 	more |= to_guest_collect(guest, &s->turn, s->loop.ring) == STEP_FULL;
-	/* In the order in which they were served: conclude() is too late. */
+	/* Now, and not in conclude(), so that guests are served in turn. */
 	if (more || has_more_for(guest))
 		guest_wake(guest);
 }
 
-/* After its part of the turn. */
+/* After GUEST's part of the turn. */
 static void conclude(struct guest *guest)
 {
 	if (has_more_for(guest))
@@ -313,8 +310,8 @@ static void conclude(struct guest *guest)
 	link_limit_parted(guest);
 }
 
-/* Those that had no part in the turn but got something from another guest: it
- * is theirs to see at once. */
+/* Guests that had no part in this turn, but got something from another guest, see
+ * it at once. */
 static void notify_receivers(struct service *s)
 {
 	struct list *at;
@@ -330,26 +327,21 @@ static void notify_receivers(struct service *s)
 	}
 }
 
-static bool turn_full(const struct turn *turn)
+/* One more guest may have a part in this turn. */
+static bool has_room(const struct service *s)
 {
-	return turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS ||
-	       turn->nsegments >= TURN_SEGMENTS ||
-	       turn->npieces == TURN_PIECES || turn->nbuffers == TURN_BUFFERS;
+	const struct turn *turn = &s->turn;
+	const struct pace *pace = &s->loop.pace;
+
+	if (turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS ||
+	    turn->nsegments >= TURN_SEGMENTS || turn->npieces == TURN_PIECES ||
+	    turn->nbuffers == TURN_BUFFERS || s->loop.chores >= LOOP_CHORES)
+		return false;
+	/* A short turn may have moved enough of greedy connections. */
+	return pace->light_only || (pace->left_out && pace->left_in);
 }
 
-/* It has done for connections what there is time for beside their bytes. */
-static bool turn_busy(const struct loop *loop)
-{
-	return loop->chores >= LOOP_CHORES;
-}
-
-/* A short turn has moved what it may of greedy connections. */
-static bool turn_short(const struct pace *pace)
-{
-	return !pace->light_only && (!pace->left_out || !pace->left_in);
-}
-
-/* Whoever has no part in the turn is the first in the next one. */
+/* Guests that have no part in this turn are the first in the next one. */
 static void collect_all(struct service *s)
 {
 	struct list todo;
@@ -357,8 +349,7 @@ static void collect_all(struct service *s)
 
 	list_init(&todo);
 	list_move_all(&todo, &s->loop.active);
-	while (!list_empty(&todo) && !turn_full(&s->turn) &&
-	       !turn_busy(&s->loop) && !turn_short(&s->loop.pace)) {
+	while (!list_empty(&todo) && has_room(s)) {
 		guest = list_first(&todo, struct guest, active);
 		list_remove(&guest->active);
 		s->served[s->nserved++] = guest;
@@ -393,7 +384,8 @@ static void run_turn(struct service *s)
 	resume_all(&s->loop);
 }
 
-/* Looks around for a while instead of sleeping. True: there is work. */
+/* Looks around for a while instead of sleeping, if that is worthwhile. True: there
+ * is work. */
 static bool spin(struct service *s)
 {
 	uint64_t now = clock_ns();
@@ -429,8 +421,9 @@ static int sleep_ms(const struct service *s)
 	return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
 }
 
-/* The memory of many connections that ended has been kept for the next ones,
- * which do not come. Seldom: the other workers' is given back as well. */
+/* The allocator has kept the memory of many connections that ended for the next
+ * ones, which do not come. This is done seldom, as it looks through all threads'
+ * memory. */
 static void give_memory_back(struct loop *loop)
 {
 	if (loop->links.freed < KEPT_LINKS)
@@ -441,19 +434,19 @@ static void give_memory_back(struct loop *loop)
 #endif
 }
 
-/* True: there is something to do without waiting for it. */
-static bool busy(struct service *s)
+/* True: there is something to do, or it came while this spun. */
+static bool find_work(struct service *s)
 {
 	return !list_empty(&s->loop.active) || bell_rung(&s->bell) || spin(s);
 }
 
-/* bell_sleep() is the last look: who rings later wakes the ring, and who rang
- * before is the reason not to sleep. */
+/* bell_sleep() is the last look: it finds that the bell rang before, and a thread
+ * that rings it later ends ring_wait(). */
 void service_wait(struct service *s)
 {
 	int timeout = 0;
 
-	if (!busy(s)) {
+	if (!find_work(s)) {
 		awake_end(&s->awake);
 		timeout = bell_sleep(&s->bell) ? sleep_ms(s) : 0;
 		if (timeout < 0 || timeout > QUIET_MS)
@@ -470,7 +463,7 @@ void service_turn(struct service *s)
 {
 	uint64_t now = clock_ms();
 
-	/* Not for the signal itself, which also ends the wait. */
+	/* Not without work: the watchdog's own signal ends the wait, too. */
 	if (!list_empty(&s->loop.active))
 		watchdog_begin(&s->watchdog);
 	if (now != s->passed_ms)

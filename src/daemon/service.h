@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The turn of one worker, over and over: it waits until something is ready,
- * and moves the packets of the guests on its loop. See docs/architecture.md,
- * "One turn". All functions but service_bell() are for the worker's thread.
+ * What one worker does over and over: it waits until something is ready, and
+ * makes a turn, which moves the packets of the guests on its loop. See
+ * docs/architecture.md, "One turn". All functions but service_bell() are for the
+ * worker's thread.
  */
 #ifndef URING_VSOCK_DAEMON_SERVICE_H
 #define URING_VSOCK_DAEMON_SERVICE_H
@@ -29,8 +30,8 @@ struct service_setup {
 /* The ring becomes the service's, also on failure: NULL after a logged error. */
 struct service *service_new(const struct service_setup *setup);
 
-/* Its guests have been stopped: lets the ring go, and the dead links. Its bell
- * may still be rung, as other workers may be about to. */
+/* After the service's guests were stopped: lets the ring go, and the dead links.
+ * The bell may still be rung, as other threads may be about to. */
 void service_end(struct service *s);
 
 /* After service_end(), when nothing refers to the loop and no thread is left
@@ -42,10 +43,10 @@ struct loop *service_loop(struct service *s);
 /* Ringing it ends service_wait(). Open until service_free(). */
 struct bell *service_bell(struct service *s);
 
-/* Sees what happened, sleeping or spinning until there is something to do. */
+/* Notes what happened; sleeps or spins until there is something to do. */
 void service_wait(struct service *s);
 
-/* Does it. */
+/* Makes a turn. */
 void service_turn(struct service *s);
 
 #endif

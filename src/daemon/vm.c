@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What the outside knows, the sockets, is made once and stays; the guest and
- * all that is watched belong to the worker that serves it, and are made anew
- * when that changes. Whoever connects in between waits in a backlog. The VM is
- * entered into the switchboard last, so that other guests never find one that
- * is not ready.
+ * The sockets, which the outside knows, are made once and stay. The guest and
+ * everything that is watched belong to the worker that serves the VM, and are
+ * made anew when another worker does. A program that connects in between waits in
+ * a backlog. The guest is entered into the switchboard last, so that other guests
+ * never find one that is not ready.
  */
 #include "daemon/vm.h"
 
@@ -27,7 +27,7 @@
 #include "turn/loop.h"
 #include "vsock/packet.h"
 
-/* Host programs may come in crowds, hypervisors do not. */
+/* Backlogs: host programs may come in crowds, hypervisors do not. */
 #define HOST_BACKLOG 4096
 #define FRONT_BACKLOG 1024
 
@@ -58,7 +58,7 @@ static int inherit_front(struct vm *vm)
 
 	if (err)
 		return complain(vm->config, "--fd", err, why);
-	/* One to accept from, or a front end itself. */
+	/* A socket to accept from, or the connection of a front end. */
 	if (listening)
 		vm->front.fd = vm->config->fd;
 	else
@@ -87,8 +87,8 @@ static void log_remark(void *user, enum log_level level, const char *text)
 		log_line(level, vm->config->name, "%s", text);
 }
 
-/* A name too long for <uds-path>_seqpacket has served streams so far, and still
- * does. */
+/* A uds-path that leaves no room for the suffix still serves streams, as it did
+ * before there were messages. */
 static int open_messages(struct vm *vm)
 {
 	const struct vm_config *config = vm->config;
@@ -186,7 +186,7 @@ static int start_host(struct vm *vm)
 	return vm->messages ? 0 : -errno;
 }
 
-/* Once, however often it is tried. */
+/* Logs the first of several failures, and the success after them. */
 static void tell(struct vm *vm, int err)
 {
 	if (err && !vm->failed)

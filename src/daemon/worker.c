@@ -2,18 +2,18 @@
 /*
  * A VM changes hands in three steps:
  *
- *	called		somebody connects to its vhost-user socket, and another
- *			worker has less to do: relocate()
- *	leaving		the guest is stopped, and freed when the ring has let
- *			go of its watches: leave()
- *	mail		the other worker makes the guest anew, and finds the
- *			connection in the socket's backlog: read_mail()
+ *	relocate()	somebody connects to its vhost-user socket, and another
+ *			worker has less to do
+ *	leave()		the guest is stopped, and freed when the ring has let
+ *			go of its watches; then the VM is mailed
+ *	read_mail()	the other worker makes the guest anew, and finds the
+ *			connection in the socket's backlog
  *
- * Where the guest cannot be made for want of memory, the VM is stranded: it is
- * taken apart again, and tried anew in a while. Meanwhile its callers wait in
- * the backlogs.
+ * Where the guest cannot be made for want of memory, the VM is stranded: what
+ * there is of the guest is taken apart, and making it is tried again in a while.
+ * Meanwhile connections wait in the sockets' backlogs.
  *
- * Mail is rare, so a lock guards it; packets never come this way.
+ * Mail is rare, and a lock guards it. Packets never come this way.
  */
 #include "daemon/worker.h"
 
@@ -42,15 +42,15 @@ struct worker {
 	const struct worker_team *team;
 	unsigned index;
 	struct service *service;
-	struct list vms;	 /* that it serves, or will when it opens */
-	struct list leaving;	 /* stopped, for others to serve */
-	struct list stranded;	 /* that could not be started */
-	struct loop_pause pause; /* until they are tried again */
-	bool retry;		 /* it is over */
+	struct list vms;	 /* served, or to be served when it opens */
+	struct list leaving;	 /* to be mailed to other workers */
+	struct list stranded;	 /* could not be started */
+	struct loop_pause pause; /* until stranded VMs are tried again */
+	bool retry;		 /* the pause is over */
 	struct ring_watch signals;
 	int signal_fd;
 	atomic_bool stop;
-	atomic_bool report; /* asked for */
+	atomic_bool report; /* is asked for */
 
 	pthread_mutex_t lock; /* of what follows */
 	bool open;	      /* mail is read */
@@ -123,7 +123,7 @@ static unsigned load_of(const struct worker *w)
 				    memory_order_relaxed);
 }
 
-/* Whoever has the fewest hypervisors; itself if it is no worse. */
+/* The worker with the fewest hypervisors: W itself if none has fewer. */
 static struct worker *least_busy(struct worker *w)
 {
 	const struct worker_team *team = w->team;
@@ -197,7 +197,8 @@ static void post(struct worker *to, struct vm *vm)
 	pthread_mutex_unlock(&to->lock);
 }
 
-/* Takes VM apart; false until the ring has let go of it. */
+/* Takes VM's guest apart. False: the ring has not let go of it yet, so call this
+ * again later. */
 static bool leave(struct vm *vm)
 {
 	vm_stop(vm);
@@ -233,7 +234,7 @@ static void strand(struct worker *w, struct vm *vm)
 		timer_arm(&loop->pauses.timers, &w->pause.timer, clock_ms());
 }
 
-/* What fails here has been logged; the others go on. */
+/* Starts VM, or strands it after a logged error. */
 static void begin(struct worker *w, struct vm *vm)
 {
 	if (vm_start(vm, service_loop(w->service)) == 0) {
@@ -262,20 +263,15 @@ static void begin_again(struct worker *w)
 	}
 }
 
-static void take_mail(struct worker *w, struct list *mail)
-{
-	pthread_mutex_lock(&w->lock);
-	list_move_all(mail, &w->mail);
-	pthread_mutex_unlock(&w->lock);
-}
-
 static void read_mail(struct worker *w)
 {
 	struct list mail;
 	struct vm *vm;
 
 	list_init(&mail);
-	take_mail(w, &mail);
+	pthread_mutex_lock(&w->lock);
+	list_move_all(&mail, &w->mail);
+	pthread_mutex_unlock(&w->lock);
 	while (!list_empty(&mail)) {
 		vm = list_first(&mail, struct vm, node);
 		list_remove(&vm->node);
@@ -291,7 +287,7 @@ static void for_each(struct list *vms, void (*act)(struct vm *vm))
 		act(container_of(at, struct vm, node));
 }
 
-/* What other threads want: VMs to serve, a report. */
+/* Does what other threads rang for: serves the VMs in the mail, and reports. */
 static void answer(struct worker *w)
 {
 	read_mail(w);

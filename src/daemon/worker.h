@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A thread that owns one ring and serves some VMs whole: nobody else touches
- * them, so there are no locks on their data's way. See docs/architecture.md,
- * "One turn".
+ * A thread that owns one ring and some VMs. No other thread touches these VMs, so
+ * that there are no locks on the data path. See docs/architecture.md, "One turn".
  *
- * A VM whose hypervisor comes may be handed to another worker, while nothing
- * of it is in use yet: the one that serves it takes it apart, and the other
- * makes it anew from its listening sockets.
+ * When a VM's hypervisor comes, and nothing of the VM is in use yet, it may be
+ * handed to another worker: the one that served it takes its guest apart, and
+ * the other makes a new one from the VM's listening sockets.
  *
  * worker_open(), _run() and _close() are for the worker's own thread.
  */
@@ -28,7 +27,7 @@ struct worker_team {
 	struct worker *const *workers;
 	unsigned nworkers;
 	struct switchboard *board;
-	struct descriptors *descriptors; /* shared out before any runs */
+	struct descriptors *descriptors; /* shared out before a worker runs */
 };
 
 /* A worker that runs nowhere yet. TEAM outlives it. NULL: out of memory. */
@@ -37,7 +36,7 @@ struct worker *worker_new(const struct worker_team *team, unsigned index);
 /* After worker_close(), or without worker_open(). Accepts NULL. */
 void worker_free(struct worker *w);
 
-/* VM is its to serve: before worker_open(). */
+/* W is to serve VM. Call before worker_open(). */
 void worker_adopt(struct worker *w, struct vm *vm);
 
 /*
@@ -58,9 +57,11 @@ void worker_stop(struct worker *w);
 /* "io_uring" or "epoll": after worker_open(). */
 const char *worker_engine(const struct worker *w);
 
-/* All of the team stop when SIGTERM, SIGINT or SIGHUP come, and report on their
- * VMs on SIGUSR1: those of them that the caller has blocked, in all threads. 0,
- * or -errno after a logged error. */
+/*
+ * W reads signals for its team: on SIGTERM, SIGINT or SIGHUP all workers stop, on
+ * SIGUSR1 they report on their VMs. Only signals that are blocked in all threads
+ * count. 0, or -errno after a logged error.
+ */
 int worker_watch_signals(struct worker *w);
 
 #endif

@@ -1,45 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * How one worker gets another one's attention. A worker that is awake looks
- * for news by itself, so that a ring of its bell costs nothing; only one that
- * sleeps, or is about to, is woken by a system call.
+ * How other threads get a worker's attention. A worker that is awake looks at
+ * its bell by itself, so that to ring it costs no system call. Only a worker
+ * that sleeps, or is about to, is woken by one.
  *
- * Ordering: who rings stores RUNG, then loads ASLEEP; who goes to sleep
- * stores ASLEEP, then loads RUNG. Both are store-then-load, and the two
- * fences are each other's partner.
+ * Ordering: a thread that rings stores RUNG, and then loads ASLEEP. A worker
+ * that goes to sleep stores ASLEEP, and then loads RUNG. Each has a fence between
+ * the two, and the fences pair with each other, so that at least one of the
+ * threads sees what the other has stored.
  */
 #ifndef URING_VSOCK_TURN_BELL_H
 #define URING_VSOCK_TURN_BELL_H
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/eventfd.h>
 
 #include "base/fd.h"
 
 struct bell {
-	int fd; /* an eventfd; readable: somebody rang */
+	int fd; /* an eventfd, readable when it rang while the owner slept */
 	atomic_bool rung;
 	atomic_bool asleep;
 };
 
 /* 0 or -errno. */
-static inline int bell_open(struct bell *bell)
-{
-	atomic_init(&bell->rung, false);
-	atomic_init(&bell->asleep, false);
-	bell->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return bell->fd < 0 ? -errno : 0;
-}
+int bell_open(struct bell *bell);
 
-/* When nobody is left who could ring, whether it is answered or not. */
-static inline void bell_close(struct bell *bell)
-{
-	fd_close(&bell->fd);
-}
+/* When no thread is left that could ring. */
+void bell_close(struct bell *bell);
 
-/* By anybody, after the news was stored. */
+/* By any thread, after it has stored what the owner is to see. */
 static inline void bell_ring(struct bell *bell)
 {
 	atomic_store_explicit(&bell->rung, true, memory_order_release);
@@ -49,19 +39,20 @@ static inline void bell_ring(struct bell *bell)
 		eventfd_signal(bell->fd);
 }
 
-/* By the owner: it rang since the last bell_answer(). */
+/* By the owner: the bell rang since the last bell_answer(). */
 static inline bool bell_rung(const struct bell *bell)
 {
 	return atomic_load_explicit(&bell->rung, memory_order_relaxed);
 }
 
-/* By the owner: as bell_rung(), and then all that was stored can be seen. */
+/* By the owner: as bell_rung(). If it rang, all that was stored before can be
+ * seen now. */
 static inline bool bell_answer(struct bell *bell)
 {
 	return bell_rung(bell) && atomic_exchange(&bell->rung, false);
 }
 
-/* By the owner: it is about to sleep. False: it rang, so better not. */
+/* By the owner, which is about to sleep. False: the bell rang, so it must not. */
 static inline bool bell_sleep(struct bell *bell)
 {
 	atomic_store_explicit(&bell->asleep, true, memory_order_relaxed);
@@ -69,6 +60,7 @@ static inline bool bell_sleep(struct bell *bell)
 	return !bell_rung(bell);
 }
 
+/* By the owner: it sleeps no more. */
 static inline void bell_wake(struct bell *bell)
 {
 	atomic_store_explicit(&bell->asleep, false, memory_order_relaxed);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What a VM holds is counted by its own thread; only what goes beyond its share
- * is counted for all of them, by an atomic number. Of n VMs that want all, each
- * gets one part in n + 1 of what is common, so that there is always some left.
+ * Each VM's descriptors are counted by its own thread. Only those beyond its
+ * share are counted for all VMs together, by an atomic number. If n VMs want as
+ * many as they can have, each gets one part in n + 1 of the common ones, so that
+ * some are always left.
  */
 #include "turn/descriptors.h"
 
@@ -14,15 +15,16 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 
-/* Of each worker: a file of /proc that is read, and some to spare. */
+/* Descriptors that a worker needs for a moment: for a file of /proc that it reads,
+ * and some to spare. */
 #define PASSING 4
 
-/* unix(7): no message brings more (SCM_MAX_FD), of which 8 are wanted. Fewer
- * where a VM has few: this part of what it may have. */
+/* A message brings 253 at the most (SCM_MAX_FD, unix(7)), of which 8 are wanted.
+ * A VM that has few may send fewer: this part of its share. */
 #define SURPLUS_MAX 245
 #define SURPLUS_PART 8
 
-/* For who only waits: this part of a VM's share, and not less than a few. */
+/* Connections that only wait may hold this part of a VM's share, or a few. */
 #define WAITING_PART 4
 #define WAITING_LEAST 32
 
@@ -52,7 +54,7 @@ unsigned descriptors_share_out(struct descriptors *d, unsigned nvms,
 	return d->share;
 }
 
-/* One more for who has borrowed OWN already. */
+/* One more of the common ones, for a VM that has OWN of them. */
 static bool borrow(struct descriptors *d, unsigned own)
 {
 	unsigned borrowed =
@@ -75,8 +77,8 @@ bool descriptors_take(struct descriptors *d, unsigned *held)
 	return true;
 }
 
-/* It was closed before another worker opens one in its place: pairs with
- * borrow(). */
+/* The release pairs with the acquire in borrow(): the descriptor is closed before
+ * another worker opens one in its place. */
 void descriptors_give(struct descriptors *d, unsigned *held)
 {
 	--*held;
@@ -98,7 +100,8 @@ static unsigned beyond_share(const struct descriptors *d, unsigned held)
 	return held > d->share ? held - d->share : 0;
 }
 
-/* What was taken meanwhile may have been borrowed for it. */
+/* While N were lent, others may have been borrowed that the share now has room
+ * for. */
 void descriptors_return(struct descriptors *d, unsigned *held, unsigned n)
 {
 	unsigned before = *held;

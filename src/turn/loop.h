@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * What the parts of a service share: its ring, and the lists and deadlines by
- * which they hand each other work. Owned and driven by service.c.
+ * which they hand each other work. daemon/service.c owns and drives it.
  */
 #ifndef URING_VSOCK_TURN_LOOP_H
 #define URING_VSOCK_TURN_LOOP_H
@@ -24,32 +24,32 @@ struct rights;
 struct switchboard;
 struct worker;
 
-/* A host program may type its CONNECT line by hand. */
+/* A host program has so long for its CONNECT line, which a person may type. */
 #define LOOP_GREETING_MS 60000
 
-/* A full backlog is dialed again, and a lack of descriptors looked at again,
- * after so long. */
+/* A host program whose backlog is full is dialed again after LOOP_DIALING_MS.
+ * What paused is tried again after LOOP_RESUMING_MS. */
 #define LOOP_DIALING_MS 10
 #define LOOP_RESUMING_MS 1000
 
-/* The other end of a connection hears of its end after so long even if the
- * guest, which should know first, has no receive buffer for the packet. */
+/* The guest should know first that a connection is over. If it has no receive
+ * buffer for so long, the other end is told all the same. */
 #define LOOP_PARTING_MS 1000
 
-/* How often a stopped ring is looked at: departure.h. */
+/* How often a stopped ring is looked at: session/departure.h. */
 #define LOOP_DEPARTING_MS 300
 
 /*
- * Chores are what a turn does for connections beside moving their bytes, at
- * some 10 us each: a client that is accepted, its line, a host socket that is
- * dialed or closed. Whoever does one counts it. When a turn has done
- * LOOP_CHORES, no further guest has a part in it. For one guest it does no more
- * than LOOP_CHORES_OF_A_KIND of each kind. What is left is the next turn's.
+ * Chores are what a turn does for connections beside moving their bytes: a
+ * client is accepted, its line is read, a host socket is dialed or closed. Each
+ * takes some 10 us and is counted by the function that does it. When a turn has
+ * done LOOP_CHORES, no further guest has a part in it. For one guest it does
+ * LOOP_CHORES_OF_A_KIND of each kind at the most. The next turn does the rest.
  */
 #define LOOP_CHORES 48u
 #define LOOP_CHORES_OF_A_KIND 16u
 
-/* A driver that kicks has put something into its rings by then. */
+/* A driver that kicked has put something into its rings after so long. */
 #define LOOP_DOUBTING_MS 1000
 
 /*

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * How much a turn moves. Long turns are what greedy connections are fastest
- * with, and what a light one waits for, at both ends of its round trip. So
- * while a light one is active beside greedy ones, turns are short, and every
- * other one is for the light ones alone.
+ * How much a turn moves. Greedy connections are fastest with long turns, but a
+ * light connection has to wait for them at both ends of its round trip. So while
+ * a light one is active beside greedy ones, turns are short, and every other
+ * turn is for light ones alone.
  *
- * Light is who moves little of what is moved altogether: less than a 512th of
- * it, or 3 MB a second. That is counted in periods, of this many bytes or so
- * long, and who was greedy in the last one still is.
+ * A connection is light if it moves little: less than a 512th of all bytes that
+ * are moved, or 3 MB a second. That is counted in periods, which end after so
+ * many bytes or so much time, and a connection that was greedy in the last
+ * period still is.
  *
- * Of a service: one guest's light connection waits for another's turn too. Both
- * light and bounded are streams with host programs; messages, and what guests
- * send each other, go on as in long turns, bounded by their own credit.
+ * A service has one pace for all of its guests, since one guest's light
+ * connection waits for another guest's part of the turn as well. Only streams
+ * with host programs are light or bounded. Messages, and what guests send each
+ * other, go on as in long turns, bounded by their own credit.
  */
 #ifndef URING_VSOCK_TURN_PACE_H
 #define URING_VSOCK_TURN_PACE_H
@@ -21,66 +23,48 @@
 
 #include "base/bytes.h"
 
-/* Bytes that greedy connections move in a short turn, each way. If they move
- * more than that in a turn they crowd the light ones. */
+/* Bytes that greedy connections may move in a short turn, each way. If they move
+ * so many in any turn they crowd the light ones. */
 #define PACE_SHORT (64u << 10)
 
-/* Turns stay short for so long after the last light packet. */
+/* Turns stay short for so long after a light connection's last packet. */
 #define PACE_LINGER_MS 20
 
-/* A period, and what a light connection moves in it. */
+/* A period ends after so many bytes or milliseconds. A light connection moves
+ * fewer bytes than PACE_LIGHT in it. */
 #define PACE_PERIOD (32u << 20)
 #define PACE_PERIOD_MS 20
 #define PACE_LIGHT (64u << 10)
 
-/* Connections' bytes are counted in units of so many, begun ones too. */
+/* A connection's bytes are counted in units of so many; a begun one counts. */
 #define PACE_UNIT 64u
 
 struct pace {
 	bool hasten;	   /* turns are short */
 	bool light_only;   /* this one is for light connections */
 	uint32_t left_out; /* bytes that may still be taken from guests */
-	uint32_t left_in;  /* and offered to guests */
-	uint32_t moved;	   /* bytes, in this turn */
-	uint32_t greedy;   /* of them, those of greedy connections */
+	uint32_t left_in;  /* bytes that may still be offered to guests */
+	uint32_t moved;	   /* bytes in this turn */
+	uint32_t greedy;   /* bytes of greedy connections in this turn */
 	uint64_t now_ms;
-	uint64_t light_ms;   /* when a light connection was active */
-	uint64_t crowded_ms; /* when greedy ones moved much in a turn */
+	uint64_t light_ms;   /* when a light connection was active last */
+	uint64_t crowded_ms; /* when greedy ones last moved much in a turn */
 	uint64_t period_ms;  /* when the period began */
-	uint64_t in_period;  /* bytes, in the turns of it before this one */
+	uint64_t in_period;  /* bytes in its turns before this one */
 	uint16_t period;     /* its number, modulo 2^16 */
 };
 
-/* Of a connection: units that it moved, and when. All zero at the start. */
+/* How much a connection moved lately. All zero at the start. */
 struct pace_use {
-	uint16_t period; /* when it moved some last */
-	uint16_t units;	 /* that it moved in that */
-	uint16_t before; /* in the one before */
+	uint16_t period; /* the last one in which it moved anything */
+	uint16_t units;	 /* that it moved in that period */
+	uint16_t before; /* units that it moved in the period before that */
 };
 
 /* A turn begins at NOW. */
-static inline void pace_begin(struct pace *p, uint64_t now_ms)
-{
-	if (p->greedy >= PACE_SHORT)
-		p->crowded_ms = p->now_ms;
-	p->in_period += p->moved;
-	p->now_ms = now_ms;
-	p->moved = 0;
-	p->greedy = 0;
-	if (p->in_period >= PACE_PERIOD ||
-	    now_ms - p->period_ms >= PACE_PERIOD_MS) {
-		p->period++;
-		p->period_ms = now_ms;
-		p->in_period = 0;
-	}
-	p->hasten = now_ms - p->light_ms < PACE_LINGER_MS &&
-		    now_ms - p->crowded_ms < PACE_LINGER_MS;
-	p->light_only = p->hasten && !p->light_only;
-	p->left_out = p->hasten ? PACE_SHORT : UINT32_MAX;
-	p->left_in = p->left_out;
-}
+void pace_begin(struct pace *p, uint64_t now_ms);
 
-/* USE's connection moves little, as far as is known. */
+/* USE's connection is light, as far as is known. */
 static inline bool pace_is_light(const struct pace *p,
 				 const struct pace_use *use)
 {
@@ -119,7 +103,7 @@ static inline void pace_count(struct pace *p, struct pace_use *use,
 		p->greedy += bytes;
 }
 
-/* BYTES of USE's connection came from a guest, */
+/* BYTES of USE's connection came from a guest. */
 static inline void pace_out(struct pace *p, struct pace_use *use,
 			    uint32_t bytes)
 {
@@ -127,13 +111,13 @@ static inline void pace_out(struct pace *p, struct pace_use *use,
 	p->left_out -= min_u32(p->left_out, bytes);
 }
 
-/* or reached one, */
+/* BYTES of USE's connection reached a guest. */
 static inline void pace_in(struct pace *p, struct pace_use *use, uint32_t bytes)
 {
 	pace_count(p, use, bytes);
 }
 
-/* or were offered room in one. */
+/* Greedy connections were offered room for BYTES in a guest. */
 static inline void pace_offer(struct pace *p, uint32_t bytes)
 {
 	p->left_in -= min_u32(p->left_in, bytes);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Scratch space of one turn, shared by all guests of a service: what was
- * taken from their TX rings and goes to host sockets, and which of their RX
- * buffers are offered to which socket. Empty between turns; nothing in it
- * outlives the turn, so guest memory is never referred to in between.
+ * Scratch space of one turn, shared by all guests of a service: what was taken
+ * from their TX rings for host sockets, and which of their RX buffers are offered
+ * to which socket. It is empty between turns, so that guest memory is never
+ * referred to then.
  *
- * Filled by from_guest_collect() and to_guest_collect(), performed by
- * ring_run(), dealt with by sends_finish(), to_guest_finish() and
- * sibling_finish(), and cleared.
+ * from_guest_collect() and to_guest_collect() fill it, ring_run() carries it out,
+ * sends_finish(), to_guest_finish() and sibling_finish() deal with the results,
+ * and turn_clear() empties it.
  */
 #ifndef URING_VSOCK_TURN_TURN_H
 #define URING_VSOCK_TURN_TURN_H
@@ -23,21 +23,22 @@
 struct guest;
 struct link;
 
-/* Sends and receives of a turn: together what one ring_run() takes. */
+/* Sends and receives of a turn: together as many as one ring_run() takes. */
 #define TURN_SENDS (RING_BATCH_MAX / 2)
 #define TURN_RECVS (RING_BATCH_MAX / 2)
 
-/* Segments of guest memory under way to host sockets. */
+/* Segments of guest memory that go to host sockets. */
 #define TURN_SEGMENTS 4096
 
-/* Runs of segments; a connection's are chained when others came between. */
+/* Runs of segments. A connection has several, chained, when packets of others
+ * came between its own. */
 #define TURN_PIECES 1024
 
 /* RX buffers offered in a turn, and their segments. */
 #define TURN_BUFFERS 1024
 #define TURN_BUFFER_SEGMENTS 4096
 
-/* Messages for host sockets. */
+/* SEQPACKET messages for host sockets. */
 #define TURN_MESSAGES 1024
 
 #define TURN_NO_PIECE UINT16_MAX
@@ -46,12 +47,13 @@ struct piece {
 	uint32_t first; /* segment */
 	uint32_t count;
 	uint16_t next; /* of the same connection, or TURN_NO_PIECE */
-	bool ends;     /* a message: SEQPACKET */
-	bool record;   /* and a record (MSG_EOR) */
+	bool ends;     /* it ends a message: SEQPACKET */
+	bool record;   /* it ends a record, too (MSG_EOR) */
 };
 
-/* One connection's bytes for its host socket: its backlog, then the pieces. Of
- * SEQPACKET, MESSAGES are handed to the socket, OLD of them the backlog's. */
+/* One connection's bytes for its host socket: its backlog, then the pieces. For
+ * SEQPACKET, so many messages are handed to the socket, the first OLD of which
+ * are the backlog's. */
 struct turn_send {
 	struct ring_io io;
 	struct link *link;
@@ -63,11 +65,11 @@ struct turn_send {
 	uint32_t old;
 };
 
-/* A taken receive buffer. With LEN it goes to the guest; PACKET is the header
- * that it will get then, if it must wait for those before it. */
+/* A receive buffer that was taken. PACKET is the header that it will get, if it
+ * must wait for those before it. */
 struct turn_buffer {
 	struct chain chain;
-	uint32_t len; /* bytes, with the header; 0: nothing is in it so far */
+	uint32_t len; /* bytes in it, with the header; 0: none so far */
 	struct packet packet;
 };
 
@@ -77,11 +79,11 @@ struct turn_recv {
 	struct link *link;
 	uint32_t first;
 	uint32_t count;
-	uint32_t room; /* bytes of them that were offered */
-	bool all;      /* no more than that was in the socket */
+	uint32_t room; /* bytes that were offered */
+	bool all;      /* the socket held no more than that before */
 };
 
-/* What belongs to one guest of the turn. */
+/* One guest's part of the turn. */
 struct turn_guest {
 	struct guest *guest;
 	uint32_t first_buffer, buffers;
@@ -104,7 +106,7 @@ struct turn {
 	uint32_t nsegments, ngathered, nmessages, nrx_segments, npayload;
 };
 
-/* At the end, when all that was collected is done with. */
+/* At the end of the turn, when all results were dealt with. */
 static inline void turn_clear(struct turn *turn)
 {
 	turn->nsends = turn->nrecvs = turn->nguests = 0;

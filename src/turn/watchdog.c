@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The handler runs on the thread that it watches, so that volatile flags are
- * all that the two need between them. A signal that comes just before the call
- * goes to sleep ends nothing; the timer fires again, and the next one does.
+ * The handler runs on the thread that it watches, so that the two need no more
+ * than volatile flags between them. A signal that comes just before the call goes
+ * to sleep does not end it, but the timer fires again, and the next signal does.
  *
- * Arming costs a system call, turns are many: the timer is left running while
- * there are any, and stops itself after an interval without one.
+ * To arm the timer costs a system call, and turns are many. So the timer is left
+ * running while there are turns, and stops itself after an interval without one.
  */
 #include "turn/watchdog.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-/* glibc has no public name for it before 2.38, and musl has but this one. */
+/* glibc has no public name for this member before 2.38, and musl has only this
+ * one. */
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
@@ -46,7 +47,7 @@ static void on_alarm(int signal, siginfo_t *info, void *context)
 	errno = saved;
 }
 
-/* Without SA_RESTART: the call is to end. */
+/* Without SA_RESTART, as the interrupted call is to end. */
 static int catch_alarm(void)
 {
 	struct sigaction action = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* A lane's bytes come out as they went in, and nobody waits for ever. */
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
