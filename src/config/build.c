@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/draft.h"
 #include "config/lists.h"
+#include "config/values.h"
 
 /* What vhost-device-vsock calls it. */
 #define DEFAULT_GROUP "default"
@@ -61,12 +62,29 @@ static unsigned build_section(const struct section *section,
 	return good;
 }
 
+/* A socket is to be made at PATH, where KEY puts it; NULL if there is none. */
+static void check_directory(const struct section *section, enum config_key key,
+			    const char *path, struct mistakes *mistakes)
+{
+	const struct setting *setting = &section->set[key];
+	const char *name = config_key_row(key)->name;
+	char directory[SOCKET_PATH_MAX + 1];
+	const char *wrong = path ? value_directory(path, directory) : NULL;
+
+	if (wrong)
+		mistake(mistakes, &setting->origin, name, setting->text,
+			"the directory %s %s or change '%s'", directory, wrong,
+			name);
+}
+
 static unsigned build_vm(const struct section *section, struct vm_config *vm,
 			 struct mistakes *mistakes)
 {
 	const struct target to = { .vm = vm };
 	unsigned good = build_section(section, &to, mistakes);
 
+	check_directory(section, KEY_SOCKET, vm->socket, mistakes);
+	check_directory(section, KEY_UDS_PATH, vm->uds_path, mistakes);
 	if (!vm->name && asprintf(&vm->name, "vm%u", vm->guest_cid) < 0) {
 		vm->name = NULL;
 		mistakes->no_memory = true;
@@ -115,7 +133,7 @@ static void check_presence(const struct section *section,
 		     "the path where the hypervisor connects", mistakes);
 	if (set[KEY_SOCKET].text && set[KEY_FD].text)
 		mistake(mistakes, &set[KEY_FD].origin, "fd", set[KEY_FD].text,
-			"expected either a socket or a descriptor, not both");
+			"a VM has either a socket or an fd; remove one of them");
 	if (!set[KEY_UDS_PATH].text && !set[KEY_FORWARD_CID].text)
 		miss(section, KEY_UDS_PATH,
 		     "the path where programs on the host connect", mistakes);

@@ -18,6 +18,7 @@
 
 #include "base/socket_path.h"
 #include "base/sorted.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "config/draft.h"
 #include "config/values.h"
@@ -64,6 +65,11 @@ static bool is_good(const struct settler *s, enum config_key key)
 	return s->c.good >> key & 1;
 }
 
+static bool is_set(const struct settler *s, enum config_key key)
+{
+	return s->c.section->set[key].text;
+}
+
 /* Where KEY was set or, if it was not, where it could have been. */
 static const struct origin *origin_of(const struct settler *s,
 				      enum config_key key)
@@ -83,8 +89,11 @@ static void clash(const struct settler *s, enum config_key key,
 
 	origin_text(origin_of(other, other_key), where, sizeof(where));
 	mistake(mistakes, origin_of(s, key), config_key_row(key)->name, value,
-		"expected another one; this is %s of VM '%s' (%s)", name,
-		other->c.vm->name, where);
+		"used twice, as %s%s of VM '%s' (%s) and here%s for VM '%s'; "
+		"change one of the two",
+		is_set(other, other_key) ? "" : "the default ", name,
+		other->c.vm->name, where,
+		is_set(s, key) ? "" : " as the default", s->c.vm->name);
 }
 
 static void clash_number(const struct settler *s, const struct settler *other,
@@ -213,12 +222,6 @@ static void claim_places(struct claims *claims, struct settler *s)
 	}
 }
 
-/* Names that follow from equal CIDs are not worth a second mistake. */
-static bool was_named(const struct claim *claim)
-{
-	return claim->settler->c.section->set[KEY_NAME].text;
-}
-
 /* A port that is listened on for both; told once for each two VMs. */
 static void refuse_port(const struct claim *claim, const struct claim *first,
 			struct mistakes *mistakes)
@@ -248,7 +251,8 @@ static void refuse_claim(const struct claim *claim, const struct claim *first,
 		refuse_port(claim, first, mistakes);
 		break;
 	case CLAIM_NAME:
-		if (was_named(claim) || was_named(first))
+		/* Names that follow from equal CIDs are no second mistake. */
+		if (is_set(s, KEY_NAME) || is_set(other, KEY_NAME))
 			clash(s, KEY_NAME, s->c.vm->name, other, KEY_NAME,
 			      "name", mistakes);
 		break;
@@ -308,8 +312,9 @@ static void check_port(const struct claims *claims, const struct claim *socket,
 		    sizeof(where));
 	mistake(mistakes, origin_of(s, key), config_key_row(key)->name,
 		s->path[socket->path],
-		"expected another one; the guest of VM '%s' would reach it as a port of "
-		"the host (uds-path, %s)",
+		"the guest of VM '%s' would take this socket for a port of the "
+		"host, as its name is that VM's uds-path (%s) with '_' and a "
+		"number behind; choose another name",
 		uds->settler->c.vm->name, where);
 }
 
@@ -327,7 +332,12 @@ static const struct setting *find_map(const struct settler *s, uint32_t port)
 {
 	const struct setting *setting = &s->c.section->set[KEY_MAP];
 
-	while (setting->next && strtoul(setting->text, NULL, 10) != port)
+	uint64_t n;
+
+	/* One of them is; the last needs no look. */
+	while (setting->next &&
+	       (!text_number(setting->text, strcspn(setting->text, ":"), &n) ||
+		n != port))
 		setting = setting->next;
 	return setting;
 }
@@ -351,7 +361,8 @@ static void check_map(const struct claims *claims, const struct settler *s,
 	origin_text(origin_of(socket->settler, paths[socket->path].key), where,
 		    sizeof(where));
 	mistake(mistakes, &setting->origin, "map", setting->text,
-		"expected another path; this is %s of VM '%s' (%s)",
+		"this is %s of VM '%s' (%s), which no program of the host "
+		"listens on; map the port to another path",
 		paths[socket->path].name, socket->settler->c.vm->name, where);
 }
 

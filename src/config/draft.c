@@ -102,9 +102,13 @@ static enum config_key look_up(const struct section *section, const char *name,
 		return key;
 	nearest = config_key_nearest(name, section->scope);
 	if (key < CONFIG_KEYS)
-		mistake(mistakes, origin, name, text, "this key belongs %s",
-			section->scope == SCOPE_VM ? "to the daemon"
-						   : "to a VM");
+		mistake(mistakes, origin, name, text,
+			section->scope == SCOPE_VM
+				? "this key belongs to the daemon: below "
+				  "[daemon] or 'daemon:' of a file, or as an "
+				  "option of its own"
+				: "this key belongs to a VM: below [vm NAME] or "
+				  "in an entry of 'vms:'");
 	else if (nearest)
 		mistake(mistakes, origin, name, text,
 			"there is no such key; the nearest is '%s'", nearest);

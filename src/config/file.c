@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The name alone decides on the format: who guesses by the contents tells
- * mistakes of the format that was not meant. A directory can be opened for
- * reading, too; only reading says that it is none.
+ * The name alone decides on the format. A guess by the contents would go wrong
+ * in files with mistakes, and then report those of the format that was not
+ * meant. A directory can be opened for reading, too; only reading it fails.
  */
 #include "config/file.h"
 
@@ -34,6 +34,22 @@ static void cannot_read(const char *path, int err, struct draft *draft,
 	draft->partial = true;
 }
 
+/*
+ * A file that only its ending kept from being read as INI yields odd mistakes of
+ * YAML. They are introduced by the reason for which it was read so.
+ */
+static void read_yaml(FILE *in, const char *path, struct draft *draft,
+		      struct mistakes *mistakes)
+{
+	const struct origin here = { .kind = ORIGIN_FILE, .name = path };
+
+	config_yaml_read(in, path, draft, mistakes);
+	if (draft->partial && !ends_in(path, ".yaml") && !ends_in(path, ".yml"))
+		mistake(mistakes, &here, NULL, NULL,
+			"read as YAML, as its name does not end in .ini or "
+			".conf; rename it if it is INI");
+}
+
 void config_file_read(const char *path, struct draft *draft,
 		      struct mistakes *mistakes)
 {
@@ -50,7 +66,7 @@ void config_file_read(const char *path, struct draft *draft,
 	else if (ends_in(path, ".ini") || ends_in(path, ".conf"))
 		config_ini_read(in, path, draft, mistakes);
 	else
-		config_yaml_read(in, path, draft, mistakes);
+		read_yaml(in, path, draft, mistakes);
 	if (ferror(in))
 		cannot_read(path, EIO, draft, mistakes);
 	fclose(in);

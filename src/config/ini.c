@@ -144,6 +144,21 @@ static void begin_section(struct ini_file *f, const char *name)
 	}
 }
 
+/* A key that stands before the first section. */
+static void refuse_homeless(struct ini_file *f, const char *key,
+			    const char *value)
+{
+	enum config_key found = config_key_find(key);
+	const char *home = "[daemon] or [vm NAME]";
+
+	if (found < CONFIG_KEYS)
+		home = config_key_scope(found) == SCOPE_VM ? "[vm NAME]"
+							   : "[daemon]";
+	mistake(f->mistakes, &f->here, key, value,
+		"this line stands before the first section; move it below %s",
+		home);
+}
+
 /* inih's handler. It reports no errors to inih, which would say nothing but
  * the first one's line. */
 static int take(void *user, const char *section, const char *key,
@@ -157,8 +172,7 @@ static int take(void *user, const char *section, const char *key,
 	else if (f->lost)
 		return 1;
 	else if (!f->current)
-		mistake(f->mistakes, &f->here, key, value,
-			"a key comes after [daemon] or [vm NAME]");
+		refuse_homeless(f, key, value);
 	else
 		section_put_once(f->current, key, value, &f->here, f->mistakes);
 	return 1;

@@ -141,6 +141,7 @@ static const struct config_key_row rows[] = {
 		.argument = "PORT:PATH",
 		.help = "where this port of the host is, or @NAME; repeatable",
 		.list = true,
+		.pairs = true,
 		.parse_vm = value_map,
 	},
 	[KEY_ENGINE] = {

@@ -48,7 +48,8 @@ struct config_key_row {
 	const char *argument;
 	const char *standard; /* the default, or NULL */
 	const char *help;
-	bool list; /* may be set again and again: each text adds to it */
+	bool list;  /* may be set again and again: each text adds to it */
+	bool pairs; /* its texts are "A:B", in YAML also a mapping of A to B */
 	const char *(*parse_vm)(const char *text, struct vm_config *vm);
 	const char *(*parse_daemon)(const char *text, struct config *config);
 };

@@ -107,7 +107,7 @@ const char *value_map(const char *text, struct vm_config *vm)
 		return right;
 	err = config_add_map(vm, (uint32_t)port, colon + 1);
 	if (err == -EEXIST)
-		return "expected a port that is not mapped yet";
+		return "this port is mapped already; remove one of its maps";
 	return err ? NO_MEMORY : NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "config/values.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
@@ -111,32 +112,34 @@ const char *value_path_form(const char *path)
 	return NULL;
 }
 
-static const char *check_path(const char *path)
+const char *value_directory(const char *path,
+			    char directory[SOCKET_PATH_MAX + 1])
 {
-	const char *right = value_path_form(path);
-	char directory[SOCKET_PATH_MAX + 1];
 	struct stat st;
 
-	if (right)
-		return right;
 	socket_path_directory(path, directory);
-	if (stat(directory, &st) < 0 || !S_ISDIR(st.st_mode))
-		return "expected a path in a directory that exists";
+	if (stat(directory, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? "does not exist; create it"
+			       : "cannot be reached; let the daemon's user "
+				 "pass the directories above it";
+	if (!S_ISDIR(st.st_mode))
+		return "is another kind of file; remove that";
 	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
-		return "expected a path in a directory that can be written";
+		return "may not be written to by the daemon's user; permit it";
 	return NULL;
 }
 
 const char *value_socket(const char *text, struct vm_config *vm)
 {
-	const char *right = check_path(text);
+	const char *right = value_path_form(text);
 
 	return right ? right : replace(&vm->socket, text);
 }
 
 const char *value_uds_path(const char *text, struct vm_config *vm)
 {
-	const char *right = check_path(text);
+	const char *right = value_path_form(text);
 
 	return right ? right : replace(&vm->uds_path, text);
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/socket_path.h"
+
 struct config;
 struct vm_config;
 
@@ -18,7 +20,7 @@ const char *value_name(const char *text, struct vm_config *vm);
 
 const char *value_guest_cid(const char *text, struct vm_config *vm);
 
-/* At most 107 bytes, in a directory that exists and that we may write to. */
+/* At most 107 bytes; value_directory() looks at the directory. */
 const char *value_socket(const char *text, struct vm_config *vm);
 const char *value_uds_path(const char *text, struct vm_config *vm);
 
@@ -59,6 +61,15 @@ bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
 /* What a path would have to be for a socket's address; NULL: it is that. */
 const char *value_path_form(const char *path);
+
+/*
+ * NULL if a socket can be made at PATH, as far as that can be known before it is
+ * made. Otherwise what is wrong with its directory and what to do about it, as in
+ * "the directory DIRECTORY does not exist; create it". DIRECTORY is written in
+ * either case.
+ */
+const char *value_directory(const char *path,
+			    char directory[SOCKET_PATH_MAX + 1]);
 
 /* What tells files apart, whatever name they go by; they need not exist. */
 struct place {

@@ -8,6 +8,8 @@
  */
 #include "config/yaml.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -65,10 +67,47 @@ static bool is_null(const yaml_node_t *node, const char *text)
 	return false;
 }
 
-/* The items of a list are set one by one. */
+/* The row of NAME; NULL if that is no key. */
+static const struct config_key_row *row_of(const char *name)
+{
+	enum config_key key = config_key_find(name);
+
+	return key < CONFIG_KEYS ? config_key_row(key) : NULL;
+}
+
+/* A mapping that is the value of NAME, such as {22: /run/ssh.sock}: each pair is
+ * set as the text "22:/run/ssh.sock". */
+static void read_pairs(struct yaml_file *f, struct section *section,
+		       const char *name, const yaml_node_t *mapping)
+{
+	const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+	const yaml_node_t *left, *right;
+	struct origin here;
+	char *text;
+
+	for (; pair < mapping->data.mapping.pairs.top; pair++) {
+		left = yaml_document_get_node(&f->document, pair->key);
+		right = yaml_document_get_node(&f->document, pair->value);
+		here = origin_of(f, left);
+		if (!text_of(left) || !text_of(right)) {
+			wrong(f, left, name, "a pair is NUMBER: TEXT");
+			continue;
+		}
+		if (asprintf(&text, "%s:%s", text_of(left), text_of(right)) <
+		    0) {
+			f->mistakes->no_memory = true;
+			return;
+		}
+		section_put_once(section, name, text, &here, f->mistakes);
+		free(text);
+	}
+}
+
+/* The items of a list, the value of the known key NAME, are set one by one. */
 static void read_items(struct yaml_file *f, struct section *section,
 		       const char *name, const yaml_node_t *list)
 {
+	const bool pairs = row_of(name)->pairs;
 	const yaml_node_item_t *item = list->data.sequence.items.start;
 	const yaml_node_t *node;
 	const char *text;
@@ -81,29 +120,35 @@ static void read_items(struct yaml_file *f, struct section *section,
 		if (text)
 			section_put_once(section, name, text, &here,
 					 f->mistakes);
+		else if (pairs && node->type == YAML_MAPPING_NODE)
+			read_pairs(f, section, name, node);
 		else
 			wrong(f, node, name, "an item is a number or text");
 	}
 }
 
-/* Whether NAME may have a list with something in it for a value. */
-static bool is_list(const char *name, const yaml_node_t *value)
+static bool has_items(const yaml_node_t *value)
 {
-	enum config_key key = config_key_find(name);
-
-	return value->type == YAML_SEQUENCE_NODE && key < CONFIG_KEYS &&
-	       config_key_row(key)->list &&
+	return value->type == YAML_SEQUENCE_NODE &&
 	       value->data.sequence.items.start <
 		       value->data.sequence.items.top;
 }
 
-static const char *describe_value(const char *name)
+static bool has_pairs(const yaml_node_t *value)
 {
-	enum config_key key = config_key_find(name);
+	return value->type == YAML_MAPPING_NODE &&
+	       value->data.mapping.pairs.start < value->data.mapping.pairs.top;
+}
 
-	return key < CONFIG_KEYS && config_key_row(key)->list
-		       ? "a key has one number or text, or a list of them"
-		       : "a key has one number or text";
+/* What the value of a key, of that ROW if it is known, looks like. */
+static const char *describe_value(const struct config_key_row *row)
+{
+	if (row && row->pairs)
+		return "a key has one number or text, a list of them, or pairs "
+		       "NUMBER: TEXT";
+	if (row && row->list)
+		return "a key has one number or text, or a list of them";
+	return "a key has one number or text";
 }
 
 static void read_pair(struct yaml_file *f, struct section *section,
@@ -115,17 +160,20 @@ static void read_pair(struct yaml_file *f, struct section *section,
 		yaml_document_get_node(&f->document, pair->value);
 	const char *name = text_of(key);
 	const char *text = text_of(value);
+	const struct config_key_row *row = name ? row_of(name) : NULL;
 	struct origin here = origin_of(f, key);
 
 	if (name && text) {
 		if (!is_null(value, text))
 			section_put_once(section, name, text, &here,
 					 f->mistakes);
-	} else if (name && is_list(name, value)) {
+	} else if (row && row->list && has_items(value)) {
 		read_items(f, section, name, value);
+	} else if (row && row->pairs && has_pairs(value)) {
+		read_pairs(f, section, name, value);
 	} else {
 		wrong(f, key, name,
-		      name ? describe_value(name) : "a key is a word");
+		      name ? describe_value(row) : "a key is a word");
 		section->partial = true;
 	}
 }

@@ -150,11 +150,11 @@ says err "wrong.ini:2: key 'engine': value 'fast': expected auto, io_uring or ep
 says err "wrong.ini:4: key 'guest-cid': value '2': expected a number from 3 to"
 says err "wrong.ini:7: key 'queue-size': value '1000': expected a power of two"
 says err "wrong.ini:8: key 'colour': value 'red': there is no such key"
-says err "wrong.ini:12: key 'uds-path': value 'nodir/b.vsock': expected a path in"
+says err "wrong.ini:12: key 'uds-path': value 'nodir/b.vsock': the directory nodir does not exist; create it or"
 says err "wrong.ini:13: key 'tx-bufer-size': .*nearest is 'tx-buffer-size'"
 says err "wrong.ini:14: key 'uds-path': missing"
-says err "wrong.ini:15: key 'guest-cid': value '4': expected another one"
-says err "wrong.ini:16: key 'socket': value 'a.sock': expected another one"
+says err "wrong.ini:15: key 'guest-cid': value '4': used twice, as guest-cid of VM"
+says err "wrong.ini:16: key 'socket': value 'a.sock': used twice, as socket of VM"
 
 # A live socket and a file that is no socket are runtime failures.
 echo precious >"$here/file"

@@ -27,7 +27,8 @@
 #define MODE "expected an octal mode up to 0777, such as 0660"
 #define OWNER "expected user:group or :group, names or numbers"
 #define LONG "expected a path of at most 107 bytes"
-#define WHERE "expected a path in a directory that exists"
+#define WHERE \
+	"the directory nodir does not exist; create it or change 'uds-path'"
 #define GROUPS                                                                  \
 	"expected names of letters, digits, '.', '_' or '-', several with '+' " \
 	"between"
@@ -117,7 +118,9 @@ static const struct value_row {
 	{ "uds-path", "", NULL, "expected the path of a socket" },
 	{ "uds-path", "dir/", NULL, "expected the path of a socket" },
 	{ "uds-path", "dir/a\tb", NULL, ODD },
-	{ "uds-path", "/dev/null/x", NULL, WHERE },
+	{ "uds-path", "/dev/null/x", NULL,
+	  "the directory /dev/null is another kind of file; remove that or "
+	  "change 'uds-path'" },
 	{ "engine", "auto", "auto", NULL },
 	{ "engine", "io_uring", "io_uring", NULL },
 	{ "engine", "epoll", "epoll", NULL },
@@ -276,10 +279,9 @@ START_TEST(test_directory_without_permission)
 	if (geteuid() == 0)
 		ck_assert_int_eq(seteuid(65534), 0);
 	outcome = outcome_of("uds-path", "/proc/x");
-	ck_assert_str_eq(outcome,
-			 "uring-vsock: f:2: key 'uds-path': value "
-			 "'/proc/x': expected a path in a directory that can "
-			 "be written\n");
+	ck_assert_str_eq(
+		outcome,
+		"uring-vsock: f:2: key 'uds-path': value '/proc/x': the directory /proc may not be written to by the daemon's user; permit it or change 'uds-path'\n");
 	free(outcome);
 	if (getuid() == 0)
 		ck_assert_int_eq(seteuid(0), 0);
@@ -355,112 +357,85 @@ static const struct {
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n", NULL },
 	{ "[vm b]\nguest-cid = 4\nsocket = dir/as\nuds-path = dir/au\n", NULL },
 	{ "[vm b]\nguest-cid = 3\nsocket = bs\nuds-path = bu\n",
-	  "f:5: key 'guest-cid': value '3': expected another one; this is guest-cid of "
-	  "VM 'a' (f:1)\n" },
+	  "f:5: key 'guest-cid': value '3': used twice, as the default guest-cid of VM 'a' (f:1) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nsocket = bs\nuds-path = bu\n",
-	  "f:4: key 'guest-cid': value '3': expected another one; this is guest-cid of "
-	  "VM 'a' (f:1)\n" },
+	  "f:4: key 'guest-cid': value '3': used twice, as the default guest-cid of VM 'a' (f:1) and here as the default for VM 'b'; change one of the two\n" },
 	{ "[vm a]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n",
-	  "f:4: key 'name': value 'a': expected another one; this is name of VM 'a' "
-	  "(f:1)\n" },
+	  "f:4: key 'name': value 'a': used twice, as name of VM 'a' (f:1) and here for VM 'a'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = as\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'as': expected another one; this is socket of VM "
-	  "'a' (f:2)\n" },
+	  "f:6: key 'socket': value 'as': used twice, as socket of VM 'a' (f:2) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = au\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'au': expected another one; this is uds-path of VM "
-	  "'a' (f:3)\n" },
+	  "f:6: key 'socket': value 'au': used twice, as uds-path of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = dir/../as\n",
-	  "f:7: key 'uds-path': value 'dir/../as': expected another one; this is "
-	  "socket of VM 'a' (f:2)\n" },
+	  "f:7: key 'uds-path': value 'dir/../as': used twice, as socket of VM 'a' (f:2) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = ./au\n",
-	  "f:7: key 'uds-path': value './au': expected another one; this is uds-path "
-	  "of VM 'a' (f:3)\n" },
+	  "f:7: key 'uds-path': value './au': used twice, as uds-path of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = b\nuds-path = b\n",
-	  "f:7: key 'uds-path': value 'b': expected another one; this is socket of VM "
-	  "'b' (f:6)\n" },
+	  "f:7: key 'uds-path': value 'b': used twice, as socket of VM 'b' (f:6) and here for VM 'b'; change one of the two\n" },
 	/* what one VM's guest could reach as a port of the host */
 	{ "[vm b]\nguest-cid = 4\nsocket = au_1\nuds-path = au_2\n",
-	  "f:6: key 'socket': value 'au_1': expected another one; the guest of VM 'a' "
-	  "would reach it as a port of the host (uds-path, f:3)\n"
-	  "f:7: key 'uds-path': value 'au_2': expected another one; the guest of VM "
-	  "'a' would reach it as a port of the host (uds-path, f:3)\n" },
+	  "f:6: key 'socket': value 'au_1': the guest of VM 'a' would take this socket for a port of the host, as its name is that VM's uds-path (f:3) with '_' and a number behind; choose another name\n"
+	  "f:7: key 'uds-path': value 'au_2': the guest of VM 'a' would take this socket for a port of the host, as its name is that VM's uds-path (f:3) with '_' and a number behind; choose another name\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = au_x\nuds-path = au_\n", NULL },
 	/* the socket for messages */
 	{ "[vm b]\nguest-cid = 4\nsocket = au_seqpacket\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'au_seqpacket': expected another one; this is "
-	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
+	  "f:6: key 'socket': value 'au_seqpacket': used twice, as uds-path_seqpacket of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = au_seqpacket\n",
-	  "f:7: key 'uds-path': value 'au_seqpacket': expected another one; this is "
-	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
+	  "f:7: key 'uds-path': value 'au_seqpacket': used twice, as uds-path_seqpacket of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "seqpacket = no\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "uds-path = au_seqpacket\n",
 	  NULL },
 	{ "[vm b]\nguest-cid = 4\nsocket = b_seqpacket\nuds-path = b\n",
-	  "f:7: key 'uds-path': value 'b_seqpacket': expected another one; this is "
-	  "socket of VM 'b' (f:6)\n" },
+	  "f:7: key 'uds-path': value 'b_seqpacket': used twice, as socket of VM 'b' (f:6) and here for VM 'b'; change one of the two\n" },
 	/* what a port is mapped to */
 	{ "map = 7:./as\nmap = 8:dir/../au\nmap = 9:au_seqpacket\n"
 	  "map = 10:@as\nmap = 11:dir/as\nmap = 12:nodir/as\n",
-	  "f:4: key 'map': value '7:./as': expected another path; this is socket of VM "
-	  "'a' (f:2)\n"
-	  "f:5: key 'map': value '8:dir/../au': expected another path; this is "
-	  "uds-path of VM 'a' (f:3)\n"
-	  "f:6: key 'map': value '9:au_seqpacket': expected another path; this is "
-	  "uds-path_seqpacket of VM 'a' (f:3)\n" },
+	  "f:4: key 'map': value '7:./as': this is socket of VM 'a' (f:2), which no program of the host listens on; map the port to another path\n"
+	  "f:5: key 'map': value '8:dir/../au': this is uds-path of VM 'a' (f:3), which no program of the host listens on; map the port to another path\n"
+	  "f:6: key 'map': value '9:au_seqpacket': this is uds-path_seqpacket of VM 'a' (f:3), which no program of the host listens on; map the port to another path\n" },
 	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = x\nuds-path = bu\n"
 	  "map = 1:as\nmap = 2:y\n",
-	  "f:4: key 'map': value '1:x': expected another path; this is socket of VM "
-	  "'b' (f:7)\n"
-	  "f:9: key 'map': value '1:as': expected another path; this is socket of VM "
-	  "'a' (f:2)\n" },
+	  "f:4: key 'map': value '1:x': this is socket of VM 'b' (f:7), which no program of the host listens on; map the port to another path\n"
+	  "f:9: key 'map': value '1:as': this is socket of VM 'a' (f:2), which no program of the host listens on; map the port to another path\n" },
 	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n"
 	  "map = 1:x\n",
 	  NULL },
 	{ "map = 1:x\nmap = 2:y\nmap = 01:z\n",
-	  "f:6: key 'map': value '01:z': expected a port that is not mapped yet\n" },
+	  "f:6: key 'map': value '01:z': this port is mapped already; remove one of its maps\n" },
 	/* ports of the host's AF_VSOCK */
 	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "forward-cid = 1\nforward-listen = 1+11-20\n",
-	  "f:9: key 'forward-listen': value '11': expected another one; this is "
-	  "forward-listen of VM 'a' (f:4)\n" },
+	  "f:9: key 'forward-listen': value '11': used twice, as forward-listen of VM 'a' (f:4) and here for VM 'b'; change one of the two\n" },
 	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "forward-cid = 1\nforward-listen = 8+13\n",
 	  NULL },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nforward-listen = 8\n",
-	  "f:4: key 'uds-path': missing: the path where programs on the host "
-	  "connect\n" },
+	  "f:4: key 'uds-path': missing: the path where programs on the host connect\n" },
 	{ "[vm b]\nguest-cid = 4\n",
-	  "f:4: key 'socket': missing: the path where the hypervisor "
-	  "connects\n"
-	  "f:4: key 'uds-path': missing: the path where programs on the host "
-	  "connect\n" },
+	  "f:4: key 'socket': missing: the path where the hypervisor connects\n"
+	  "f:4: key 'uds-path': missing: the path where programs on the host connect\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 0\nsocket = bs\nuds-path = bu\n",
-	  "f:6: key 'fd': value '0': expected either a socket or a descriptor, not "
-	  "both\n" },
+	  "f:6: key 'fd': value '0': a VM has either a socket or an fd; remove one of them\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 5\nuds-path = bu\n"
 	  "[vm c]\nguest-cid = 5\nfd = 5\nuds-path = cu\n",
-	  "f:10: key 'fd': value '5': expected another one; this is fd of VM 'b' "
-	  "(f:6)\n" },
+	  "f:10: key 'fd': value '5': used twice, as fd of VM 'b' (f:6) and here for VM 'c'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 2147483648\nuds-path = bu\n",
 	  "f:6: key 'fd': value '2147483648': expected the number of an open socket\n" },
 	/* a wrong CID is not the default's equal */
 	{ "[vm b]\nguest-cid = 2\nsocket = bs\nuds-path = bu\n",
 	  "f:5: key 'guest-cid': value '2': expected a number from 3 to 4294967294\n" },
 	{ "[vm b!]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n",
-	  "f:4: key 'name': value 'b!': expected 1 to 31 letters, digits, '.', '_' or "
-	  "'-'\n" },
+	  "f:4: key 'name': value 'b!': expected 1 to 31 letters, digits, '.', '_' or '-'\n" },
 	{ "[vm " X10 X10 X10 "12]\nguest-cid = 4\nsocket = b\nuds-path = c\n",
 	  "f:4: key 'name': value '" X10 X10 X10
-	  "12': expected 1 to 31 letters, "
-	  "digits, '.', '_' or '-'\n" },
+	  "12': expected 1 to 31 letters, digits, '.', '_' or '-'\n" },
 	{ "[vm " X10 X10 X10 "1]\nguest-cid = 4\nsocket = b\nuds-path = c\n",
 	  NULL },
 	{ "[vm vm3]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n", NULL },
 	/* nor is a wrong name the default */
 	{ "[vm b!]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n"
 	  "[vm vm4]\nguest-cid = 5\nsocket = cs\nuds-path = cu\n",
-	  "f:4: key 'name': value 'b!': expected 1 to 31 letters, digits, '.', '_' or "
-	  "'-'\n" },
+	  "f:4: key 'name': value 'b!': expected 1 to 31 letters, digits, '.', '_' or '-'\n" },
 };
 
 /* Without its "uring-vsock: ", at the beginning of each line. */

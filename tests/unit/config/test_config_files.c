@@ -81,44 +81,46 @@ static const struct file_row {
 	{ "\n; nothing\n", NO_VM },
 	{ "[daemon]\n", NO_VM },
 	{ "[vm a]\n",
-	  WRONG(1, "key 'socket': missing: the path where the hypervisor "
-		   "connects")
-		  WRONG(1, "key 'uds-path': missing: the path where programs "
-			   "on the host connect") },
+	  WRONG(1, "key 'socket': missing: the path where the hypervisor connects") WRONG(
+		  1,
+		  "key 'uds-path': missing: the path where programs on the host connect") },
 	{ "socket = s\n[vm a]\nsocket = s\nuds-path = u\n",
-	  WRONG(1, "key 'socket': value 's': a key comes after [daemon] or "
-		   "[vm NAME]") },
+	  WRONG(1,
+		"key 'socket': value 's': this line stands before the first section; move it below [vm NAME]") },
+	{ "engine = epoll\ncolour = red\n[vm a]\nsocket = s\nuds-path = u\n",
+	  WRONG(1, "key 'engine': value 'epoll': this line stands before the "
+		   "first section; move it below [daemon]")
+		  WRONG(2, "key 'colour': value 'red': this line stands before "
+			   "the first section; move it below [daemon] or [vm "
+			   "NAME]") },
 	{ "[vm a]\nsocket = s\nsocket = t\nuds-path = u\nuds_path = u\n",
-	  WRONG(3, "key 'socket': value 't': a key may be set once; line 2 "
-		   "sets it to 's'")
-		  WRONG(5, "key 'uds_path': value 'u': a key may be set "
-			   "once; line 4 sets it to 'u'") },
+	  WRONG(3,
+		"key 'socket': value 't': a key may be set once; line 2 sets it to 's'")
+		  WRONG(5,
+			"key 'uds_path': value 'u': a key may be set once; line 4 sets it to 'u'") },
 	{ "[vm a]\nname = b\nsocket = s\nuds-path = u\n",
-	  WRONG(2, "key 'name': value 'b': a key may be set once; line 1 "
-		   "sets it to 'a'") },
+	  WRONG(2,
+		"key 'name': value 'b': a key may be set once; line 1 sets it to 'a'") },
 	{ "[vm a]\nsocket = s\nuds-path = u\nengine = epoll\ndns-path = u\n"
 	  "colour = red\n[daemon]\nsocket = s\nlogs = info\n",
 	  WRONG(4,
-		"key 'engine': value 'epoll': this key belongs to the "
-		"daemon") WRONG(5,
-				"key 'dns-path': value 'u': there is no such key; "
-				"the nearest is 'uds-path'")
-		  WRONG(6, "key 'colour': value 'red': there is no such key, "
-			   "nor one like it; see --help")
-			  WRONG(8,
-				"key 'socket': value 's': this key belongs to a "
-				"VM")
-				  WRONG(9,
-					"key 'logs': value 'info': there is no such key, "
-					"nor one like it; see --help") },
+		"key 'engine': value 'epoll': this key belongs to the daemon: below [daemon] or 'daemon:' of a file, or as an option of its own")
+		  WRONG(5,
+			"key 'dns-path': value 'u': there is no such key; the nearest is 'uds-path'")
+			  WRONG(6,
+				"key 'colour': value 'red': there is no such key, nor one like it; see --help")
+				  WRONG(8,
+					"key 'socket': value 's': this key belongs to a VM: below [vm NAME] or in an entry of 'vms:'")
+					  WRONG(9,
+						"key 'logs': value 'info': there is no such key, nor one like it; see --help") },
 	/* broken lines do not hide what is missing elsewhere */
 	{ "[vm a]\nsocket = s\nuds-path\n = u\n[vm b]\nguest-cid = 4\n"
 	  "socket = t\n",
 	  WRONG(3, "value 'uds-path" LINE) WRONG(
-		  4, "key '': value 'u': there is no such key, nor one "
-		     "like it; see --help")
-		  WRONG(5, "key 'uds-path': missing: the path where programs "
-			   "on the host connect") },
+		  4,
+		  "key '': value 'u': there is no such key, nor one like it; see --help")
+		  WRONG(5,
+			"key 'uds-path': missing: the path where programs on the host connect") },
 	/* keys of an unknown section are nobody's */
 	{ "[vm]\nx = 1\n[vma]\n[daemon a]\n[vm \nx = 1\n[vm ;a]\n[]\n",
 	  WRONG(1, "value '[vm]" SECTION) WRONG(3, "value '[vma]" SECTION)
@@ -127,27 +129,29 @@ static const struct file_row {
 				  WRONG(7, "value '[vm ;a]" SECTION)
 					  WRONG(8, "value '[]" SECTION) },
 	{ "[vm #a]\n[vm a]\nsocket # = s\nuds-path = # u\n",
-	  WRONG(1, "value '[vm #a]" SECTION) WRONG(3, "value 'socket" LINE)
-		  WRONG(4, "key 'uds-path': value '': expected the path of a "
-			   "socket") },
+	  WRONG(1, "value '[vm #a]" SECTION) WRONG(3, "value 'socket" LINE) WRONG(
+		  4,
+		  "key 'uds-path': value '': expected the path of a socket") },
 	{ "[vm a]\nsocket = s\n[x]\n",
-	  WRONG(1, "key 'uds-path': missing: the path where programs on the "
-		   "host connect") WRONG(3, "value '[x]" SECTION) },
+	  WRONG(1,
+		"key 'uds-path': missing: the path where programs on the host connect")
+		  WRONG(3, "value '[x]" SECTION) },
 	{ "[x]\ny = 1\n[vm a]\nsocket = s\ncolour = red\n",
-	  WRONG(1, "value '[x]" SECTION)
-		  WRONG(3, "key 'uds-path': missing: the path where programs "
-			   "on the host connect")
-			  WRONG(5, "key 'colour': value 'red': there is no "
-				   "such key, nor one like it; see --help") },
+	  WRONG(1, "value '[x]" SECTION) WRONG(
+		  3,
+		  "key 'uds-path': missing: the path where programs on the host connect")
+		  WRONG(5,
+			"key 'colour': value 'red': there is no such key, nor one like it; see --help") },
 	{ "\n\n; x\n\n[vm a]\nsocket = s\nuds-path = u\n[vm ;b]\nname = c\n",
 	  WRONG(8, "value '[vm ;b]" SECTION) },
 	{ "[vm a]\nsocket = " X50 X50 X50 X50 "\nuds-path = u\n",
-	  WRONG(2, "value 'socket = " X50 X50 X50
-		   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx': a line is "
-		   "shorter than this") },
+	  WRONG(2,
+		"value 'socket = " X50 X50 X50
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx': a line is shorter than this") },
 	{ "[vm a]\nsocket = s\nuds-path = u\nname" X50 " = 1\n",
-	  WRONG(4, "key 'name" X50 "': value '1': there is no such key, nor "
-		   "one like it; see --help") },
+	  WRONG(4,
+		"key 'name" X50
+		"': value '1': there is no such key, nor one like it; see --help") },
 };
 
 static const struct file_row yaml_rows[] = {
@@ -175,8 +179,8 @@ static const struct file_row yaml_rows[] = {
 			 "e\nseqpacket = yes\nmemory = local\n"
 			 "allow-guest = all\nallow-host = all\n" },
 	{ "- {name: a, socket: s, uds_path: 'u #v'}\n",
-	  WRONG(1, "key 'uds-path': value 'u #v': expected a path without "
-		   "control characters, blanks at its ends, ' ;' and ' #'") },
+	  WRONG(1,
+		"key 'uds-path': value 'u #v': expected a path without control characters, blanks at its ends, ' ;' and ' #'") },
 	/* one document */
 	{ "---\n- {name: a, socket: s, uds_path: u}\n...\n# x\n...\n", ONE },
 	{ "---\n- {name: a, socket: s, uds_path: u}\n---\n"
@@ -205,32 +209,30 @@ static const struct file_row yaml_rows[] = {
 	{ "hello\n",
 	  WRONG(1, "expected a list of VMs, alone or under 'vms:'") },
 	{ "\n\nguest_cid: 3\nsocket: s\n",
-	  WRONG(3, "key 'guest_cid': at the top there is 'vms' and 'daemon' "
-		   "only")
-		  WRONG(4, "key 'socket': at the top there is 'vms' and "
-			   "'daemon' only") },
+	  WRONG(3,
+		"key 'guest_cid': at the top there is 'vms' and 'daemon' only")
+		  WRONG(4,
+			"key 'socket': at the top there is 'vms' and 'daemon' only") },
 	{ "- a\n- [b]\n-\n",
 	  WRONG(1, "a VM is a list of 'key: value'")
 		  WRONG(2, "a VM is a list of 'key: value'")
 			  WRONG(3, "a VM is a list of 'key: value'") },
 	{ "- guest_cid: 2\n  socket: [s]\n  uds_path: {a: b}\n  ? [x]\n"
 	  "  : y\n  name: \"a\\0b\"\n",
-	  WRONG(1, "key 'guest-cid': value '2': expected a number from 3 to "
-		   "4294967294")
-		  WRONG(2, "key 'socket': a key has one number or text")
-			  WRONG(3, "key 'uds_path': a key has one number or "
-				   "text") WRONG(4, "a key is a word")
-				  WRONG(6, "key 'name': a key has one "
-					   "number or text") },
+	  WRONG(1,
+		"key 'guest-cid': value '2': expected a number from 3 to 4294967294")
+		  WRONG(2, "key 'socket': a key has one number or text") WRONG(
+			  3, "key 'uds_path': a key has one number or text")
+			  WRONG(4, "a key is a word") WRONG(
+				  6,
+				  "key 'name': a key has one number or text") },
 	{ "- socket: s\n  uds_path: u\n  socket: t\n  udspath: u\n"
 	  "  groups: ''\n",
-	  WRONG(3, "key 'socket': value 't': a key may be set once; line 1 "
-		   "sets it to 's'")
-		  WRONG(4, "key 'udspath': value 'u': there is no such key; "
-			   "the nearest is 'uds-path'")
-			  WRONG(5, "key 'groups': value '': expected names of "
-				   "letters, digits, '.', '_' or '-', several "
-				   "with '+' between") },
+	  WRONG(3, "key 'socket': value 't': a key may be set once; line 1 sets it to 's'") WRONG(
+		  4,
+		  "key 'udspath': value 'u': there is no such key; the nearest is 'uds-path'")
+		  WRONG(5,
+			"key 'groups': value '': expected names of letters, digits, '.', '_' or '-', several with '+' between") },
 	/* lists */
 	{ "- socket: s\n  uds_path: u\n  name: a\n  groups: [b, a+c]\n"
 	  "  forward_listen: 9001+9002\n  allow_guest:\n    - 22\n"
@@ -239,25 +241,46 @@ static const struct file_row yaml_rows[] = {
 	  LISTS },
 	{ "- socket: s\n  uds_path: u\n  map:\n  - 7:x\n  - [8]\n  - x\n"
 	  "  - 7:y\n",
-	  WRONG(5, "key 'map': an item is a number or text")
-		  WRONG(6, "key 'map': value 'x': expected PORT:PATH, or "
-			   "PORT:@NAME for an abstract socket")
-			  WRONG(7, "key 'map': value '7:y': expected a port "
-				   "that is not mapped yet") },
-	{ "- socket: s\n  uds_path: u\n  groups: []\n  map: {7: x}\n"
-	  "  name: [a]\n  tags: [a]\n",
-	  WRONG(3, "key 'groups': a key has one number or text, or a list of "
-		   "them")
-		  WRONG(4, "key 'map': a key has one number or text, or a "
-			   "list of them")
-			  WRONG(5, "key 'name': a key has one number or text")
-				  WRONG(6, "key 'tags': a key has one number "
-					   "or text") },
+	  WRONG(5, "key 'map': an item is a number or text") WRONG(
+		  6,
+		  "key 'map': value 'x': expected PORT:PATH, or PORT:@NAME for an abstract socket")
+		  WRONG(7,
+			"key 'map': value '7:y': this port is mapped already; remove one of its maps") },
+	{ "- socket: s\n  uds_path: u\n  groups: []\n  map: {}\n"
+	  "  name: [a]\n  tags: [a]\n  groups: {a: b}\n",
+	  WRONG(3,
+		"key 'groups': a key has one number or text, or a list of "
+		"them") WRONG(4,
+			      "key 'map': a key has one number or text, a list of "
+			      "them, or pairs NUMBER: TEXT")
+		  WRONG(5, "key 'name': a key has one number or text") WRONG(
+			  6, "key 'tags': a key has one number or text")
+			  WRONG(7,
+				"key 'groups': a key has one number or text, or a "
+				"list of them") },
+	/* a map as YAML's own mapping, whole or item by item */
+	{ "- socket: s\n  uds_path: u\n  name: a\n  map: {7: '@x', 0x6: y}\n",
+	  ONE "map = 6:y\nmap = 7:@x\n" },
+	{ "- socket: s\n  uds_path: u\n  name: a\n  map:\n    7: '@x'\n"
+	  "    6: y\n",
+	  ONE "map = 6:y\nmap = 7:@x\n" },
+	{ "- socket: s\n  uds_path: u\n  name: a\n  map:\n    - 7: '@x'\n"
+	  "    - 6:y\n",
+	  ONE "map = 6:y\nmap = 7:@x\n" },
+	{ "- socket: s\n  uds_path: u\n  map:\n    7: x\n    x: 7\n"
+	  "    [8]: y\n    9: {a: b}\n    7: y\n",
+	  WRONG(5, "key 'map': value 'x:7': expected PORT:PATH, or "
+		   "PORT:@NAME for an abstract socket")
+		  WRONG(6, "key 'map': a pair is NUMBER: TEXT") WRONG(
+			  7, "key 'map': a pair is NUMBER: TEXT")
+			  WRONG(8,
+				"key 'map': value '7:y': this port is mapped already; "
+				"remove one of its maps") },
 	{ "vms:\n  - socket: s\n uds_path: u\n",
 	  WRONG(3, "this is not YAML: did not find expected key") },
 	{ "vms:\n\t- socket: s\n",
-	  WRONG(2, "this is not YAML: found character that cannot start any "
-		   "token") },
+	  WRONG(2,
+		"this is not YAML: found character that cannot start any token") },
 	{ "- *x\n", WRONG(1, "this is not YAML: found undefined alias") },
 	{ "- socket: \xff\n",
 	  "uring-vsock: f: this is not YAML: invalid leading UTF-8 octet\n" },
@@ -289,8 +312,9 @@ START_TEST(test_ini_with_nul)
 	static const char text[] = "[vm a]\nsocket = s\0t\nuds-path = u\n";
 	char *outcome = config_outcome(config_ini_read, text, sizeof(text) - 1);
 
-	ck_assert_str_eq(outcome, WRONG(2, "value 'socket = s': text without "
-					   "NUL bytes"));
+	ck_assert_str_eq(outcome,
+			 WRONG(2,
+			       "value 'socket = s': text without NUL bytes"));
 	free(outcome);
 }
 END_TEST

@@ -67,7 +67,6 @@ END_TEST
 	"[vm " name "]\nguest-cid = " cid "\nsocket = " socket \
 	"\nuds-path = " uds "\n"
 #define WRONG(line, text) "uring-vsock: f:" #line ": " text "\n"
-#define ANOTHER "expected another one; "
 
 static const struct {
 	const char *file;
@@ -76,45 +75,52 @@ static const struct {
 	/* the first of several is named, whatever lies between */
 	{ VM("a", "5", "s", "au") VM("b", "4", "bs", "bu")
 		  VM("c", "5", "cs", "cu") VM("d", "5", "ds", "du"),
-	  WRONG(10, "key 'guest-cid': value '5': " ANOTHER
-		    "this is guest-cid of VM 'a' (f:2)")
-		  WRONG(14, "key 'guest-cid': value '5': " ANOTHER
-			    "this is guest-cid of VM 'a' (f:2)") },
+	  WRONG(10,
+		"key 'guest-cid': value '5': "
+		"used twice, as guest-cid of VM 'a' (f:2) and here for VM 'c'; change one of the two")
+		  WRONG(14,
+			"key 'guest-cid': value '5': "
+			"used twice, as guest-cid of VM 'a' (f:2) and here for VM 'd'; change one of the two") },
 	{ VM("a", "5", "as", "s") VM("b", "4", "./s", "bu")
 		  VM("c", "3", "cs", "dir/../s"),
-	  WRONG(7, "key 'socket': value './s': " ANOTHER
-		   "this is uds-path of VM 'a' (f:4)")
-		  WRONG(12, "key 'uds-path': value 'dir/../s': " ANOTHER
-			    "this is uds-path of VM 'a' (f:4)") },
+	  WRONG(7,
+		"key 'socket': value './s': "
+		"used twice, as uds-path of VM 'a' (f:4) and here for VM 'b'; change one of the two")
+		  WRONG(12,
+			"key 'uds-path': value 'dir/../s': "
+			"used twice, as uds-path of VM 'a' (f:4) and here for VM 'c'; change one of the two") },
 	/* an earlier VM's socket is where a later one's guest looks */
 	{ VM("a", "3", "x_1", "au") VM("b", "4", "bs", "bu")
 		  VM("c", "5", "cs", "x"),
-	  WRONG(3, "key 'socket': value 'x_1': " ANOTHER
-		   "the guest of VM 'c' would reach it as a port of the host "
-		   "(uds-path, f:12)") },
+	  WRONG(3,
+		"key 'socket': value 'x_1': "
+		"the guest of VM 'c' would take this socket for a port of the host, as its name is that VM's uds-path (f:12) with '_' and a number behind; choose another name") },
 	{ VM("a", "3", "as", "x_") VM("b", "4", "x__7", "bu")
 		  VM("c", "5", "x_7_", "_7") VM("d", "6", "x_7", "du"),
-	  WRONG(7, "key 'socket': value 'x__7': " ANOTHER
-		   "the guest of VM 'a' would reach it as a port of the host "
-		   "(uds-path, f:4)") },
+	  WRONG(7,
+		"key 'socket': value 'x__7': "
+		"the guest of VM 'a' would take this socket for a port of the host, as its name is that VM's uds-path (f:4) with '_' and a number behind; choose another name") },
 	/* a range that meets another behind one that lies between */
 	{ VM("a", "3", "as", "au") "forward-listen = 10-99\n" VM(
 		  "b", "4", "bs",
 		  "bu") "forward-listen = 5+200\n" VM("c", "5", "cs",
 						      "cu") "forward-listen = 20+30+98-120\n",
-	  WRONG(15, "key 'forward-listen': value '20': " ANOTHER
-		    "this is forward-listen of VM 'a' (f:5)") },
+	  WRONG(15,
+		"key 'forward-listen': value '20': "
+		"used twice, as forward-listen of VM 'a' (f:5) and here for VM 'c'; change one of the two") },
 	{ VM("a", "3", "as", "au") "forward-listen = 20\n" VM(
 		  "b", "4", "bs",
 		  "bu") "forward-listen = 20-21\n" VM("c", "5", "cs",
 						      "cu") "forward-listen = 1-50\n",
-	  WRONG(10, "key 'forward-listen': value '20': " ANOTHER
-		    "this is forward-listen of VM 'a' (f:5)")
-		  WRONG(15, "key 'forward-listen': value '20': " ANOTHER
-			    "this is forward-listen of VM 'a' (f:5)")
+	  WRONG(10,
+		"key 'forward-listen': value '20': "
+		"used twice, as forward-listen of VM 'a' (f:5) and here for VM 'b'; change one of the two")
+		  WRONG(15,
+			"key 'forward-listen': value '20': "
+			"used twice, as forward-listen of VM 'a' (f:5) and here for VM 'c'; change one of the two")
 			  WRONG(15,
-				"key 'forward-listen': value '21': " ANOTHER
-				"this is forward-listen of VM 'b' (f:10)") },
+				"key 'forward-listen': value '21': "
+				"used twice, as forward-listen of VM 'b' (f:10) and here for VM 'c'; change one of the two") },
 	{ VM("a", "3", "as", "au") "forward-listen = 4294967294\n" VM(
 		  "b", "4", "bs",
 		  "bu") "forward-listen = 4294967293\n" VM("c", "5", "cs",

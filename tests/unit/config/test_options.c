@@ -107,8 +107,7 @@ static const struct command_row {
 	    "--vm=name=a,tx-buffer-size=1M",
 	    "--vm=guest-cid=7,name=c,socket=x,uds-path=y" },
 	  2,
-	  "--vm #3: key 'guest-cid': value '7': expected another one; this is "
-	  "guest-cid of VM 'a' (--vm #1)\n" },
+	  "--vm #3: key 'guest-cid': value '7': used twice, as guest-cid of VM 'a' (--vm #1) and here for VM 'c'; change one of the two\n" },
 	/* lists are added to, and replace the file's */
 	{ { CHECK, "--config=lists", "--map=8:y", "--allow-guest=80",
 	    "--groups=b", "--map=7:@x", "--allow_guest=22" },
@@ -119,8 +118,7 @@ static const struct command_row {
 	  "seqpacket = yes\nmemory = local\nallow-guest = 22,80\nallow-host = 1-5\n"
 	  "map = 7:@x\nmap = 8:y\n" },
 	{ { CHECK,
-	    "--vm=socket=s,uds-path=u,map=8:y,groups=a+b,groups=c,"
-	    "map=7:@x,allow-guest=22+80-90,allow-host=none",
+	    "--vm=socket=s,uds-path=u,map=8:y,groups=a+b,groups=c,map=7:@x,allow-guest=22+80-90,allow-host=none",
 	    "--workers=2", "--workers=auto", "--poll-us=0" },
 	  0,
 	  "[daemon]\nengine = auto\nlog-level = info\nworkers = auto\n"
@@ -142,78 +140,57 @@ static const struct command_row {
 	/* mistakes */
 	{ { "--config=two.ini", "--queue-size=16" },
 	  2,
-	  "--queue-size: value '16': the file has several VMs; name one by "
-	  "--vm guest-cid=CID,KEY=VALUE\n" },
+	  "--queue-size: value '16': the file has several VMs; name one by --vm guest-cid=CID,KEY=VALUE\n" },
 	{ { "--vm=socket=s,uds-path=u", "--queue-size=16", "--guest_cid=4" },
 	  2,
-	  "--guest-cid: value '4': beside --vm it is not clear whose this "
-	  "is; write it as a key of --vm\n"
-	  "--queue-size: value '16': beside --vm it is not clear whose "
-	  "this is; write it as a key of --vm\n" },
+	  "--guest-cid: value '4': beside --vm it is not clear whose this is; write it as a key of --vm\n"
+	  "--queue-size: value '16': beside --vm it is not clear whose this is; write it as a key of --vm\n" },
 	{ { "--config=two.ini", "--vm=name=d" },
 	  2,
-	  "--vm #1: key 'socket': missing: the path where the hypervisor "
-	  "connects\n"
-	  "--vm #1: key 'uds-path': missing: the path where programs on "
-	  "the host connect\n"
-	  "--vm #1: key 'guest-cid': value '3': expected another one; this is "
-	  "guest-cid of VM 'a' (two.ini:2)\n" },
+	  "--vm #1: key 'socket': missing: the path where the hypervisor connects\n"
+	  "--vm #1: key 'uds-path': missing: the path where programs on the host connect\n"
+	  "--vm #1: key 'guest-cid': value '3': used twice, as guest-cid of VM 'a' (two.ini:2) and here as the default for VM 'd'; change one of the two\n" },
 	{ { "--vm=guest-cid=4,socket=s,uds-path=u",
 	    "--vm=guest-cid=4,socket=t,uds-path=v" },
 	  2,
-	  "--vm #2: key 'guest-cid': value '4': expected another one; this is "
-	  "guest-cid of VM 'vm4' (--vm #1)\n" },
+	  "--vm #2: key 'guest-cid': value '4': used twice, as guest-cid of VM 'vm4' (--vm #1) and here for VM 'vm4'; change one of the two\n" },
 	{ { "--vm=socket=s,,uds-path=u,groups=a/b,uds,quue_size=1,engine=x" },
 	  2,
-	  "--vm #1: value '': expected KEY=VALUE, several of them with ',' "
-	  "between; what lists hold has '+' between\n"
-	  "--vm #1: value 'uds': expected KEY=VALUE, several of them with ',' "
-	  "between; what lists hold has '+' between\n"
-	  "--vm #1: key 'quue_size': value '1': there is no such key; the "
-	  "nearest is 'queue-size'\n"
-	  "--vm #1: key 'engine': value 'x': this key belongs to the "
-	  "daemon\n"
+	  "--vm #1: value '': expected KEY=VALUE, several of them with ',' between; what lists hold has '+' between\n"
+	  "--vm #1: value 'uds': expected KEY=VALUE, several of them with ',' between; what lists hold has '+' between\n"
+	  "--vm #1: key 'quue_size': value '1': there is no such key; the nearest is 'queue-size'\n"
+	  "--vm #1: key 'engine': value 'x': this key belongs to the daemon: below [daemon] or 'daemon:' of a file, or as an option of its own\n"
 	  "--vm #1: key 'groups': value 'a/b': " GROUPS "\n" },
 	{ { "--config=one", "--vm=guest-cid=2" },
 	  2,
-	  "--vm #1: key 'guest-cid': value '2': expected a number from 3 to "
-	  "4294967294\n"
-	  "--vm #1: key 'socket': missing: the path where the hypervisor "
-	  "connects\n"
-	  "--vm #1: key 'uds-path': missing: the path where programs on "
-	  "the host connect\n" },
+	  "--vm #1: key 'guest-cid': value '2': expected a number from 3 to 4294967294\n"
+	  "--vm #1: key 'socket': missing: the path where the hypervisor connects\n"
+	  "--vm #1: key 'uds-path': missing: the path where programs on the host connect\n" },
 	{ { "--vm=socket=s,uds-path=u",
 	    "--vm=guest-cid=4,name=vm3,socket=t,uds-path=v",
 	    "--vm=name=vm6,guest-cid=5,socket=x,uds-path=y",
 	    "--vm=guest-cid=6,socket=w,uds-path=z" },
 	  2,
-	  "--vm #2: key 'name': value 'vm3': expected another one; this is name of "
-	  "VM 'vm3' (--vm #1)\n"
-	  "--vm #4: key 'name': value 'vm6': expected another one; this is name of "
-	  "VM 'vm6' (--vm #3)\n" },
+	  "--vm #2: key 'name': value 'vm3': used twice, as the default name of VM 'vm3' (--vm #1) and here for VM 'vm3'; change one of the two\n"
+	  "--vm #4: key 'name': value 'vm6': used twice, as name of VM 'vm6' (--vm #3) and here as the default for VM 'vm6'; change one of the two\n" },
 	{ { "--vm=socket=s,forward-cid=0,map=7:x,map=y,map=07:z" },
 	  2,
-	  "--vm #1: key 'forward-cid': value '0': expected a number from 1 to "
-	  "4294967294\n"
-	  "--vm #1: key 'map': value 'y': expected PORT:PATH, or PORT:@NAME for an "
-	  "abstract socket\n"
-	  "--vm #1: key 'map': value '07:z': expected a port that is not mapped yet\n" },
+	  "--vm #1: key 'forward-cid': value '0': expected a number from 1 to 4294967294\n"
+	  "--vm #1: key 'map': value 'y': expected PORT:PATH, or PORT:@NAME for an abstract socket\n"
+	  "--vm #1: key 'map': value '07:z': this port is mapped already; remove one of its maps\n" },
 	{ { "--socket=s", "--uds-path=u", "--name=" },
 	  2,
 	  "--name: value '': expected 1 to 31 letters, digits, '.', '_' or '-'\n" },
 	{ { NULL },
 	  2,
-	  "no VM: give --socket and --uds-path, --vm or --config; see "
-	  "--help\n" },
+	  "no VM: give --socket and --uds-path, --vm or --config; see --help\n" },
 	{ { "--guest-cid=4" },
 	  2,
 	  "--socket: missing: the path where the hypervisor connects\n"
-	  "--uds-path: missing: the path where programs on the host "
-	  "connect\n" },
+	  "--uds-path: missing: the path where programs on the host connect\n" },
 	{ { CHECK, "--socket=s", "--uds-path=s" },
 	  2,
-	  "--uds-path: value 's': expected another one; this is socket of VM 'vm3' "
-	  "(--socket)\n" },
+	  "--uds-path: value 's': used twice, as socket of VM 'vm3' (--socket) and here for VM 'vm3'; change one of the two\n" },
 	{ { "--socket=s", "--uds-path=u", "--groups=/", "--forward_cid=x",
 	    "--forward-listen=1+2+", "--workers=0", "--poll-us=1ms",
 	    "--cpus=all", "--seqpacket=1" },
@@ -226,46 +203,47 @@ static const struct command_row {
 	  "--forward-cid: value 'x': expected a number from 1 to 4294967294\n" },
 	{ { "--vm=socket=s,uds-path=u", "--map=7:x", "--map=8:y" },
 	  2,
-	  "--map: value '7:x': beside --vm it is not clear whose this is; "
-	  "write it as a key of --vm\n"
-	  "--map: value '8:y': beside --vm it is not clear whose this is; "
-	  "write it as a key of --vm\n" },
+	  "--map: value '7:x': beside --vm it is not clear whose this is; write it as a key of --vm\n"
+	  "--map: value '8:y': beside --vm it is not clear whose this is; write it as a key of --vm\n" },
 	{ { "--socket=s", "--uds-path=u", "--sokcet=t", "--check-config=1",
 	    "--verbose", "-x", "word", "--engine=fast", "--queue-size" },
 	  2,
-	  "--sokcet=t: there is no such option; the nearest is "
-	  "'--socket'\n"
+	  "--sokcet=t: there is no such option; the nearest is '--socket'\n"
 	  "--check-config=1: this option has no value\n"
-	  "--verbose: there is no such option, nor one like it; see "
-	  "--help\n"
+	  "--verbose: there is no such option, nor one like it; see --help\n"
 	  "-x: there is no such option, nor one like it; see --help\n"
 	  "--queue-size: this option has a value\n"
 	  "value 'word': expected an option; they begin with '--'\n"
 	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
 	{ { "--loglevel", "debug" },
 	  2,
-	  "--loglevel: there is no such option; the nearest is "
-	  "'--log-level'\n"
+	  "--loglevel: there is no such option; the nearest is '--log-level'\n"
 	  "value 'debug': expected an option; they begin with '--'\n" },
 	{ { "--config=none.ini", "--queue-size=x", "--vm=guest-cid=1" },
 	  2,
-	  "--queue-size: value 'x': beside --vm it is not clear whose this "
-	  "is; write it as a key of --vm\n"
-	  "--vm #1: key 'guest-cid': value '1': expected a number from 3 to "
-	  "4294967294\n"
-	  "none.ini: expected a file that can be read: No such file or "
-	  "directory\n" },
+	  "--queue-size: value 'x': beside --vm it is not clear whose this is; write it as a key of --vm\n"
+	  "--vm #1: key 'guest-cid': value '1': expected a number from 3 to 4294967294\n"
+	  "none.ini: expected a file that can be read: No such file or directory\n" },
 	{ { "--config=dir" },
 	  2,
 	  "dir: expected a file that can be read: Is a directory\n" },
 	{ { "--config=one", "--config=two.ini" },
 	  2,
 	  "--config: value 'two.ini': expected one file; 'one' is given, too\n" },
+	/* a name that ends in nothing known, and what it is read as */
+	{ { "--config=ini" },
+	  2,
+	  "ini: read as YAML, as its name does not end in .ini or .conf; rename "
+	  "it if it is INI\n"
+	  "ini:1: a VM is a list of 'key: value'\n"
+	  "ini:2: this is not YAML: did not find expected <document start>\n" },
+	{ { "--config=broken.yaml" },
+	  2,
+	  "broken.yaml:1: expected a list of VMs, alone or under 'vms:'\n" },
 	{ { "--config=wrong.conf", "--log-level=loud" },
 	  2,
 	  "--log-level: value 'loud': expected error, warn, info or debug\n"
-	  "wrong.conf:1: value '[x]': a section is [daemon] or [vm "
-	  "NAME]\n" },
+	  "wrong.conf:1: value '[x]': a section is [daemon] or [vm NAME]\n" },
 };
 
 struct outcome {
@@ -321,10 +299,12 @@ static void write_files(void)
 	config_write("two.ini", "[vm a]\nguest-cid = 3\nsocket = s\n"
 				"uds-path = u\n[vm b]\nguest-cid = 4\n"
 				"socket = t\nuds-path = v\n");
-	config_write("lists", "- {socket: s, uds_path: u, groups: a+z, "
-			      "map: [1:a, 2:b], allow_guest: 1-5, "
-			      "allow_host: 1-5}\n");
+	config_write(
+		"lists",
+		"- {socket: s, uds_path: u, groups: a+z, map: [1:a, 2:b], allow_guest: 1-5, allow_host: 1-5}\n");
 	config_write("wrong.conf", "[x]\n");
+	config_write("ini", "[vm a]\nsocket = s\nuds-path = u\n");
+	config_write("broken.yaml", "hello\n");
 }
 
 /* Without "uring-vsock: " at the beginning of each line. */
