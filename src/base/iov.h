@@ -7,6 +7,7 @@
 #define URING_VSOCK_BASE_IOV_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 /* The segments that one call of sendmsg(2) or recvmsg(2) takes at most
@@ -18,6 +19,13 @@ struct iov_cursor {
 	unsigned count;		 /* segments left, that one included */
 	size_t offset;		 /* bytes of that segment already passed */
 };
+
+/* N, or IOV_LIMIT if N is more: for msg_iovlen, which is a size_t in glibc and an
+ * int in musl. */
+static inline uint16_t iov_limit(uint32_t n)
+{
+	return (uint16_t)(n < IOV_LIMIT ? n : IOV_LIMIT);
+}
 
 size_t iov_size(const struct iovec *iov, unsigned n);
 

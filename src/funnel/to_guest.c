@@ -144,7 +144,7 @@ static enum step offer_buffers(struct link *link, struct turn *turn,
 	recv->all = recv->room == held;
 	recv->io.msg = (struct msghdr){
 		.msg_iov = turn->payload + first,
-		.msg_iovlen = min_u32(turn->npayload - first, IOV_LIMIT),
+		.msg_iovlen = iov_limit(turn->npayload - first),
 	};
 	recv->io.watch = &link->host.watch;
 	ring_recv(ring, &recv->io);

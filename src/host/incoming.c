@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/iov.h"
 #include "link/host_end.h"
 #include "link/rights.h"
 
@@ -78,7 +79,7 @@ int incoming_size(struct host_end *host)
 int incoming_read(struct host_end *host, struct iovec *iov, unsigned count,
 		  uint32_t len)
 {
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = iov_limit(count) };
 	ssize_t n = receive(host, &msg, 0);
 
 	if (n < 0)

@@ -175,7 +175,7 @@ static void gather(struct turn *turn, struct turn_send *send)
 	/* What is beyond the limit counts as not accepted. */
 	send->io.msg = (struct msghdr){
 		.msg_iov = out,
-		.msg_iovlen = min_u32(n, IOV_LIMIT),
+		.msg_iovlen = iov_limit(n),
 	};
 }
 

@@ -35,7 +35,7 @@ static void add(struct turn *turn, struct turn_send *send, uint32_t n)
 {
 	turn->messages[turn->nmessages++] = (struct mmsghdr){
 		.msg_hdr.msg_iov = turn->gathered + turn->ngathered,
-		.msg_hdr.msg_iovlen = n,
+		.msg_hdr.msg_iovlen = iov_limit(n),
 	};
 	turn->ngathered += n;
 	send->messages++;

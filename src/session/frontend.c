@@ -102,8 +102,8 @@ static ssize_t receive_part(struct frontend *fe)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen =
-			CMSG_SPACE(min_u32(room, SCM_FDS_MAX) * sizeof(int)),
+		.msg_controllen = (socklen_t)CMSG_SPACE(
+			min_u32(room, SCM_FDS_MAX) * sizeof(int)),
 	};
 	int fds[SCM_FDS_MAX];
 	ssize_t n;

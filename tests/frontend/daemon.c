@@ -170,7 +170,7 @@ static void become(const struct daemon *d, const struct daemon_config *config,
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(log, STDERR_FILENO);
 	dup2(log, STDOUT_FILENO);
-	close_range(3, ~0u, 0);
+	syscall(SYS_close_range, 3, ~0u, 0);
 	if (config->nofile)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	execvp(argv->args[0], argv->args);

@@ -61,10 +61,11 @@ static bool send_piece(struct vhost *v, const uint8_t *bytes, size_t n,
 	if (nfds) {
 		memset(&control, 0, sizeof(control));
 		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		msg.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * nfds);
 		control.align.cmsg_level = SOL_SOCKET;
 		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		control.align.cmsg_len =
+			(socklen_t)CMSG_LEN(sizeof(int) * nfds);
 		memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * nfds);
 	}
 	wait_for(v, POLLOUT, "the back end does not read");

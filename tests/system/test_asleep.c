@@ -86,14 +86,14 @@ static void send_fds(int to, const void *bytes, size_t len, const int *fds,
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(n * sizeof(int)),
+		.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof(int)),
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	ck_assert_ptr_nonnull(c);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(n * sizeof(int));
+	c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
 	memcpy(CMSG_DATA(c), fds, n * sizeof(int));
 	ck_assert_int_eq(sendmsg(to, &msg, MSG_NOSIGNAL), (int)len);
 }

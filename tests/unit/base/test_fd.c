@@ -168,17 +168,21 @@ START_TEST(test_rights_of_all_control_messages_are_taken)
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	int fds[6];
 
-	*c = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+			       .cmsg_level = SOL_SOCKET,
+			       .cmsg_type = SCM_RIGHTS };
 	memcpy(CMSG_DATA(c), sent, sizeof(int));
 	c = CMSG_NXTHDR(&msg, c);
-	*c = (struct cmsghdr){ CMSG_LEN(sizeof(struct ucred)), SOL_SOCKET,
-			       SCM_CREDENTIALS };
+	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(struct ucred)),
+			       .cmsg_level = SOL_SOCKET,
+			       .cmsg_type = SCM_CREDENTIALS };
 	c = CMSG_NXTHDR(&msg, c);
-	*c = (struct cmsghdr){ CMSG_LEN(2 * sizeof(int)), SOL_SOCKET,
-			       SCM_RIGHTS };
+	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(2 * sizeof(int)),
+			       .cmsg_level = SOL_SOCKET,
+			       .cmsg_type = SCM_RIGHTS };
 	memcpy(CMSG_DATA(c), sent + 1, 2 * sizeof(int));
-	msg.msg_controllen = (size_t)((char *)c - control.bytes) +
-			     CMSG_SPACE(2 * sizeof(int));
+	msg.msg_controllen = (socklen_t)((size_t)((char *)c - control.bytes) +
+					 CMSG_SPACE(2 * sizeof(int)));
 	ck_assert_uint_eq(fd_take_rights(&msg, fds), 3);
 	ck_assert_int_eq(memcmp(fds, sent, sizeof(sent)), 0);
 
