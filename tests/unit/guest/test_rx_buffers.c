@@ -88,8 +88,8 @@ static void post(unsigned i, uint32_t room, unsigned cut)
 		d[1].addr = htole64(at + cut + 100);
 		d[1].len = htole32(size - cut);
 	}
-	avail[2 + avail[1] % SIZE] = htole16((uint16_t)(2 * i));
-	avail[1]++;
+	avail[2 + le16toh(avail[1]) % SIZE] = htole16((uint16_t)(2 * i));
+	show_more(GUEST_RX, 1);
 }
 
 /* LEN bytes at OFFSET of what was written to buffer I. */

@@ -134,6 +134,15 @@ START_TEST(test_descriptors)
 }
 END_TEST
 
+/* Where a message of this kind says which queue it is for. */
+static void set_index(struct message *m, enum kind kind, uint32_t index)
+{
+	if (kind == QUEUE)
+		m->payload.state.index = index;
+	else
+		m->payload.u64 = index;
+}
+
 START_TEST(test_queue_index)
 {
 	static const uint32_t bad[] = { 3, 4, 0x80, 0xff, 0x201, 0x80000001 };
@@ -143,12 +152,12 @@ START_TEST(test_queue_index)
 	if (kind != QUEUE && kind != QUEUE_FD)
 		return;
 	for (uint32_t i = 0; i < 3; i++) {
-		m.payload.u64 = i;
+		set_index(&m, kind, i);
 		expect(&m, 0);
 		ck_assert_uint_eq(request_queue(&m), i);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-		m.payload.u64 = bad[i];
+		set_index(&m, kind, bad[i]);
 		expect(&m, -EINVAL);
 	}
 }

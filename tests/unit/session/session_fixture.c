@@ -220,12 +220,12 @@ void say(int fd, uint32_t request, uint32_t flags, const void *payload,
 
 	if (nfds) {
 		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		msg.msg_controllen = (socklen_t)CMSG_SPACE(nfds * sizeof(int));
 		c = CMSG_FIRSTHDR(&msg);
 		ck_assert_ptr_nonnull(c);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		c->cmsg_len = (socklen_t)CMSG_LEN(nfds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
 	}
 	ck_assert_int_eq(sendmsg(fd, &msg, MSG_NOSIGNAL),
@@ -420,6 +420,13 @@ uint16_t *used_of(uint32_t index)
 	return (uint16_t *)(void *)(ram + index * QUEUE_SPACE + USED_AT);
 }
 
+void show_more(uint32_t index, uint16_t n)
+{
+	uint16_t *at = avail_of(index) + 1;
+
+	*at = htole16((uint16_t)(le16toh(*at) + n));
+}
+
 void take_one(uint32_t index)
 {
 	struct virtq *vq = &facts.guest->queue[index].vq;
@@ -430,7 +437,7 @@ void take_one(uint32_t index)
 		.len = htole32(64),
 		.flags = htole16(index == GUEST_TX ? 0 : VRING_DESC_F_WRITE),
 	};
-	avail_of(index)[1]++;
+	show_more(index, 1);
 	ck_assert_int_eq(virtq_take(vq, iov, ARRAY_SIZE(iov), &chain), 1);
 	virtq_give(vq, &chain, 0);
 }

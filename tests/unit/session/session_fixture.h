@@ -88,6 +88,9 @@ struct vring_desc *desc_of(uint32_t index);
 uint16_t *avail_of(uint32_t index);
 uint16_t *used_of(uint32_t index);
 
+/* The driver shows N more entries of its available ring. */
+void show_more(uint32_t index, uint16_t n);
+
 /* The driver makes an entry available; the device takes it and gives it back,
  * and has not shown that to the driver yet. */
 void take_one(uint32_t index);
