@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * How much of what is not bytes one turn does for connections, however much
- * there is to do: work is counted, not time.
+ * One turn does a bounded number of chores for connections, however many there
+ * are to do. The tests count work, and no time.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -90,7 +90,8 @@ static void close_programs(void)
 		fd_close(&programs[i]);
 }
 
-/* Until all are gone the guest is not running, so that it cannot meet them. */
+/* The guest's packets are not moved before all of its old connections have
+ * ended. */
 START_TEST(connections_of_a_session_end_in_slices)
 {
 	unsigned turns = 0, before;
@@ -149,7 +150,7 @@ static void dial_all(const struct sockaddr_un *addr, const char *line)
 	}
 }
 
-/* One turn of the listener's, or more until it has nothing to do. */
+/* Serves the listener turn by turn until it has nothing to do. */
 static void serve(void)
 {
 	bool more = true;
@@ -158,7 +159,7 @@ static void serve(void)
 		ring_wait(loop_of()->ring, 0);
 		loop_of()->chores = 0;
 		more = listener_serve(facts.guest);
-		/* a line that is refused is one more, for its socket */
+		/* a refused line is two chores: its socket is closed */
 		ck_assert_uint_le(loop_of()->chores,
 				  2 * LOOP_CHORES_OF_A_KIND + 1);
 		link_sweep(loop_of());
@@ -176,7 +177,7 @@ static void stop(struct listener *listener, int *fd)
 	fd_close(fd);
 }
 
-/* No guest runs: each is refused. */
+/* Each host program is refused, as no guest runs. */
 START_TEST(host_programs_are_served_in_slices)
 {
 	struct listener *listener;
@@ -271,7 +272,8 @@ START_TEST(a_guest_ends_some_of_its_connections_in_a_turn)
 }
 END_TEST
 
-/* Memory in a file that is looked up among the mounts, and refused. */
+/* Sends memory in a file whose kind only the mount table tells, and which is
+ * refused. */
 static void bring_file(int fd)
 {
 	const struct vhost_user_mem_table table = {
@@ -294,7 +296,7 @@ static unsigned gone(const int *fds)
 	return n;
 }
 
-/* Each of them becomes the front end, and is dismissed for what it brings. */
+/* Each connection becomes the front end, and is dismissed for its file. */
 START_TEST(one_message_that_reads_a_mount_table_fills_a_turn)
 {
 	int fds[FRONTENDS_WAITING];

@@ -52,7 +52,7 @@ static struct packet packet_of(unsigned i, enum packet_op op, uint32_t len)
 	};
 }
 
-/* From connection I, and of that length. */
+/* The guest sends a packet of connection I. */
 static void send_packet(unsigned i, enum packet_op op, uint32_t len)
 {
 	struct packet p = packet_of(i, op, len);
@@ -89,7 +89,7 @@ static void join(unsigned i)
 }
 
 /*
- * One connection is made greedy, and the turn is one for light ones only and
+ * Makes one connection greedy, and begins a turn for light connections, which
  * has as little room as a short one.
  */
 static void begin(void)
@@ -125,7 +125,7 @@ static void end(void)
 	session_close();
 }
 
-/* What one turn stages for connection I: the packets' marks, in order. */
+/* The turn has staged packets with these MARKS for connection I, in order. */
 static void expect_staged(unsigned i, const uint8_t *marks, unsigned n)
 {
 	const struct turn_send *send;
@@ -151,7 +151,7 @@ static void expect_staged(unsigned i, const uint8_t *marks, unsigned n)
 		}
 }
 
-/* Entries that were given back so far, published or not. */
+/* TX entries that were given back so far, published or not. */
 static uint16_t given(void)
 {
 	return (uint16_t)(facts.guest->queue[GUEST_TX].vq.next_used -
@@ -189,7 +189,7 @@ START_TEST(light_packets_overtake_and_are_given_back_in_their_turn)
 }
 END_TEST
 
-/* A connection that was greedy when its first packet was seen. */
+/* The connection was greedy when its first packet was seen. */
 START_TEST(packets_of_a_connection_never_overtake_each_other)
 {
 	static const uint8_t first[] = { (uint8_t)BASE };
@@ -198,7 +198,7 @@ START_TEST(packets_of_a_connection_never_overtake_each_other)
 	begin();
 	send_packet(GREEDY, PACKET_RW, LEN);
 	from_guest_collect(facts.guest, &turn, false);
-	pace()->period += 2; /* and is light now */
+	pace()->period += 2; /* it is light now */
 	send_packet(GREEDY, PACKET_RW, LEN);
 	from_guest_collect(facts.guest, &turn, false);
 	expect_staged(GREEDY, NULL, 0);
@@ -215,14 +215,14 @@ START_TEST(packets_of_a_connection_never_overtake_each_other)
 }
 END_TEST
 
-/* Those of no connection, wrong ones and greedy ones wait. */
+/* Packets of no connection, malformed ones and those of greedy connections wait. */
 START_TEST(nothing_else_overtakes)
 {
 	static const uint8_t light[] = { (uint8_t)(BASE + 4) };
 
 	begin();
 	send_packet(CONNECTIONS, PACKET_RW, LEN);
-	send_packet(LIGHT + 1, PACKET_RW, LEN); /* which is not there */
+	send_packet(LIGHT + 1, PACKET_RW, LEN); /* no such connection */
 	desc_of(GUEST_TX)[(uint16_t)(next - 1) % SIZE].len =
 		htole32(PACKET_HEADER_SIZE);
 	send_packet(GREEDY, PACKET_CREDIT_UPDATE, 0);
@@ -241,8 +241,8 @@ START_TEST(nothing_else_overtakes)
 }
 END_TEST
 
-/* The first REQUEST of these ports is taken while the RST behind it has been
- * peeked at: another REQUEST does not pass that. */
+/* The first REQUEST of these ports is taken after the RST behind it was peeked
+ * at. Another REQUEST does not pass the RST. */
 START_TEST(nor_packets_that_were_there_before_the_connection)
 {
 	begin();
@@ -259,8 +259,8 @@ START_TEST(nor_packets_that_were_there_before_the_connection)
 }
 END_TEST
 
-/* It is not the old connection's, which has ended: that would answer by an RST,
- * which is the next one's death. What is behind it waits as well. */
+/* The old connection has ended, and would answer the REQUEST by an RST, which
+ * would end the next one. The packets behind the REQUEST wait as well. */
 START_TEST(nor_the_request_for_the_next_connection_of_the_same_ports)
 {
 	struct conn *conn;
@@ -282,8 +282,8 @@ START_TEST(nor_the_request_for_the_next_connection_of_the_same_ports)
 }
 END_TEST
 
-/* However short the turn is, and whatever the ring waits for; what is behind
- * them waits on. */
+/* They are taken however short the turn is, and whatever the ring waits for. The
+ * packets behind them go on waiting. */
 START_TEST(early_ones_are_taken_before_the_ring_stops)
 {
 	begin();
@@ -304,7 +304,7 @@ START_TEST(early_ones_are_taken_before_the_ring_stops)
 }
 END_TEST
 
-/* Or the front end would wait for it for ever. */
+/* Otherwise the front end would wait for that packet for ever. */
 START_TEST(an_early_one_that_the_guest_takes_back_breaks_the_ring)
 {
 	begin();

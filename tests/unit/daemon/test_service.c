@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* A service ends before its worker's thread does, and others may ring still. */
+/* A service ends before its worker's thread does, and other threads may still
+ * ring its bell. */
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 #include "suite.h"
 #include "turn/bell.h"
 
-/* -1: it was not signalled. */
+/* How often FD was signalled; -1: never, or it is closed. */
 static int signalled(int fd)
 {
 	uint64_t count;
@@ -18,8 +19,8 @@ static int signalled(int fd)
 	return read(fd, &count, sizeof(count)) < 0 ? -1 : (int)count;
 }
 
-/* A worker that has found the other one asleep is stopped in front of its
- * write(2), and goes on when the other has ended. */
+/* A thread that has found the worker asleep is stopped in front of its write(2),
+ * and goes on when the service has ended. */
 START_TEST(late_ring_reaches_no_other_descriptor)
 {
 	const char *why = "";

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Short turns, which move 64 KiB each way while a light connection is active:
- * who comes first in them must not be the same one each time. A service is
- * driven turn by turn, with guests whose rings lie in memory of the test; that
- * a light connection is active is said before each turn, so that nothing here
- * depends on how fast the machine is.
+ * Short turns move 64 KiB each way while a light connection is active, and must
+ * not serve the same guest or link first each time. The test drives a service
+ * turn by turn, with guests whose rings lie in memory of the test. It says before
+ * each turn that a light connection is active, so that nothing here depends on
+ * the speed of the machine.
  */
 #include <endian.h>
 #include <string.h>
@@ -35,7 +35,7 @@
 #define FIRST_PORT 700
 #define HOST_PORT 9
 
-/* Of each queue, and where what belongs to it is in the guest's memory. */
+/* The size of each queue, and where its parts are in the guest's memory. */
 #define SIZE 128
 #define QUEUE_SPACE 0x100000
 #define AVAIL_AT 0x4000
@@ -46,7 +46,7 @@
 #define RAM_SIZE (2 * QUEUE_SPACE)
 #define RAM_USER 0x7f0000000000ull
 
-/* Half of them are for light connections alone. */
+/* Half of the turns are for light connections alone. */
 #define TURNS 40
 #define SHARE (4 * PACE_SHORT)
 
@@ -128,7 +128,7 @@ static void start_queue(struct machine *m, unsigned queue)
 	}
 }
 
-/* HEAD goes to the device. */
+/* Makes the descriptor HEAD available to the device. */
 static void offer(struct machine *m, unsigned queue, uint16_t head)
 {
 	uint16_t *avail = ring_of(m, queue, AVAIL_AT);
@@ -139,7 +139,7 @@ static void offer(struct machine *m, unsigned queue, uint16_t head)
 			 __ATOMIC_RELEASE);
 }
 
-/* And comes back; false: none has. */
+/* Takes the next used element. False: there is none. */
 static bool take_back(struct machine *m, unsigned queue, uint16_t *head)
 {
 	uint16_t *used = ring_of(m, queue, USED_AT);
@@ -152,7 +152,7 @@ static bool take_back(struct machine *m, unsigned queue, uint16_t *head)
 	return true;
 }
 
-/* 4 KiB from the guest, through its greedy connection. */
+/* The guest sends 4 KiB through its greedy connection. */
 static void send_packet(struct machine *m, uint16_t head)
 {
 	const struct packet p = {
@@ -200,7 +200,7 @@ static void join(struct machine *m)
 	m->links[m->nlinks++] = link;
 }
 
-/* With one connection; BUFFERS are what it gives for receiving. */
+/* A guest with one connection and so many receive BUFFERS. */
 static struct machine *add_machine(uint16_t buffers)
 {
 	unsigned i = nmachines++;
@@ -268,7 +268,7 @@ static void tear_down(void)
 	switchboard_free(board);
 }
 
-/* The ring is full of what the guest sends, and a host program reads it. */
+/* The guest keeps its TX ring full, and a host program reads everything. */
 static void keep_sending(struct machine *m, bool first)
 {
 	static char bytes[1 << 20];
@@ -282,7 +282,7 @@ static void keep_sending(struct machine *m, bool first)
 		continue;
 }
 
-/* A host program writes all that its socket takes, others a byte each. */
+/* One host program writes all that its socket takes, the others a byte each. */
 static void keep_receiving(struct machine *m)
 {
 	static const char bytes[1 << 16];
@@ -293,7 +293,7 @@ static void keep_receiving(struct machine *m)
 		ck_assert_int_eq(send(m->programs[i], "", 1, MSG_NOSIGNAL), 1);
 }
 
-/* What was filled is offered again. */
+/* The driver offers filled buffers again. */
 static void refill(struct machine *m)
 {
 	uint16_t head;
@@ -302,7 +302,8 @@ static void refill(struct machine *m)
 		offer(m, GUEST_RX, head);
 }
 
-/* A short turn, or one for light connections; the first links are greedy. */
+/* Makes a short turn, or one for light connections. Each guest's first link is
+ * greedy. */
 static void turn(void)
 {
 	struct pace *p = pace();
@@ -343,7 +344,7 @@ START_TEST(guest_that_only_receives_is_not_behind_one_that_sends)
 }
 END_TEST
 
-/* The last one in a turn is the first in the next. */
+/* The guest that is last in a turn is the first in the next. */
 START_TEST(guests_that_send_take_turns)
 {
 	for (unsigned i = 0; i < GUESTS; i++)
@@ -358,7 +359,7 @@ START_TEST(guests_that_send_take_turns)
 }
 END_TEST
 
-/* What is offered to those that read little is not the greedy ones' share. */
+/* Room that is offered to light links does not count as greedy ones'. */
 START_TEST(light_readers_leave_a_stream_its_share)
 {
 	struct machine *m = add_machine(SIZE);
@@ -375,7 +376,7 @@ START_TEST(light_readers_leave_a_stream_its_share)
 }
 END_TEST
 
-/* Nor do they get all buffers each time where there are few. */
+/* Where buffers are few, light links do not get all of them each time. */
 START_TEST(light_readers_leave_a_stream_some_buffers)
 {
 	struct machine *m = add_machine(LINKS / 2);

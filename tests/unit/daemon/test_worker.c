@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A whole daemon in a thread of the test, and memory that runs out at a moment
- * that the test chooses: where a VM's front ends are made (this program is
- * linked with --wrap), which is in the middle of what a guest needs.
+ * A whole daemon in a thread of the test. Memory runs out when the test says so:
+ * where a VM's front ends are made, in the middle of making a guest. This program
+ * is linked with --wrap for that.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -30,8 +30,8 @@
 struct frontends *__real_frontends_new(struct guest *guest);
 struct frontends *__wrap_frontends_new(struct guest *guest);
 
-static atomic_int failures; /* that are to come */
-static sem_t failed;	    /* one of them has */
+static atomic_int failures; /* still to come */
+static sem_t failed;	    /* one of them came */
 static sem_t started;
 
 struct frontends *__wrap_frontends_new(struct guest *guest)
@@ -103,7 +103,7 @@ static void tear_down(void)
 	config_teardown();
 }
 
-/* A hypervisor comes to VM. */
+/* A hypervisor connects to VM. */
 static int come_to(unsigned vm)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -116,7 +116,7 @@ static int come_to(unsigned vm)
 	return fd;
 }
 
-/* It asks something, and waits for the answer. */
+/* The hypervisor asks something, and waits for the answer. */
 static void expect_service(int fd)
 {
 	const struct vhost_user_header question = {
@@ -135,8 +135,9 @@ static void expect_service(int fd)
 	ck_assert_uint_eq(answer.header.request, VHOST_USER_GET_FEATURES);
 }
 
-/* VMs a and c are the first worker's, which b's has less to do than once the
- * first hypervisor has come: so c moves, and finds no memory. */
+/* VMs a and c are the first worker's, and b is the second one's. When a's
+ * hypervisor has come the second worker has less to do. So c moves there, and
+ * finds no memory. */
 START_TEST(vm_that_finds_no_memory_after_a_move_is_served_later)
 {
 	int first = come_to(0);
@@ -152,7 +153,7 @@ START_TEST(vm_that_finds_no_memory_after_a_move_is_served_later)
 }
 END_TEST
 
-/* What waits for memory is taken apart like all the rest. */
+/* A VM that waits for memory is freed like all others. */
 START_TEST(daemon_ends_while_a_vm_waits_for_memory)
 {
 	int first = come_to(0);

@@ -44,7 +44,7 @@ static void end(void)
 	session_close();
 }
 
-/* Turns in which the guest has no part. */
+/* Makes so many turns in which the guest has no part. */
 static void pass(unsigned turns)
 {
 	while (turns--) {
@@ -105,7 +105,7 @@ START_TEST(who_has_no_part_for_long_kicks_again)
 }
 END_TEST
 
-/* With something in its ring it is woken instead, as it would not kick. */
+/* A guest with something in its ring is woken, as it would not kick. */
 START_TEST(who_falls_asleep_is_looked_at_once_more)
 {
 	begin();
@@ -136,7 +136,7 @@ START_TEST(sent_packets_go_back_after_a_few_turns)
 }
 END_TEST
 
-/* Its part of the turn has just been: the next look is the next turn's. */
+/* The guest has just had its part of the turn: the next turn looks at it. */
 START_TEST(who_has_a_part_is_left_alone)
 {
 	begin();
@@ -147,7 +147,8 @@ START_TEST(who_has_a_part_is_left_alone)
 }
 END_TEST
 
-/* However many there are, a turn looks at a few, and all have their time. */
+/* However many guests there are, a turn looks at a few, and all have their
+ * turn. */
 START_TEST(guests_are_looked_at_by_turns)
 {
 	struct guest *crowd = calloc(CROWD, sizeof(*crowd));

@@ -48,7 +48,7 @@ static void tear_down(void)
 	munmap(ram, 0x10000);
 }
 
-/* Complete: a queue that is polled needs no kick. */
+/* Sets all that is needed: a queue that is polled needs no kick. */
 static void configure(void)
 {
 	ck_assert_int_eq(queue_set_size(&q, 16, 1024, &why), 0);
@@ -132,8 +132,8 @@ START_TEST(test_waits_for_its_memory)
 END_TEST
 
 /*
- * The index that a driver gives against the one where the queue stopped. Only a
- * difference tells that it is another driver's, or the same one's after a boot.
+ * The index at which a queue starts and the one at which it stopped. Only a
+ * difference shows that another driver starts it, or the same one after a boot.
  */
 START_TEST(test_moved)
 {
@@ -171,7 +171,7 @@ START_TEST(test_call)
 	queue_set_call(&q, -1);
 	queue_call(&q);
 	ck_assert(read(fd, &n, 8) < 0);
-	/* What was due meanwhile is made up for, once. */
+	/* A call that was due meanwhile is made up for, once. */
 	queue_set_call(&q, dup(fd));
 	queue_set_call(&q, dup(fd));
 	ck_assert_int_eq((int)read(fd, &n, 8), 8);
@@ -223,8 +223,7 @@ static void kicked(struct ring_watch *watch, int what)
 	kicked_times++;
 }
 
-/* Several rounds, as an engine may need more than one to tell of the next
- * kick. */
+/* Several rounds, as an engine may need more than one to report a kick. */
 static unsigned count_kicks(struct ring *ring)
 {
 	kicked_times = 0;

@@ -11,8 +11,8 @@
 
 static struct resets resets;
 
-/* Like no other, so that its RST is known again; and with everything in it that
- * an RST must not take over. */
+/* Packet I is like no other, so that its RST can be told from others, and has in
+ * it everything that an RST must not take over. */
 static struct packet packet_number(uint32_t i)
 {
 	return (struct packet){
@@ -147,7 +147,7 @@ START_TEST(freed_while_some_are_owed)
 }
 END_TEST
 
-/* The queue's beginning is anywhere in its ring. */
+/* The queue may begin anywhere in its ring. */
 START_TEST(a_request_drops_what_is_owed_to_its_addresses)
 {
 	struct packet request = packet_number(11);

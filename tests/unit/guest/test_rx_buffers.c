@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Receive buffers of a turn: whatever stayed empty in between, the guest gets
- * its packets in the order in which its buffers were available, no byte and no
- * mark of a message's end lost, and what was not needed is still in the ring.
+ * Receive buffers of a turn, some of which stay empty. The guest gets its packets
+ * in the order in which the buffers were available; no byte and no mark of a
+ * message's end is lost; and buffers that were not needed are still in the ring.
  */
 #include <linux/virtio_config.h>
 #include <string.h>
@@ -21,9 +21,9 @@
 #define EMPTY UINT32_MAX
 
 /*
- * The payload that fits each buffer, and that of the packet read into it, or
- * EMPTY; the payloads that the guest finds, by buffer, and how many buffers.
- * Sizes of 0 end a row.
+ * Each buffer's room for payload; the payload of the packet that was read into it,
+ * or EMPTY; the payloads that the guest finds, by buffer, and in how many
+ * buffers. Sizes of 0 end a row.
  */
 static const struct {
 	uint32_t room[BUFFERS];
@@ -59,16 +59,17 @@ static struct turn_guest part;
 static struct guest *guest;
 static int fd;
 
-/* A byte of the stream that all packets of a row carry together. */
+/* Byte I of the stream that all packets of a row carry together. */
 static uint8_t stream(unsigned i)
 {
 	return (uint8_t)(i * 37 + 11);
 }
 
-/* Segments of buffers: one, the header apart, or cut within both. */
+/* How buffers are cut: one segment, the header apart, within header or payload. */
 static const unsigned cuts[] = { 0, PACKET_HEADER_SIZE, 20 };
 
-/* Buffer I of ROOM bytes of payload, in descriptors 2 I and 2 I + 1. */
+/* Makes buffer I available, with ROOM for payload, in descriptors 2 I and
+ * 2 I + 1. */
 static void post(unsigned i, uint32_t room, unsigned cut)
 {
 	uint64_t at = RAM_AT + i * SPACE;
@@ -92,7 +93,7 @@ static void post(unsigned i, uint32_t room, unsigned cut)
 	show_more(GUEST_RX, 1);
 }
 
-/* LEN bytes at OFFSET of what was written to buffer I. */
+/* Copies LEN bytes at OFFSET of buffer I. */
 static void look(unsigned i, unsigned cut, size_t offset, void *to, size_t len)
 {
 	const uint8_t *at = ram + RAM_AT + i * SPACE;
@@ -108,7 +109,7 @@ static void begin(void)
 	session_open(0);
 	fd = session_connect();
 	negotiate(fd, true);
-	/* A used element for each buffer, not for a batch. */
+	/* Without IN_ORDER each buffer has a used element of its own. */
 	say_number(fd, VHOST_USER_SET_FEATURES,
 		   facts.guest->session.features &
 			   ~(1ull << VIRTIO_F_IN_ORDER));
@@ -124,7 +125,7 @@ static void end(void)
 	session_close();
 }
 
-/* Packet I, of LEN bytes of the stream from AT on, goes into its buffer. */
+/* Puts packet I, of LEN bytes of the stream from AT on, into its buffer. */
 static void fill(unsigned i, uint32_t len, unsigned at)
 {
 	struct packet packet = {
@@ -146,8 +147,8 @@ static void fill(unsigned i, uint32_t len, unsigned at)
 	rx_give(guest, &turn.buffers[i], &packet);
 }
 
-/* The packet of LEN bytes in the buffer that was used as the Nth; it begins at
- * AT of the stream. Returns the port that it came from. */
+/* The Nth used buffer holds a packet of LEN bytes of the stream, from AT on.
+ * Returns the port that the packet came from. */
 static unsigned check_packet(unsigned n, uint32_t len, unsigned cut,
 			     unsigned at)
 {
@@ -177,7 +178,7 @@ static unsigned buffers_of(unsigned row)
 	return n;
 }
 
-/* All buffers of ROW are taken, and some are filled. */
+/* Takes all buffers of ROW, and fills some. */
 static void play(unsigned row, unsigned cut)
 {
 	unsigned n = buffers_of(row), at = 0;
@@ -231,7 +232,7 @@ START_TEST(packets_move_up_in_order)
 }
 END_TEST
 
-/* What no packet waits before is with the guest at once. */
+/* A packet with no empty buffer before it is given to the guest at once. */
 START_TEST(packets_behind_nothing_empty_go_at_once)
 {
 	begin();

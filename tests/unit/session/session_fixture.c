@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The protocol code with everything around it but the daemon: front ends on
- * socket pairs, a real ring and real memory. That the guest's connections end is
- * seen by one of them, a witness, whose host program sees the end of file; then
- * there is a new one.
+ * socket pairs, a real ring and real memory. The guest has one connection, the
+ * witness, whose host program sees the end of file when the guest's connections
+ * end; then it gets a new one.
  *
- * Nothing runs by itself. A test says something and pumps, and so it decides
- * what the daemon's side finds in one turn: a new front end beside the end of
- * the old one, half a message, or two hundred of them.
+ * Nothing runs by itself. A test says something and pumps, and so decides what
+ * the daemon's side finds in one turn: a new front end beside the end of the old
+ * one, half a message, or two hundred of them.
  *
- * Descriptors are the thing to leak here, since every message can bring eight:
- * those of the process are counted before and after each test.
+ * Every message can bring eight descriptors, which might leak: the process's
+ * descriptors are counted before and after each test.
  */
 #include "unit/session/session_fixture.h"
 
@@ -84,7 +84,7 @@ static void call_witness(void)
 	ck_assert_int_eq(link_join(link), 0);
 }
 
-/* Was there an end of the guest's connections? */
+/* Counts an end of the guest's connections, if there was one. */
 static void ask_witness(void)
 {
 	char byte;
@@ -132,7 +132,7 @@ void session_open(int engine)
 	loop_init(&loop, ring_open(engine ? "io_uring" : "epoll", &why));
 	ck_assert_int_eq(bell_open(&bell), 0);
 	loop.bell = &bell;
-	if (!loop.ring && engine) /* forbidden here: the other one twice */
+	if (!loop.ring && engine) /* not allowed here: epoll twice */
 		loop.ring = ring_open("epoll", &why);
 	ck_assert_msg(loop.ring, "%s", why);
 	facts.guest = guest_new(&config, &loop);
@@ -145,8 +145,8 @@ void session_open(int engine)
 		kicks[i] = calls[i] = -1;
 }
 
-/* The ring goes before the memory of its watches: until then the kernel may
- * still report to them. */
+/* The ring is closed before the memory of its watches is freed: until then the
+ * kernel may still report to them. */
 void session_close(void)
 {
 	frontends_stop(facts.frontends);
@@ -179,8 +179,8 @@ int session_connect(void)
 	return ends[0];
 }
 
-/* Quiet three times over: what one round starts, such as a watch, an engine may
- * report in the next one only. */
+/* Until three rounds were quiet: an engine may report what one round has started,
+ * such as a watch, only in the next one. */
 void session_pump(void)
 {
 	bool more = false;
@@ -191,7 +191,7 @@ void session_pump(void)
 			continue;
 		list_remove(&facts.guest->active);
 		loop.chores = 0;
-		/* nobody is heard until then */
+		/* no front end is heard meanwhile */
 		while (frontend_choked(facts.guest))
 			sched_yield();
 		more = frontends_run(facts.frontends) == STEP_MORE ||
@@ -388,8 +388,7 @@ void start_queues(int fd, uint16_t base)
 	expect_silence(fd);
 }
 
-/* The number that is sent along means nothing; it is one that no test
- * expects. */
+/* The number that is sent means nothing, and is one that no test expects. */
 uint16_t stop_queue(int fd, uint32_t index)
 {
 	struct vhost_vring_state state = { index, 0xdddd };

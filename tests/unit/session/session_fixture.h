@@ -21,7 +21,7 @@
 struct session_facts {
 	struct guest *guest;
 	struct frontends *frontends;
-	unsigned ended; /* how often the guest's connections did */
+	unsigned ended; /* how often the guest's connections ended */
 };
 
 extern struct session_facts facts;
@@ -33,13 +33,13 @@ extern struct session_facts facts;
 void session_open(int engine);
 void session_close(void);
 
-/* A front end's end of a new connection. */
+/* Connects a front end. Returns its end of the connection. */
 int session_connect(void);
 
-/* Lets the daemon's side do all it can do now. */
+/* Lets the daemon's side do all that it can do now. */
 void session_pump(void);
 
-/* One message. Descriptors stay the caller's. */
+/* Sends one message. The descriptors stay the caller's. */
 void say(int fd, uint32_t request, uint32_t flags, const void *payload,
 	 uint32_t size, const int *fds, unsigned nfds);
 void say_nothing(int fd, uint32_t request);
@@ -50,10 +50,10 @@ void say_state(int fd, uint32_t request, uint32_t index, uint32_t num);
  * is none, -2 if the connection was closed. Pumps first. */
 int hear(int fd, uint32_t request, void *payload);
 
-/* A reply that is one number. */
+/* The next reply, which is one number. */
 uint64_t hear_number(int fd, uint32_t request);
 
-/* It was neither closed nor answered. */
+/* FD was neither closed nor answered. */
 void expect_silence(int fd);
 void expect_closed(int fd);
 
@@ -61,7 +61,7 @@ void expect_closed(int fd);
 uint64_t ask(int fd, uint32_t request, const void *payload, uint32_t size,
 	     const int *fds, unsigned nfds);
 
-/* Negotiates everything that is offered, but for the PROTOCOL_FEATURES bit. */
+/* Negotiates everything that is offered; PROTOCOL_FEATURES only if asked to. */
 void negotiate(int fd, bool protocol_features);
 
 /* The steps of a queue's set-up. */
@@ -77,10 +77,10 @@ extern int calls[GUEST_QUEUES];
 extern int ram_fd; /* RAM_SIZE bytes */
 extern uint8_t *ram;
 
-/* The data queues, set up and enabled as QEMU does, from index BASE. */
+/* Sets up and enables the data queues, as QEMU does, from index BASE on. */
 void start_queues(int fd, uint16_t base);
 
-/* GET_VRING_BASE: the index that it gives. */
+/* GET_VRING_BASE. Returns the index of the reply. */
 uint16_t stop_queue(int fd, uint32_t index);
 
 /* The driver's view of the rings. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Where a driver's available index may stand after its receive ring was
- * stopped, and where it shows that the driver has gone. The test is the loop,
- * and says what time it is. The guest has one connection, the fixture's.
+ * Which available indexes show, after the receive ring was stopped, that the
+ * driver has gone, and which do not. The test is the loop, and says what time it
+ * is. The guest has one connection, the fixture's.
  */
 #include <endian.h>
 
@@ -44,7 +44,7 @@ static void end(void)
 	session_close();
 }
 
-/* It is time for one look. False: none is to come. */
+/* Lets the time for one look come. False: no look is due any more. */
 static bool look_once(void)
 {
 	struct timer *timer = &facts.guest->session.departure.timer;
@@ -106,7 +106,7 @@ START_TEST(where_the_index_tells_that_the_driver_went)
 }
 END_TEST
 
-/* As Linux does it: after the rings were stopped, one step for each buffer. */
+/* As Linux does after the rings were stopped: one step back for each buffer. */
 START_TEST(a_driver_is_seen_to_go_within_the_time)
 {
 	stop_rings(0, ENTRIES, true);
@@ -141,7 +141,7 @@ START_TEST(a_guest_without_connections_is_not_looked_at)
 }
 END_TEST
 
-/* The ring goes on before anybody looked, and moves as it does. */
+/* The ring goes on before the first look, and its index moves. */
 START_TEST(a_ring_that_runs_again_is_not_looked_at)
 {
 	stop_rings(0, ENTRIES, true);

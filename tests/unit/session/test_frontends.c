@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Who becomes the front end, and who is in nobody's way. Both engines. */
+/* Which connection becomes the front end, and which must not be in its way. Both
+ * engines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,7 +133,7 @@ START_TEST(test_few_wait_and_the_oldest_goes)
 }
 END_TEST
 
-/* All of it is found in the same turn. */
+/* The end and the new connection are found in the same turn. */
 START_TEST(test_next_hypervisor_comes_as_the_last_dies)
 {
 	int fd, next;
@@ -155,7 +156,7 @@ START_TEST(test_next_hypervisor_comes_as_the_last_dies)
 }
 END_TEST
 
-/* The new one's first word is heard before the old one's end is reported. */
+/* The new one's first message is heard before the old one's end is reported. */
 START_TEST(test_next_hypervisor_outruns_the_end_of_the_last)
 {
 	int fd, next;
@@ -177,7 +178,7 @@ START_TEST(test_next_hypervisor_outruns_the_end_of_the_last)
 }
 END_TEST
 
-/* The first 11 bytes of a message, with a descriptor. */
+/* Sends the first 11 bytes of a message, with a descriptor. */
 static void say_part(int fd)
 {
 	struct vhost_user_header header = { VHOST_USER_SET_VRING_KICK, 1, 8 };
@@ -211,7 +212,8 @@ START_TEST(test_unfinished_messages_leak_nothing)
 		if (i)
 			expect_silence(fd);
 		else
-			expect_closed(fd); /* nobody waits with descriptors */
+			expect_closed(
+				fd); /* a connection may not wait with descriptors */
 		close(fd);
 		ck_assert(!has_front_end());
 	}
@@ -239,7 +241,7 @@ START_TEST(test_byte_by_byte)
 }
 END_TEST
 
-/* More than a turn's budget in one go: nobody else says anything. */
+/* More messages than a turn serves, and no other connection wakes the guest. */
 START_TEST(test_many_messages_at_once)
 {
 	int fd;
@@ -295,7 +297,7 @@ static int start_listening(struct sockaddr_un *addr)
 	return listener;
 }
 
-/* No service runs its timers here: the pause ends as the loop would end it. */
+/* No service runs the timers here: ends the pause as a loop would. */
 static void let_pause_pass(void)
 {
 	struct timer *timer = timer_take_due(&facts.guest->loop->pauses.timers,
@@ -307,8 +309,8 @@ static void let_pause_pass(void)
 	pause->over(pause);
 }
 
-/* One process is both sides: its limit is lifted for what the client opens, and
- * low whenever the daemon's side accepts. */
+/* Both sides are one process: its limit is high while the client opens
+ * something, and low whenever the daemon's side accepts. */
 START_TEST(test_accepting_goes_on_after_emfile)
 {
 	struct rlimit limit, low;

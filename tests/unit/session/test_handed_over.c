@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What a front end may hand over: each kind of descriptor, with each request
- * that brings one, and with those that bring none. Nothing but eventfds and
- * shared memory is kept, and no descriptor keeps a VM from its next hypervisor.
+ * Each kind of descriptor that a front end may hand over, with each request that
+ * brings one, and with requests that bring none. Only eventfds and shared memory
+ * are kept, and no descriptor keeps a VM from its next hypervisor.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +25,7 @@
 
 static int fd;
 
-/* Some have a second descriptor behind them, which goes at once. */
+/* One end of a pair, whose other end is closed at once. */
 static int pair_of(int type)
 {
 	int ends[2];
@@ -79,7 +79,7 @@ static int an_epoll(void)
 	return epoll_create1(EPOLL_CLOEXEC);
 }
 
-/* Which holds the front end's own end, too. */
+/* An epoll that holds the front end's own end of the connection. */
 static int epoll_of_own_end(void)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -163,7 +163,7 @@ static const struct {
 	{ "eventfd", an_eventfd },
 };
 
-/* The payloads are right, so that nothing but the descriptor is wrong. */
+/* The payloads are right, so that only the descriptor is wrong. */
 static const struct {
 	uint32_t request;
 	uint32_t size;
@@ -208,7 +208,7 @@ static void begin(int engine)
 	give_memory(fd);
 }
 
-/* One of that kind, N times. */
+/* Opens N descriptors of that kind. */
 static void open_many(unsigned kind, int *fds, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -217,8 +217,8 @@ static void open_many(unsigned kind, int *fds, unsigned n)
 	}
 }
 
-/* N descriptors of one kind, and asks for an answer: a refusal alone would not
- * end the session then. */
+/* Hands over N descriptors of one kind, and asks for an acknowledgement: then a
+ * refusal alone would not end the session. */
 static void hand_over(unsigned request, unsigned kind)
 {
 	int fds[250] = { -1 };
@@ -232,7 +232,7 @@ static void hand_over(unsigned request, unsigned kind)
 		close(fds[i]);
 }
 
-/* A reply or the end, and no more than one of them. */
+/* A reply came, or the end. True: the reply says that the request was granted. */
 static bool was_taken(uint32_t request)
 {
 	uint8_t payload[4096];
@@ -242,7 +242,7 @@ static bool was_taken(uint32_t request)
 	return n == sizeof(uint64_t) && !payload[0];
 }
 
-/* The front end dies, whatever it has handed over, and the next one comes. */
+/* Whatever the front end has handed over, it dies and the next one comes. */
 START_TEST(test_no_descriptor_keeps_the_next_front_end_out)
 {
 	unsigned request = (unsigned)_i / ENGINES_TESTED % ARRAY_SIZE(requests);
@@ -267,7 +267,7 @@ START_TEST(test_no_descriptor_keeps_the_next_front_end_out)
 }
 END_TEST
 
-/* The same before it said anything that could have made it the front end. */
+/* The same for a connection that has not become the front end yet. */
 START_TEST(test_waiting_front_ends_keep_nothing)
 {
 	session_open(_i);

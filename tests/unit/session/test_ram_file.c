@@ -70,7 +70,7 @@ START_TEST(test_shared_memory_is_taken)
 }
 END_TEST
 
-/* The build is on whatever it is on: a container's overlay, or a disk. */
+/* The build folder may be on a container's overlay, or on a disk. */
 START_TEST(test_local_files_are_taken)
 {
 	char name[] = "test_ram_file.XXXXXX";
@@ -100,7 +100,7 @@ START_TEST(test_others_are_refused_by_name)
 }
 END_TEST
 
-/* As many as a message may bring; memory that is in no file needs no table. */
+/* As many files as a message may bring; memfds need no table. */
 START_TEST(test_files_are_looked_up_together)
 {
 	int fds[RAM_FILES_MAX];
@@ -127,7 +127,7 @@ START_TEST(test_files_are_looked_up_together)
 }
 END_TEST
 
-/* Sends a file of its own mount namespace, and waits for the end. */
+/* In a mount namespace of its own: sends a file of it, and waits for the end. */
 static void elsewhere(int to, bool tmp)
 {
 	union {
@@ -188,8 +188,8 @@ static int receive_fd(int from)
 }
 
 /*
- * A service and its hypervisors seldom share a mount namespace: the same file
- * system has another number in each of them.
+ * A service and its hypervisors seldom share a mount namespace, and the mount of
+ * a file system has another number in each of them.
  */
 START_TEST(test_mounts_of_the_peer_are_looked_up_there)
 {
@@ -220,7 +220,7 @@ START_TEST(test_mounts_of_the_peer_are_looked_up_there)
 	close(fd);
 	close(ends[0]);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	if (WEXITSTATUS(status) != 77) /* not allowed to here */
+	if (WEXITSTATUS(status) != 77) /* namespaces are not allowed here */
 		ck_assert_int_eq(status, 0);
 }
 END_TEST

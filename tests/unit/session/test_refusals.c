@@ -120,7 +120,8 @@ static const struct refusal refusals[] = {
 	{ "unheard of", 0xffffffff, 0, NO_FD, { 0 } },
 };
 
-/* Who sends what no request has is not answered, but goes. */
+/* A front end that sends descriptors of a wrong kind is dismissed, and not
+ * answered. */
 static bool is_dismissed(const struct refusal *r)
 {
 	return r->descriptor == FILE_FD ||
@@ -145,7 +146,7 @@ static int begin(int engine)
 	return fd;
 }
 
-/* Sends it with or without NEED_REPLY. */
+/* Sends the request with or without NEED_REPLY. */
 static void say_refusal(int fd, const struct refusal *r, uint32_t flags)
 {
 	int nine[9], file = -1;
@@ -287,12 +288,13 @@ START_TEST(test_unread_replies_end_the_session)
 }
 END_TEST
 
-/* How many descriptors more than a message may bring are set aside for the VM,
- * and those that come with SET_STATUS, which takes none. */
+/* How many surplus descriptors are set aside for the VM, and how many come with
+ * SET_STATUS, which takes none. */
 static const unsigned surpluses[] = { 0, 1, 7, 245 };
 static const unsigned extras[] = { 1, 8, 9, 17, 32 };
 
-/* Those that a message may bring are known to be harmless: it is refused. */
+/* Sends N descriptors. As many as a message may bring are known to be harmless,
+ * and only the request is refused. */
 static void bring(int *fd, unsigned n)
 {
 	const uint64_t status = 1;
@@ -313,7 +315,7 @@ static void bring(int *fd, unsigned n)
 	negotiate(*fd, true);
 }
 
-/* Whatever is set aside, all are closed, and the next one is heard. */
+/* However many are set aside, all are closed, and the next front end is heard. */
 START_TEST(test_surplus_descriptors_are_closed)
 {
 	struct descriptors d = { .share = 1000 };

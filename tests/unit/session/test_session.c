@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* What a front end says, and what becomes of the device. Both engines. */
+/* What a front end says, and what it does to the device. Both engines. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -107,8 +107,9 @@ START_TEST(test_kick_wakes_the_guest)
 }
 END_TEST
 
-/* The next entry to take, and what was taken has been given back: what was
- * available and not taken yet is for whoever goes on with the queue. */
+/* The reply is the index of the next entry to take, and entries that were taken
+ * have been given back. Those that were available and not taken are left to
+ * whoever goes on with the queue. */
 START_TEST(test_stop_gives_the_exact_index)
 {
 	begin(_i);
@@ -157,7 +158,7 @@ START_TEST(test_pause_keeps_the_connections)
 }
 END_TEST
 
-/* A base that is not where the ring stopped: the driver began anew
+/* The base is not the index where the ring stopped: the driver began anew
  * meanwhile. */
 START_TEST(test_another_index_is_another_guest)
 {

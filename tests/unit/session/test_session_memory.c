@@ -35,7 +35,7 @@ static void end(void)
 	session_close();
 }
 
-/* At INDEX, in the new map, and no connection was ended for it. */
+/* Queue 1 runs at INDEX in the new map, and no connection was ended for that. */
 static void expect_running_at(uint16_t index)
 {
 	expect_silence(fd);
@@ -67,14 +67,14 @@ START_TEST(test_table_replaced_while_the_ring_runs)
 
 	begin(_i);
 	show_more(1, 7);
-	/* What was given back before is shown before the map goes. */
+	/* Entries that were given back are published before the map goes. */
 	for (i = 1; i <= 50; i++) {
 		take_one(1);
 		give_memory(fd);
 		expect_running_at(7 + i);
 		ck_assert_uint_eq(le16toh(used_of(1)[1]), i);
 	}
-	/* The new mapping is the one that is written to. */
+	/* The device writes to the new mapping. */
 	used = used_of(1);
 	virtq_kicks_on(&queue()->vq);
 	ck_assert_uint_eq(le16toh(used[2 + 4 * SIZE]), 57);
@@ -142,7 +142,7 @@ START_TEST(test_as_many_regions_as_promised)
 }
 END_TEST
 
-/* Only what changes a ring restarts it, at the index where it was. */
+/* Only features that change a ring restart it, at the index where it was. */
 START_TEST(test_features_while_the_ring_runs)
 {
 	const uint64_t event_idx = 1ull << 29;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* When a queue starts, and who enables it. Both engines. */
+/* When a queue starts, and what enables it. Both engines. */
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -59,7 +59,7 @@ START_TEST(test_starts_without_a_kick)
 }
 END_TEST
 
-/* As QEMU does whose machine has no memory that can be shared. */
+/* As QEMU kicks when its machine has no memory that can be shared. */
 START_TEST(test_kicks_without_memory_are_warned_of)
 {
 	const uint64_t one = 1;
@@ -78,7 +78,7 @@ START_TEST(test_kicks_without_memory_are_warned_of)
 }
 END_TEST
 
-/* Kicks the TX queue, and lets a second pass if one is waited for. */
+/* Kicks the TX queue, and lets a second pass if the device waits for one. */
 static void kick_and_doubt(void)
 {
 	const uint64_t one = 1;
@@ -91,8 +91,8 @@ static void kick_and_doubt(void)
 		device_doubt(container_of(timer, struct guest, session.doubt));
 }
 
-/* As QEMU's share=off: the guest's pages are others than ours, which stay as
- * they were however often it kicks. */
+/* As with QEMU's share=off: the guest's pages are not ours, which stay as they
+ * were however often it kicks. */
 START_TEST(test_memory_that_is_private_is_warned_of_once)
 {
 	begin(_i);
@@ -110,8 +110,8 @@ START_TEST(test_memory_that_is_private_is_warned_of_once)
 }
 END_TEST
 
-/* Front ends kick when they start, and drivers fill the ring a moment later;
- * one that was seen may kick for nothing. */
+/* Front ends kick when they start, and drivers fill the ring a moment later. A
+ * driver that was seen may kick for nothing. */
 START_TEST(test_memory_that_is_shared_is_not_warned_of)
 {
 	const uint64_t one = 1;
@@ -144,7 +144,7 @@ START_TEST(test_enabled_at_once_without_protocol_features)
 }
 END_TEST
 
-/* NO_FD takes the kick away and starts a queue as a kick's descriptor does. */
+/* NO_FD drops the kick, and starts a queue as a kick's descriptor does. */
 START_TEST(test_polling)
 {
 	begin(_i);

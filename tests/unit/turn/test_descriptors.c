@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Who may have how many descriptors, with one thread and with several. */
+/* How many descriptors each VM may have, with one thread and with several. */
 #include <check.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -26,7 +26,7 @@ static unsigned share_out(unsigned limit, unsigned nvms, unsigned nworkers)
 	return descriptors_share_out(&d, nvms, nworkers, SESSION);
 }
 
-/* Until it gets no more. */
+/* Takes descriptors for VM until there are no more. Returns their number. */
 static unsigned take_all(unsigned vm)
 {
 	while (descriptors_take(&d, &held[vm]))
@@ -40,7 +40,7 @@ static void give_all(unsigned vm)
 		descriptors_give(&d, &held[vm]);
 }
 
-/* Whatever the VMs take, what is open before and set aside is left over. */
+/* Whatever the VMs take, the descriptors that were set aside are left. */
 START_TEST(what_is_set_aside_stays)
 {
 	static const struct {
@@ -74,7 +74,7 @@ START_TEST(a_single_vm_may_have_all)
 }
 END_TEST
 
-/* Also behind those that have taken all they can. */
+/* A VM gets its share even after others have taken all that they can. */
 START_TEST(each_vm_has_its_share_at_any_time)
 {
 	unsigned share = share_out(4096, 10, 2), last = d.common + share + 1;
@@ -92,7 +92,7 @@ START_TEST(each_vm_has_its_share_at_any_time)
 }
 END_TEST
 
-/* Two that are greedy in turn come to the same. */
+/* Two VMs that take by turns all that they can get the same number. */
 START_TEST(greedy_vms_share_what_is_common)
 {
 	share_out(4096, 2, 1);
@@ -103,7 +103,7 @@ START_TEST(greedy_vms_share_what_is_common)
 }
 END_TEST
 
-/* When one gives back, the other has that at once. */
+/* What one VM gives back, another can have at once. */
 START_TEST(what_is_given_back_is_anybodys)
 {
 	unsigned before;
@@ -117,7 +117,8 @@ START_TEST(what_is_given_back_is_anybodys)
 }
 END_TEST
 
-/* What is taken meanwhile is borrowed, and that goes back with it. */
+/* A descriptor that is taken while others are lent is borrowed, until those go
+ * back. */
 START_TEST(many_are_lent_within_the_share)
 {
 	unsigned share = share_out(300, 2, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* How long turns are, and whom they are for. */
+/* How long turns are, and which connections they are for. */
 #include "base/check.h"
 #include "suite.h"
 #include "turn/pace.h"
@@ -9,7 +9,7 @@
 static struct pace pace;
 static struct pace_use some;
 
-/* A turn at NOW in which so many bytes came from guests. */
+/* A turn at NOW, in which so many bytes came from guests. */
 static void turn(uint64_t now, uint32_t bytes, bool light)
 {
 	pace_begin(&pace, now);
@@ -41,7 +41,7 @@ START_TEST(greedy_ones_alone_have_long_turns)
 }
 END_TEST
 
-/* However much a crowd of them moves. */
+/* However much many light connections move together. */
 START_TEST(light_ones_alone_have_long_turns)
 {
 	struct pace_use uses[2 * PACE_SHORT / 1024] = { 0 };
@@ -70,7 +70,7 @@ START_TEST(together_they_have_short_turns_by_turns)
 }
 END_TEST
 
-/* Also when what is moved goes to guests. */
+/* Each direction has its own share in a short turn. */
 START_TEST(each_way_has_its_share)
 {
 	begin();
@@ -127,7 +127,7 @@ START_TEST(who_moves_much_in_a_period_is_greedy_in_the_next)
 }
 END_TEST
 
-/* What is moved altogether ends periods as well as time does. */
+/* Bytes end a period, as time does. */
 START_TEST(little_of_much_is_light)
 {
 	struct pace_use little = { .units = 0 }, much = { .units = 0 };
@@ -143,7 +143,7 @@ START_TEST(little_of_much_is_light)
 }
 END_TEST
 
-/* Small packets count more than their bytes, and nothing wraps. */
+/* Small packets count more than their bytes, and no counter wraps. */
 START_TEST(any_number_of_packets_is_counted)
 {
 	struct pace_use use = { .units = 0 };

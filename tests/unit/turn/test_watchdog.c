@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The watchdog against calls that would sleep for ever: that they return at
- * all is the assertion. And that a thread which makes no turns is left alone.
+ * The watchdog against calls that would sleep for ever, which have only to
+ * return. And a thread that makes no turns is left alone.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ START_TEST(after_a_rest_too)
 }
 END_TEST
 
-/* Two signals at the most, however long it lasts. */
+/* However long the rest lasts, two signals come at the most. */
 START_TEST(a_rest_is_left_alone)
 {
 	struct timespec rest = { .tv_nsec = 10 * WATCHDOG_MS * 1000000 };
