@@ -272,8 +272,8 @@ static enum step run_errands(struct guest *guest)
 {
 	bool more = ends_end_some(guest) == STEP_MORE;
 
-	more |= listener_serve(guest);
-	more |= dial_conclude(guest);
+	more |= listener_serve(guest) == STEP_MORE;
+	more |= dial_conclude(guest) == STEP_MORE;
 	return step_left(more);
 }
 

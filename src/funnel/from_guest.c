@@ -196,9 +196,8 @@ static enum step handle_joined(struct link *link, struct turn *turn,
 	share_window(guest, link, p);
 	if (p->op == PACKET_RW && link_is_light(link))
 		pace_light(&guest->loop->pace);
-	if (orders & CONN_DELIVER &&
-	    !sends_add(turn, link, chain, p->len, end_flags(p)))
-		step = STEP_FULL;
+	if (orders & CONN_DELIVER)
+		step = sends_add(turn, link, chain, p->len, end_flags(p));
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
 	link_carry_out(link, orders);
@@ -292,7 +291,7 @@ static void collect_backlogs(struct guest *guest, struct turn *turn)
 
 	while (!list_empty(&guest->flushing)) {
 		link = list_first(&guest->flushing, struct link, host_node);
-		if (!sends_add_backlog(turn, link))
+		if (sends_add_backlog(turn, link) == STEP_FULL)
 			return;
 		list_remove(&link->host_node);
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * connect(2) on a Unix socket does not take time: it succeeds, is refused or,
- * if the socket does not block, finds the backlog full (EAGAIN), of whose end
- * no event tells. So it is tried again, until the connection's own deadline.
- * AF_VSOCK answers later (EINPROGRESS), by the socket becoming writable.
+ * if the socket does not block, finds the backlog full (EAGAIN). No event tells
+ * when the backlog has room again, so connect(2) is tried again until the
+ * connection's own deadline. AF_VSOCK answers later (EINPROGRESS), and then the
+ * socket becomes writable.
  *
  * A link is made when the guest has something to wait for or to talk to. A
  * REQUEST that is refused at once leaves nothing behind but the RST that is
@@ -27,7 +28,17 @@
 #include "turn/loop.h"
 #include "vsock/packet.h"
 
-/* For connections of TYPE. -EMFILE: the VM has its share of descriptors. */
+/* Links of one guest that may wait for a backlog: beyond, a connection that
+ * finds a full backlog is refused at once. Fewer where descriptors are few. */
+#define WAITING_MAX 1024
+
+/* After LOOP_CHORES_OF_A_KIND dials that were tried again, of all guests
+ * together, nobody is dialed again for so long: a guest that floods a full
+ * backlog costs the others no more than that. */
+#define REDIALS_MS 2
+
+/* A socket for connections of TYPE. -EMFILE: the VM has its share of
+ * descriptors. */
 static int open_socket(struct guest *guest, int family, uint16_t type)
 {
 	int kind = type == PACKET_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
@@ -46,15 +57,8 @@ static int open_socket(struct guest *guest, int family, uint16_t type)
 	return fd;
 }
 
-static void close_socket(struct guest *guest, int *fd)
-{
-	if (*fd < 0)
-		return;
-	rights_close(guest->loop->rights, guest, fd);
-}
-
-/* Connects FD: 0, -EAGAIN when the backlog is full, -EINPROGRESS when AF_VSOCK
- * will say later, or another -errno. */
+/* Connects FD. 0, -EAGAIN when the backlog is full, -EINPROGRESS when AF_VSOCK
+ * will answer later, or another -errno. */
 static int try_connect(int fd, const struct host_address *addr)
 {
 	int ret;
@@ -65,13 +69,13 @@ static int try_connect(int fd, const struct host_address *addr)
 	return ret < 0 ? -errno : 0;
 }
 
-/* Somebody not listening: AF_VSOCK resets where AF_UNIX refuses. */
-static bool is_absent(int err)
+/* Nobody listens there: AF_VSOCK resets where AF_UNIX refuses. */
+static bool nobody_listens(int err)
 {
 	return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET;
 }
 
-/* That is everyday business; anything else wants a look. */
+/* That nobody listens is everyday business; anything else wants a look. */
 static void log_refusal(struct guest *guest, uint32_t port,
 			const struct host_address *addr, int err)
 {
@@ -79,19 +83,10 @@ static void log_refusal(struct guest *guest, uint32_t port,
 
 	host_address_text(addr, where);
 	guest_log_limited(guest, guest,
-			  is_absent(err) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+			  nobody_listens(err) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 			  "guest's connection to port %u refused: %s: %s", port,
 			  where, descriptors_error(err));
 }
-
-/* Links of one guest whose dialing waits: beyond, it is refused at once. Fewer
- * where descriptors are few. */
-#define WAITING_MAX 1024
-
-/* After LOOP_CHORES_OF_A_KIND dials that were tried again, of all guests
- * together, nobody is dialed again for so long: a guest that floods a full
- * backlog costs the others no more than that. */
-#define REDIALS_MS 2
 
 static void give_up(struct link *link, const struct host_address *addr, int err)
 {
@@ -99,7 +94,7 @@ static void give_up(struct link *link, const struct host_address *addr, int err)
 	link_carry_out(link, conn_abort(&link->conn));
 }
 
-/* The socket is connected: tell the guest, or end it all. */
+/* The host socket is connected: tells the guest, or ends it all. */
 static void connected(struct link *link, const struct host_address *addr)
 {
 	int err;
@@ -118,17 +113,8 @@ static void wait_for_backlog(struct link *link)
 	link_refresh(link);
 }
 
-static void wait_for_answer(struct link *link, const struct host_address *addr)
-{
-	int err = link_watch_connect(link);
-
-	if (err)
-		give_up(link, addr, err);
-	else
-		link_refresh(link);
-}
-
-/* FD, whose connect(2) said ERR, becomes a link's. */
+/* *FD, whose connect(2) came to ERR (0, -EAGAIN or -EINPROGRESS), becomes a
+ * link's. 0, or -errno where no link could be made. */
 static int join(struct guest *guest, const struct packet *request, int *fd,
 		const struct host_address *addr, int err)
 {
@@ -143,25 +129,29 @@ static int join(struct guest *guest, const struct packet *request, int *fd,
 		link_kill(link);
 		return joined;
 	}
-	if (err == -EINPROGRESS)
-		wait_for_answer(link, addr);
-	else if (err)
-		wait_for_backlog(link);
-	else
+	if (!err) {
 		connected(link, addr);
+	} else if (err == -EAGAIN) {
+		wait_for_backlog(link);
+	} else {
+		err = link_watch_connect(link);
+		if (err)
+			give_up(link, addr, err);
+		else
+			link_refresh(link);
+	}
 	return 0;
 }
 
-static bool may_wait(const struct guest *guest, int err)
+/* A link may wait for a backlog, beside those that do already. */
+static bool may_wait(const struct guest *guest)
 {
-	return err == -EINPROGRESS ||
-	       (err == -EAGAIN &&
-		guest->dialing.waiting <
-			descriptors_for_waiting(guest->loop->descriptors,
-						WAITING_MAX));
+	return guest->dialing.waiting <
+	       descriptors_for_waiting(guest->loop->descriptors, WAITING_MAX);
 }
 
-/* 0, or -errno: nobody can be reached at ADDR. */
+/* 0: the request has its answer, or waits for it. -errno: nobody can be reached
+ * at ADDR. */
 static int dial_address(struct guest *guest, const struct packet *request,
 			const struct host_address *addr)
 {
@@ -172,63 +162,45 @@ static int dial_address(struct guest *guest, const struct packet *request,
 	if (fd < 0)
 		return fd;
 	err = try_connect(fd, addr);
-	if (!err || may_wait(guest, err))
+	if (!err || err == -EINPROGRESS || (err == -EAGAIN && may_wait(guest)))
 		err = join(guest, request, &fd, addr, err);
-	close_socket(guest, &fd);
+	if (fd >= 0)
+		rights_close(guest->loop->rights, guest, &fd);
 	return err;
-}
-
-static int dial_unix(struct guest *guest, const struct packet *request,
-		     struct host_address *addr)
-{
-	int err = host_address_unix(guest->config, request->dst_port, addr);
-
-	return err ? err : dial_address(guest, request, addr);
-}
-
-static int dial_vsock(struct guest *guest, const struct packet *request,
-		      struct host_address *addr)
-{
-	host_address_vsock(guest->config->forward_cid, request->dst_port, addr);
-	return dial_address(guest, request, addr);
-}
-
-/* CID 2 is our own sockets first, any other that comes here AF_VSOCK's. */
-static bool is_unix(const struct guest *guest, const struct packet *request)
-{
-	return request->dst_cid == PACKET_HOST_CID ||
-	       !guest->config->forward_cid;
-}
-
-/* Streams alone. */
-static bool is_forwarded(const struct guest *guest,
-			 const struct packet *request)
-{
-	return guest->config->forward_cid && request->type == PACKET_STREAM;
 }
 
 void dial(struct guest *guest, const struct packet *request)
 {
+	uint32_t forward_cid = guest->config->forward_cid;
 	struct host_address addr = { .len = 0 };
 	int err = -ENOENT;
 
-	if (is_unix(guest, request))
-		err = dial_unix(guest, request, &addr);
-	if (is_absent(err) && is_forwarded(guest, request))
-		err = dial_vsock(guest, request, &addr);
+	/* For CID 2 our own sockets come first; a request to any other CID that
+	 * comes here is AF_VSOCK's, where that is asked at all. */
+	if (request->dst_cid == PACKET_HOST_CID || !forward_cid) {
+		err = host_address_unix(guest->config, request->dst_port,
+					&addr);
+		if (!err)
+			err = dial_address(guest, request, &addr);
+	}
+	if (nobody_listens(err) && forward_cid &&
+	    request->type == PACKET_STREAM) {
+		host_address_vsock(forward_cid, request->dst_port, &addr);
+		err = dial_address(guest, request, &addr);
+	}
 	if (err) {
 		log_refusal(guest, request->dst_port, &addr, err);
 		resets_add(&guest->resets, request);
 	}
 }
 
-/* What came of a connect(2) that was under way. */
+/* A connect(2) that was under way has come to an end. */
 static void conclude(struct link *link)
 {
 	struct host_address addr;
 	int err = fd_socket_error(link->host.fd);
 
-	/* AF_VSOCK wakes io_uring's polls up as writable before it is. */
+	/* AF_VSOCK wakes io_uring's polls up before the socket is writable. */
 	if (!err && !link->host.hung_up && !fd_has_peer(link->host.fd)) {
 		ring_watch_writable(link->guest->loop->ring, &link->host.watch);
 		return;
@@ -243,10 +215,9 @@ static void conclude(struct link *link)
 	give_up(link, &addr, err);
 }
 
-bool dial_conclude(struct guest *guest)
+enum step dial_conclude(struct guest *guest)
 {
 	struct link *link;
-
 	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
 
 	while (!list_empty(&guest->dialing.dialed) &&
@@ -257,7 +228,7 @@ bool dial_conclude(struct guest *guest)
 		list_remove(&link->host_node);
 		conclude(link);
 	}
-	return !list_empty(&guest->dialing.dialed);
+	return step_left(!list_empty(&guest->dialing.dialed));
 }
 
 static void redial(struct link *link)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The sockets listen as long as the daemon runs; the listeners on them come and
- * go with the worker that serves the VM. While none does, or accepting pauses,
- * who connects waits in the socket's backlog.
+ * go with the worker that serves the VM. While there is none, or accepting
+ * pauses, programs that connect wait in the socket's backlog.
  */
 #include "host/forwards.h"
 
@@ -24,8 +24,8 @@ struct forward {
 	struct listener *listener; /* while its guest is served */
 };
 
-/* Whichever of the host's CIDs programs connect to: a listening descriptor,
- * or -errno. */
+/* Listens on PORT, whichever of the host's CIDs programs connect to. A
+ * descriptor, or -errno. */
 static int listen_on(uint32_t port)
 {
 	int fd =
@@ -43,19 +43,6 @@ static int listen_on(uint32_t port)
 	return err ? err : fd;
 }
 
-static int open_one(struct forward *forward, const struct vm_config *config)
-{
-	int fd = listen_on(forward->port);
-
-	if (fd < 0) {
-		log_line(LOG_LEVEL_ERROR, config->name, "AF_VSOCK port %u: %s",
-			 forward->port, strerror(-fd));
-		return fd;
-	}
-	forward->fd = fd;
-	return 0;
-}
-
 int forwards_open(struct forwards *f, const struct vm_config *config)
 {
 	const struct ranges *ports = &config->forward_listen;
@@ -70,11 +57,16 @@ int forwards_open(struct forwards *f, const struct vm_config *config)
 		return -ENOMEM;
 	}
 	while (f->count < n && !err) {
-		f->list[f->count] = (struct forward){
-			.fd = -1,
-			.port = ranges_nth(ports, f->count),
-		};
-		err = open_one(&f->list[f->count++], config);
+		struct forward *forward = &f->list[f->count];
+
+		forward->port = ranges_nth(ports, f->count++);
+		forward->fd = listen_on(forward->port);
+		if (forward->fd >= 0)
+			continue;
+		err = forward->fd;
+		log_line(LOG_LEVEL_ERROR, config->name,
+			 "AF_VSOCK port %u: cannot listen: %s", forward->port,
+			 strerror(-err));
 	}
 	return err;
 }

@@ -22,21 +22,21 @@ struct forwards {
  * been logged; forwards_close() is due either way. */
 int forwards_open(struct forwards *f, const struct vm_config *config);
 
-/* Closes them. Accepts what is all zero. */
+/* Closes the sockets. Accepts what is all zero. */
 void forwards_close(struct forwards *f);
 
-/* Leads who comes into GUEST. By its loop's thread. 0, or -errno, and
- * forwards_stop() is due. */
+/* Leads the programs that connect into GUEST. By its loop's thread. 0, or
+ * -errno, and forwards_stop() is due. */
 int forwards_start(struct forwards *f, struct guest *guest);
 
-/* Accepts no more; the sockets stay. Idempotent. */
+/* Accepts no more; the sockets stay open. Idempotent. */
 void forwards_stop(struct forwards *f);
 
-/* After forwards_stop(): the ring still refers to one of them. */
+/* After forwards_stop(): the ring still refers to one of the listeners. */
 bool forwards_busy(const struct forwards *f);
 
-/* After forwards_stop(), when none is busy or the ring is closed: ready for
- * forwards_start() again. */
+/* After forwards_stop(), when no listener is busy or the ring is closed: frees
+ * the listeners. forwards_start() may follow. */
 void forwards_free(struct forwards *f);
 
 #endif

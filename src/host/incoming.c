@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * What recvmsg(2) says of a SEQPACKET socket is ambiguous in three ways, which
- * are sorted out here. A buffer that is too short cuts the message, so that its
- * length is asked for before (MSG_PEEK with MSG_TRUNC). 0 is an empty message
- * or the end. And an error may come before messages that are still there.
+ * are sorted out here. It cuts a message for which the buffer is too short, so
+ * its length is asked for before (MSG_PEEK with MSG_TRUNC). It returns 0 for an
+ * empty message and at the end. And it may return an error before messages that
+ * are still there.
  */
 #include "host/incoming.h"
 
@@ -19,8 +20,8 @@
 /* Room for the credentials of a message's sender, and for nothing else. */
 #define CONTROL_SIZE CMSG_SPACE(sizeof(struct ucred))
 
-/* That a host program is gone is said once, as an error of whatever call comes
- * first, before the messages that are still there. */
+/* That a host program is gone is said once, as an error of the next call,
+ * before the messages that are still there. */
 static ssize_t receive(struct host_end *host, struct msghdr *msg, int flags)
 {
 	ssize_t n = recvmsg(host->fd, msg, flags | MSG_DONTWAIT);
@@ -32,8 +33,8 @@ static ssize_t receive(struct host_end *host, struct msghdr *msg, int flags)
 	return n;
 }
 
-/* 0 is what recvmsg(2) says both of an empty message and of the end. But only a
- * message has a sender, and who asks is told of it. */
+/* Of an empty message and of the end, for both of which recvmsg(2) returns 0:
+ * only a message has a sender, whom SO_PASSCRED makes known. */
 static bool has_sender(struct host_end *host)
 {
 	char control[CONTROL_SIZE];
@@ -47,33 +48,25 @@ static bool has_sender(struct host_end *host)
 	if (setsockopt(host->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return false;
 	n = receive(host, &msg, MSG_PEEK);
-	/* Or our sends would give the socket a name. */
+	/* With it on, our sends would give the socket a name. */
 	setsockopt(host->fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
 	return n == 0 && msg.msg_controllen;
 }
 
-static int peek(struct host_end *host)
+int incoming_size(struct host_end *host)
 {
 	struct msghdr msg = { .msg_iov = NULL };
 	ssize_t n = receive(host, &msg, MSG_PEEK | MSG_TRUNC);
 
 	if (n < 0)
-		return -errno;
-	/* Only where the kernel lets them through: see rights.h. */
-	if (rights_seen(&msg))
-		return -EPERM;
-	if (n == 0 && !has_sender(host))
-		return -ENODATA;
-	return (int)n;
-}
-
-int incoming_size(struct host_end *host)
-{
-	int n = peek(host);
-
+		n = -errno;
+	else if (rights_seen(&msg)) /* older kernels let them through */
+		n = -EPERM;
+	else if (n == 0 && !has_sender(host))
+		n = -ENODATA;
 	if (n < 0)
 		host->readable = false;
-	return n;
+	return (int)n;
 }
 
 int incoming_read(struct host_end *host, struct iovec *iov, unsigned count,

@@ -14,10 +14,11 @@
 struct host_end;
 
 /*
- * Bytes of the next message, which may be 0; -EAGAIN, and host->readable is
- * reset; or another negative errno when no more will come: -ENODATA at the
- * end, -EPERM where descriptors came. Where the program left without reading all that it was sent, what it
- * had sent itself comes first. None may be held.
+ * Bytes of the next message, which may be 0; -EAGAIN when none is there, and
+ * host->readable is reset; another negative errno when no more will come:
+ * -ENODATA at the end, -EPERM where descriptors came. Where the program left
+ * without reading all that it was sent, what it had sent itself comes first. No
+ * message may be held.
  */
 int incoming_size(struct host_end *host);
 
@@ -26,7 +27,7 @@ int incoming_size(struct host_end *host);
 int incoming_read(struct host_end *host, struct iovec *iov, unsigned count,
 		  uint32_t len);
 
-/* Reads it into host->held. 0 or -errno. */
+/* Reads the next message, of LEN bytes, into host->held. 0 or -errno. */
 int incoming_hold(struct host_end *host, uint32_t len);
 
 #endif

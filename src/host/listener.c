@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The ring only reports that somebody waits in a socket's backlog. In the turn
- * some lines are read, then some programs accepted and made links, as long as
- * the VM may have a descriptor more: who finds none waits in the backlog, until
- * one is closed.
+ * The ring only reports that a program waits in a socket's backlog. In the turn
+ * some CONNECT lines are read, then some programs are accepted and become
+ * links, as long as the VM may have another descriptor: a program for which
+ * there is none waits in the backlog until one is closed.
  *
- * All that greet one guest are on one list in the order in which they came,
- * whichever listener took them, so that the first is the one that has been
- * silent for longest: it goes when they are too many. Nobody is accepted while
- * a line waits to be read, so that who has said something is not silent.
+ * The links that greet one guest are on one list in the order in which they
+ * came, whichever listener took them. So the first is the one that has been
+ * silent for longest, and it goes when they are too many. No program is
+ * accepted while a line waits to be read, so that no link counts as silent that
+ * has said something.
  *
- * A line is taken when the guest has agreed (host_end_accept()). Until then its
- * bytes stay in the socket, where the connection will find what follows them.
+ * A line is taken off the socket when the guest has agreed (host_end_accept()).
+ * Until then its bytes stay there, where the connection will find what follows
+ * them.
  */
 #include "host/listener.h"
 
@@ -35,7 +37,7 @@
 struct listener {
 	struct guest *guest;
 	struct ring_watch watch;
-	struct list node; /* of the guest's calling: the backlog may hold some */
+	struct list node; /* on the guest's calling: somebody may wait */
 	struct loop_pause pause;
 	int fd;
 	enum packet_type type;
@@ -43,23 +45,14 @@ struct listener {
 	uint32_t port;
 };
 
-/* The oldest goes where too many wait in silence. */
-static void limit_silent(struct guest *guest)
-{
-	unsigned most = descriptors_for_waiting(guest->loop->descriptors,
-						LISTENER_SILENT_MAX);
-
-	if (guest->greeters.count > most)
-		link_kill(
-			list_first(&guest->greeters.silent, struct link, node));
-}
-
-/* It is heard at once: it may have spoken already, and of AF_VSOCK the port
- * says all. *FD becomes the link's, if there is memory for one. */
+/* FD becomes a link's, if there is memory for one. The link is heard at once:
+ * the program may have spoken already, and of AF_VSOCK the port says all. */
 static void greet(const struct listener *listener, int *fd)
 {
 	struct guest *guest = listener->guest;
 	struct link *link = link_new_greeting(guest, fd, listener->type);
+	unsigned most = descriptors_for_waiting(guest->loop->descriptors,
+						LISTENER_SILENT_MAX);
 
 	if (!link)
 		return;
@@ -75,9 +68,12 @@ static void greet(const struct listener *listener, int *fd)
 		link->conn.peer_port = listener->port;
 	}
 	list_append(&guest->greeters.knocking, &link->host_node);
-	limit_silent(guest);
+	if (guest->greeters.count > most)
+		link_kill(
+			list_first(&guest->greeters.silent, struct link, node));
 }
 
+/* Somebody may wait in LISTENER's backlog. */
 static void call(struct listener *listener)
 {
 	if (!list_empty(&listener->node) || timer_armed(&listener->pause.timer))
@@ -86,7 +82,7 @@ static void call(struct listener *listener)
 	guest_wake(listener->guest);
 }
 
-static void called(struct ring_watch *watch, int events)
+static void on_report(struct ring_watch *watch, int events)
 {
 	(void)events;
 	call(container_of(watch, struct listener, watch));
@@ -111,13 +107,12 @@ static void pause_accepting(struct listener *listener, int err)
 		  clock_ms());
 }
 
-/* 0, or -errno: -EAGAIN when nobody waits any more. */
+/* Accepts one program. 0, or -errno: -EAGAIN when nobody waits any more. */
 static int accept_one(const struct listener *listener)
 {
 	struct guest *guest = listener->guest;
 	struct descriptors *descriptors = guest->loop->descriptors;
-	int err = 0;
-	int fd;
+	int fd, err;
 
 	if (!descriptors_take(descriptors, &guest->fds.held))
 		return -EMFILE;
@@ -125,15 +120,15 @@ static int accept_one(const struct listener *listener)
 	if (fd < 0) {
 		err = -errno;
 		descriptors_give(descriptors, &guest->fds.held);
-	} else {
-		greet(listener, &fd);
+		return err == -EINTR || err == -ECONNABORTED ? 0 : err;
 	}
+	greet(listener, &fd);
 	if (fd >= 0)
 		rights_close(guest->loop->rights, guest, &fd);
-	return err == -EINTR || err == -ECONNABORTED ? 0 : err;
+	return 0;
 }
 
-/* From all that are called, in turn. */
+/* Accepts from all listeners on which somebody may wait, in turn. */
 static void accept_some(struct guest *guest)
 {
 	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
@@ -154,8 +149,8 @@ static void accept_some(struct guest *guest)
 	}
 }
 
-/* A copy of WHAT that accepts. NULL and errno on failure. */
-static struct listener *begin(const struct listener *what)
+/* A listener like WHAT, which accepts. NULL and errno on failure. */
+static struct listener *start(const struct listener *what)
 {
 	struct listener *listener = malloc(sizeof(*listener));
 	int err;
@@ -170,7 +165,7 @@ static struct listener *begin(const struct listener *what)
 	err = fd_nonblock(listener->fd);
 	if (!err)
 		err = ring_watch(listener->guest->loop->ring, &listener->watch,
-				 listener->fd, called);
+				 listener->fd, on_report);
 	if (!err)
 		return listener;
 	errno = -err;
@@ -187,7 +182,7 @@ struct listener *listener_new(struct guest *guest, int fd,
 		.type = type,
 	};
 
-	return begin(&what);
+	return start(&what);
 }
 
 struct listener *listener_new_forwarding(struct guest *guest, int fd,
@@ -201,7 +196,7 @@ struct listener *listener_new_forwarding(struct guest *guest, int fd,
 		.port = port,
 	};
 
-	return begin(&what);
+	return start(&what);
 }
 
 void listener_stop(struct listener *listener)
@@ -226,7 +221,8 @@ void listener_free(struct listener *listener)
 	free(listener);
 }
 
-/* The connection that the host program asks for. 0, or -errno to close it. */
+/* Makes the connection to the guest's PORT that the host program asks for. 0,
+ * or -errno where it is refused. */
 static int connect_guest(struct link *link, uint32_t port)
 {
 	struct guest *guest = link->guest;
@@ -255,7 +251,7 @@ static int connect_guest(struct link *link, uint32_t port)
 	return 0;
 }
 
-/* Looks at what is in the host socket behind SKIP bytes. */
+/* Looks at what is in the host socket behind SKIP bytes; as rights_peek(). */
 static ssize_t peek(const struct link *link, size_t skip, char *to, size_t len)
 {
 	static const int none = -1;
@@ -273,9 +269,10 @@ static ssize_t peek(const struct link *link, size_t skip, char *to, size_t len)
 }
 
 /*
- * A look ends where urgent data (MSG_OOB) stands, whatever follows it, and the
- * next event may never come: looks on until the line is whole or there is
- * nothing more. Bytes, 0 at the end, or -1 and errno.
+ * Looks at the CONNECT line. One look ends where urgent data (MSG_OOB) stands,
+ * whatever follows it, and the next report may never come: so this looks on
+ * until the line is whole or there is nothing more. Bytes, 0 at the end, or -1
+ * and errno.
  */
 static ssize_t peek_line(const struct link *link, char *line)
 {
@@ -293,7 +290,8 @@ static ssize_t peek_line(const struct link *link, char *line)
 	return (ssize_t)got;
 }
 
-/* 0: joined, or more of the line is awaited. -EPROTO: not a CONNECT line. */
+/* A stream's line. 0: joined, or more of the line is awaited. -EPROTO: it is
+ * not a CONNECT line. */
 static int read_line(struct link *link)
 {
 	char line[HANDSHAKE_LINE_MAX];
@@ -310,14 +308,15 @@ static int read_line(struct link *link)
 	if (len < 0)
 		return len;
 	if (!len)
-		return n < HANDSHAKE_LINE_MAX && !link->host.half_closed
-			       ? 0
-			       : -EPROTO;
+		return n == HANDSHAKE_LINE_MAX || link->host.half_closed
+			       ? -EPROTO
+			       : 0;
 	link->host.line = (uint8_t)len;
 	return connect_guest(link, port);
 }
 
-/* As read_line(), of the first message: it must be the line, and no more. */
+/* Where messages are kept apart: the first must be the line, and no more. 0 and
+ * -errno as read_line(). */
 static int read_message(struct link *link)
 {
 	char line[HANDSHAKE_LINE_MAX];
@@ -373,14 +372,7 @@ static void log_refusal(const struct link *link, int err)
 			describe_refusal(err));
 }
 
-/* 0: joined, or what it wants is still awaited. */
-static int answer(struct link *link)
-{
-	if (link->host.forwarded)
-		return connect_guest(link, link->conn.peer_port);
-	return link_keeps_messages(link) ? read_message(link) : read_line(link);
-}
-
+/* What programs that knock want: some of their lines. */
 static void read_some(struct guest *guest)
 {
 	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
@@ -393,7 +385,12 @@ static void read_some(struct guest *guest)
 		link = list_first(&guest->greeters.knocking, struct link,
 				  host_node);
 		list_remove(&link->host_node);
-		err = answer(link);
+		if (link->host.forwarded)
+			err = connect_guest(link, link->conn.peer_port);
+		else if (link_keeps_messages(link))
+			err = read_message(link);
+		else
+			err = read_line(link);
 		if (!err)
 			continue;
 		log_refusal(link, err);
@@ -401,15 +398,15 @@ static void read_some(struct guest *guest)
 	}
 }
 
-bool listener_serve(struct guest *guest)
+enum step listener_serve(struct guest *guest)
 {
 	if (guest->ending.session)
-		return false;
+		return STEP_DONE;
 	read_some(guest);
 	if (list_empty(&guest->greeters.knocking))
 		accept_some(guest);
-	return !list_empty(&guest->greeters.knocking) ||
-	       !list_empty(&guest->greeters.calling);
+	return step_left(!list_empty(&guest->greeters.knocking) ||
+			 !list_empty(&guest->greeters.calling));
 }
 
 void listener_expire(struct loop *loop, uint64_t now_ms)

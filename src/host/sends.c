@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Packets of many connections come out of the ring in any order, and their
- * segments stand in the turn in that order. What belongs together are runs of
- * them, pieces, each of which names the next of its connection. One piece
- * without a backlog is sent as it stands; otherwise the list of segments is put
- * together, never the bytes.
+ * segments stand in the turn in that order. A connection's segments are in
+ * runs, called pieces, each of which names the next one of its connection. One
+ * piece without a backlog is sent as it stands; otherwise a list of all
+ * segments is put together. Bytes are never moved for a send.
  *
- * After the send what the socket did not take is copied, behind what the
- * backlog holds already. Then the bytes that the guest has credit back for and
- * those in the backlog are all that it ever sent: credit_held() is the
- * backlog's length.
+ * After the send, what the socket did not take is copied behind what the
+ * backlog holds already. Then each byte that the guest sent is either one for
+ * which it has credit back, or in the backlog: credit_held() is the backlog's
+ * length.
  */
 #include "host/sends.h"
 
@@ -27,8 +27,8 @@
 #include "turn/turn.h"
 #include "vsock/packet.h"
 
-/* A connection with so much staged goes out before more is taken: what one
- * AF_UNIX send moves best. */
+/* When a connection has so much staged, it is sent before more is taken: this
+ * is what one AF_UNIX send moves best. */
 #define SEND_BYTES 262144
 #define SEND_SEGMENTS 256
 
@@ -38,7 +38,7 @@ bool sends_have_room(const struct turn *turn)
 	       turn->nsegments < TURN_SEGMENTS;
 }
 
-/* The link's send of this turn, begun if need be; there is room for it. */
+/* The link's send of this turn, begun if need be. There must be room for it. */
 static struct turn_send *stage(struct turn *turn, struct link *link)
 {
 	struct turn_send *send;
@@ -55,8 +55,8 @@ static struct turn_send *stage(struct turn *turn, struct link *link)
 	return send;
 }
 
-/* Extends the last piece of SEND if what is next lies right behind it, and no
- * message ends between. */
+/* Extends the last piece of SEND by the next COUNT segments, if they lie right
+ * behind it and no message ends between. False: they do not. */
 static bool extend_piece(struct turn *turn, const struct turn_send *send,
 			 uint32_t count)
 {
@@ -115,30 +115,33 @@ static uint32_t trim_to_payload(struct chain *chain, size_t len)
 	return n;
 }
 
-bool sends_add(struct turn *turn, struct link *link, struct chain *chain,
-	       uint32_t len, uint32_t flags)
+enum step sends_add(struct turn *turn, struct link *link, struct chain *chain,
+		    uint32_t len, uint32_t flags)
 {
 	struct turn_send *send;
 
 	if (!len && !flags)
-		return true;
+		return STEP_DONE;
 	send = stage(turn, link);
 	add_piece(turn, send, trim_to_payload(chain, len), flags);
 	send->bytes += len;
 	pace_out(&link->guest->loop->pace, &link->moved, len);
 	link->guest->counts.bytes_out += len;
-	return send->bytes < SEND_BYTES && send->segments < SEND_SEGMENTS;
+	return send->bytes < SEND_BYTES && send->segments < SEND_SEGMENTS
+		       ? STEP_DONE
+		       : STEP_FULL;
 }
 
-bool sends_add_backlog(struct turn *turn, struct link *link)
+enum step sends_add_backlog(struct turn *turn, struct link *link)
 {
 	if (turn->nsends == TURN_SENDS)
-		return false;
+		return STEP_FULL;
 	stage(turn, link);
-	return true;
+	return STEP_DONE;
 }
 
-/* All of a send's segments in one array, behind its backlog. */
+/* Puts the backlog and all segments of SEND into OUT, and returns how many
+ * that are. */
 static uint32_t join_pieces(struct turn *turn, const struct turn_send *send,
 			    struct iovec *out)
 {
@@ -158,34 +161,26 @@ static uint32_t join_pieces(struct turn *turn, const struct turn_send *send,
 	return n;
 }
 
-/* The message: segments as they lie in the turn, where they do so in a row. */
-static void gather(struct turn *turn, struct turn_send *send)
+static void submit_stream(struct ring *ring, struct turn *turn,
+			  struct turn_send *send)
 {
 	struct iovec *out = turn->gathered + turn->ngathered;
-	bool alone = !backlog_len(&send->link->host.backlog) &&
-		     send->first_piece == send->last_piece;
+	bool backlog = backlog_len(&send->link->host.backlog);
 	uint32_t n;
 
-	if (alone) {
+	send->io.result = 0;
+	if (!send->bytes && !backlog)
+		return;
+	if (!backlog && send->first_piece == send->last_piece) {
 		out = turn->segments + turn->pieces[send->first_piece].first;
 		n = send->segments;
 	} else {
 		n = join_pieces(turn, send, out);
 	}
-	/* What is beyond the limit counts as not accepted. */
 	send->io.msg = (struct msghdr){
 		.msg_iov = out,
 		.msg_iovlen = iov_limit(n),
 	};
-}
-
-static void submit_stream(struct ring *ring, struct turn *turn,
-			  struct turn_send *send)
-{
-	send->io.result = 0;
-	if (!send->bytes && !backlog_len(&send->link->host.backlog))
-		return;
-	gather(turn, send);
 	ring_send(ring, &send->io);
 }
 
@@ -208,8 +203,8 @@ void sends_submit(struct ring *ring, struct turn *turn)
 	}
 }
 
-/* Keeps what the socket did not take of the pieces, behind their first SKIP
- * bytes. */
+/* Keeps what the socket did not take: the pieces behind their first SKIP bytes.
+ * 0 or -ENOMEM. */
 static int keep_rest(struct turn *turn, struct turn_send *send, uint32_t skip)
 {
 	const struct piece *piece;
@@ -232,7 +227,7 @@ static int keep_rest(struct turn *turn, struct turn_send *send, uint32_t skip)
 	return err;
 }
 
-/* The socket took N bytes. 0 or -ENOMEM. */
+/* The socket took N bytes of a stream; the rest is kept. 0 or -ENOMEM. */
 static int keep_stream(struct turn *turn, struct turn_send *send, uint32_t n)
 {
 	struct link *link = send->link;
@@ -245,7 +240,7 @@ static int keep_stream(struct turn *turn, struct turn_send *send, uint32_t n)
 	return keep_rest(turn, send, n - old);
 }
 
-/* The socket took N bytes or messages, the rest is kept. */
+/* The socket took N bytes, of SEQPACKET N messages; the rest is kept. */
 static void accepted(struct turn *turn, struct turn_send *send, uint32_t n)
 {
 	struct link *link = send->link;
@@ -269,8 +264,8 @@ static void accepted(struct turn *turn, struct turn_send *send, uint32_t n)
 	link_carry_out(link, orders);
 }
 
-/* The send read guest memory whose file shrank. The queue breaks, and with it
- * go the joined connections; an older backlog is not touched by that. */
+/* The send read guest memory whose file shrank. The queue breaks, and the
+ * joined connections end with it; an older backlog is still sent. */
 static void memory_gone(struct link *link)
 {
 	virtq_break(&link->guest->queue[GUEST_TX].vq,
@@ -278,12 +273,6 @@ static void memory_gone(struct link *link)
 	if (link_unsent(link))
 		ring_watch_writable(link->guest->loop->ring, &link->host.watch);
 	link_refresh(link);
-}
-
-static int result_of(const struct turn_send *send)
-{
-	return link_keeps_messages(send->link) ? sends_messages_result(send)
-					       : send->io.result;
 }
 
 void sends_finish(struct turn *turn)
@@ -296,12 +285,12 @@ void sends_finish(struct turn *turn)
 		send = &turn->sends[i];
 		if (send->link->is_half)
 			continue;
-		n = result_of(send);
+		n = link_keeps_messages(send->link)
+			    ? sends_messages_result(send)
+			    : send->io.result;
 		send->link->staged = LINK_NOT_STAGED;
-		if (n == -EAGAIN)
-			n = 0;
-		if (n >= 0)
-			accepted(turn, send, (uint32_t)n);
+		if (n >= 0 || n == -EAGAIN)
+			accepted(turn, send, n < 0 ? 0 : (uint32_t)n);
 		else if (n == -EFAULT)
 			memory_gone(send->link);
 		else

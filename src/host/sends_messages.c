@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The order of a connection's messages, and what they are sent from:
+ * A connection's messages go out in this order, from these places:
  *
- *	complete ones of the backlog		one segment each
- *	one begun there, ended in this turn	its beginning, then pieces
- *	further ones of this turn		pieces, to each that ends one
- *	one that does not end yet		not sent
+ * 	complete ones of the backlog		one segment each
+ * 	one begun there, ended in this turn	its beginning, then pieces
+ * 	further ones of this turn		pieces, up to one that ends it
+ * 	one that does not end yet		not sent
  *
- * They are handed to the socket in one call that stops at the first that is
- * not taken, so that none overtakes another.
+ * They are handed to the socket in one call that stops at the first message
+ * that is not taken, so that none overtakes another.
  */
 #include "host/sends_messages.h"
 
@@ -21,8 +21,8 @@
 #include "ring/ring.h"
 #include "turn/turn.h"
 
-/* Of the backlog, in one turn: more than an AF_UNIX socket takes at once of
- * any but the smallest. */
+/* Messages of the backlog in one turn: more than an AF_UNIX socket takes at
+ * once of any but the smallest. */
 #define OLD_MAX 128
 
 static bool has_room(const struct turn *turn)
@@ -30,7 +30,7 @@ static bool has_room(const struct turn *turn)
 	return turn->nmessages < TURN_MESSAGES;
 }
 
-/* The N segments behind what is gathered are a message. */
+/* The N segments behind those that are gathered are a message. */
 static void add(struct turn *turn, struct turn_send *send, uint32_t n)
 {
 	turn->messages[turn->nmessages++] = (struct mmsghdr){
@@ -41,7 +41,8 @@ static void add(struct turn *turn, struct turn_send *send, uint32_t n)
 	send->messages++;
 }
 
-/* False: there are more than a turn should take. */
+/* Adds complete messages of the backlog. False: some are left for later turns.
+ * */
 static bool add_backlog(struct turn *turn, struct turn_send *send)
 {
 	const struct messages *ends = &send->link->host.ends;
@@ -61,7 +62,8 @@ static bool add_backlog(struct turn *turn, struct turn_send *send)
 	return i == ends->count;
 }
 
-/* The beginning of a message that the backlog holds; COUNT segments. */
+/* Puts the beginning of a message that the backlog holds behind the segments
+ * that are gathered. Returns the number of segments: 0 or 1. */
 static uint32_t gather_begun(struct turn *turn, const struct link *link)
 {
 	struct iovec iov = backlog_iov(&link->host.backlog);
@@ -74,8 +76,9 @@ static uint32_t gather_begun(struct turn *turn, const struct link *link)
 	return 1;
 }
 
-/* Ends at a message in too many segments, with all that is behind it: it is
- * copied into the backlog, where it is one segment, and sent from there. */
+/* Adds the messages that end in this turn, up to one in too many segments. That
+ * one and all behind it are copied into the backlog, where each is one segment,
+ * and are sent from there in a later turn. */
 static void add_pieces(struct turn *turn, struct turn_send *send)
 {
 	uint32_t n = gather_begun(turn, send->link);
@@ -124,8 +127,9 @@ int sends_messages_result(const struct turn_send *send)
 	return n >= 0 && send->messages == 1 ? 1 : n;
 }
 
-/* Up to N of the complete ones are gone. Returns how many. */
-static uint32_t drop_old(struct link *link, uint32_t n, uint32_t *gone)
+/* The socket took N complete messages of the backlog; adds their bytes to
+ * *GONE. */
+static void drop_old(struct link *link, uint32_t n, uint32_t *gone)
 {
 	uint32_t i, bytes = 0;
 
@@ -134,20 +138,10 @@ static uint32_t drop_old(struct link *link, uint32_t n, uint32_t *gone)
 	if (bytes)
 		backlog_drop(&link->host.backlog, bytes);
 	*gone += bytes;
-	return n;
 }
 
-/* The backlog's beginning of a message went with the rest of that. */
-static void drop_begun(struct link *link, uint32_t *gone)
-{
-	uint32_t bytes = backlog_len(&link->host.backlog);
-
-	if (bytes)
-		backlog_drop(&link->host.backlog, bytes);
-	*gone += bytes;
-}
-
-/* Empty messages cost a guest no credit, so their number is bounded here. */
+/* Copies a piece into the backlog. Empty messages cost a guest no credit, so
+ * that their number is bounded here. 0, -ENOMEM or -ENOBUFS. */
 static int keep_piece(struct turn *turn, struct link *link,
 		      const struct piece *piece)
 {
@@ -166,13 +160,21 @@ int sends_messages_keep(struct turn *turn, struct turn_send *send, uint32_t n,
 			uint32_t *gone)
 {
 	const struct piece *piece;
+	struct backlog *backlog = &send->link->host.backlog;
+	uint32_t old = min_u32(n, send->old);
+	uint32_t begun;
 	int err = 0;
 	uint16_t i;
 
 	*gone = 0;
-	n -= drop_old(send->link, min_u32(n, send->old), gone);
-	if (n)
-		drop_begun(send->link, gone);
+	drop_old(send->link, old, gone);
+	n -= old;
+	/* What the backlog still holds then was the beginning of the first
+	 * message of this turn. */
+	begun = n ? backlog_len(backlog) : 0;
+	if (begun)
+		backlog_drop(backlog, begun);
+	*gone += begun;
 	for (i = send->first_piece; i != TURN_NO_PIECE && !err;
 	     i = piece->next) {
 		piece = &turn->pieces[i];

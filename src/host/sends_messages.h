@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * How the sends of a turn (sends.h) keep a SEQPACKET connection's messages
- * apart: each is one send, in order, and a message of which the end has not
- * come yet waits in the backlog.
+ * apart: each is one send, in order, and a message whose end has not come yet
+ * waits in the backlog.
  */
 #ifndef URING_VSOCK_HOST_SENDS_MESSAGES_H
 #define URING_VSOCK_HOST_SENDS_MESSAGES_H
@@ -13,17 +13,18 @@ struct ring;
 struct turn;
 struct turn_send;
 
-/* Queues what is complete, and sets the result to 0 if nothing is. */
+/* Queues the messages that are complete; sets the result to 0 if none is. */
 void sends_messages_submit(struct ring *ring, struct turn *turn,
 			   struct turn_send *send);
 
-/* How many the socket took, or the negative errno of the first. */
+/* The number of messages that the socket took, or the negative errno of the
+ * first. */
 int sends_messages_result(const struct turn_send *send);
 
 /*
- * The socket took the first N. Keeps the rest in the backlog. 0 with the bytes
- * that have left in *GONE; -ENOMEM, or -ENOBUFS where the guest has sent more
- * empty messages than are kept.
+ * The socket took the first N messages. Keeps the rest in the backlog. Sets
+ * *GONE to the bytes that have left. 0, -ENOMEM, or -ENOBUFS where the guest
+ * has sent more empty messages than are kept.
  */
 int sends_messages_keep(struct turn *turn, struct turn_send *send, uint32_t n,
 			uint32_t *gone);
