@@ -242,7 +242,7 @@ static enum step serve(struct link *link, struct turn *turn, struct ring *ring)
 	    send_control(link, turn) == STEP_NO_BUFFER)
 		return STEP_NO_BUFFER;
 	if (link->is_half) {
-		if (data && !sibling_serve(link, turn)) {
+		if (data && sibling_serve(link, turn) == STEP_NO_BUFFER) {
 			give_way(link);
 			return STEP_NO_BUFFER;
 		}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A message is heard in the order in which things came to be at the other end:
- * what its guest grants, that it accepts, its data, its end. The end waits for
- * the data: while some is in the inbox it is only noted (half->heard). A reset
- * waits for nothing and drops the inbox.
+ * what the other guest grants, that it accepts, its data, its end. The end
+ * waits for the data: while some is in the inbox, the end is only noted
+ * (half->heard). A reset waits for nothing and drops the inbox.
  *
- * The id decides whether this half is meant. The ports alone could be those of
- * a newer connection, or of an older one, whose end this guest has yet to hear:
- * then a request waits (half.h).
+ * The id decides whether a message is for the half that has its ports. That
+ * half could be of a newer connection, or of an older one, of whose end this
+ * guest has yet to hear: then a request waits (half.h).
  */
 #include "sibling/hear.h"
 
@@ -25,15 +25,15 @@
 #include "turn/loop.h"
 #include "turn/turn.h"
 
-/* Connections that a guest was asked for and has not answered: beyond, others
- * are refused at once. */
+/* Connections that a guest was asked for and has not answered yet. Beyond that,
+ * further ones are refused at once. */
 #define ASKED_MAX 4096
 
-/* Receive buffers for one half in a turn, or in one message: 64 of an ordinary
- * guest's are about its credit. */
+/* Receive buffers that one half fills in a turn, or by one message: 64 of an
+ * ordinary guest's are about its credit. */
 #define BUFFERS_MAX 64
 
-/* What has M's addresses; NULL if nothing has. */
+/* The link of GUEST's that has M's addresses, or NULL. */
 static struct link *find(struct guest *guest, const struct half_message *m)
 {
 	struct conn *conn = table_find(&guest->conns,
@@ -43,13 +43,7 @@ static struct link *find(struct guest *guest, const struct half_message *m)
 	return conn ? link_of(conn) : NULL;
 }
 
-/* A half that this guest did not ask for, and whose other one is gone, as its
- * guest asks again: all that is left is that this guest hears of it. */
-static bool is_left(const struct link *link)
-{
-	return link->is_half && link->conn.state != CONN_HOST_PENDING;
-}
-
+/* False: out of memory. */
 static bool begin_half(struct guest *guest, const struct half_message *m)
 {
 	struct link *link = link_new_half(guest, m->from, m->id);
@@ -67,7 +61,14 @@ static bool begin_half(struct guest *guest, const struct half_message *m)
 	return true;
 }
 
-/* A guest is asked for a connection. False: it does not get to know. */
+/*
+ * GUEST is asked for a connection. False: the request is to be refused, and the
+ * guest does not get to know of it.
+ *
+ * A half may be left that has the request's ports. If this guest did not ask
+ * for that one, its other half is gone, as its guest asks again: all that is
+ * left is that this guest hears of the end, and the request waits for that.
+ */
 static bool hear_ask(struct guest *guest, const struct half_message *m)
 {
 	struct link *last;
@@ -78,15 +79,16 @@ static bool hear_ask(struct guest *guest, const struct half_message *m)
 	last = find(guest, m);
 	if (!last)
 		return begin_half(guest, m);
-	return is_left(last) && half_keep_ask(guest, &last->half, m);
+	return last->is_half && last->conn.state != CONN_HOST_PENDING &&
+	       half_keep_ask(guest, &last->half, m);
 }
 
-/* The last LEFT bytes of FROM go to the guest, as far as it has credit and
- * buffers, of which BUFFERS may be used. *LEFT is what remains. False: it has
- * no buffer. */
-static bool send_to_guest(struct link *link, struct turn *turn,
-			  struct iov_cursor *from, uint32_t *left,
-			  uint32_t flags, unsigned buffers)
+/* Gives the last *LEFT bytes of FROM to the guest, as far as it has credit and
+ * buffers, of which BUFFERS may be used. *LEFT is what remains. FLAGS belong to
+ * the last byte. */
+static enum step send_to_guest(struct link *link, struct turn *turn,
+			       struct iov_cursor *from, uint32_t *left,
+			       uint32_t flags, unsigned buffers)
 {
 	uint32_t credit = conn_may_send(&link->conn);
 	struct guest *guest = link->guest;
@@ -97,7 +99,7 @@ static bool send_to_guest(struct link *link, struct turn *turn,
 	do {
 		buffer = rx_take(guest, turn);
 		if (!buffer)
-			return false;
+			return STEP_NO_BUFFER;
 		n = min_u32(min_u32(*left, credit), rx_room(buffer));
 		rx_fill_from(buffer, from, n);
 		*left -= n;
@@ -106,10 +108,11 @@ static bool send_to_guest(struct link *link, struct turn *turn,
 		rx_give(guest, buffer, &packet);
 		credit = *left ? conn_may_send(&link->conn) : 0;
 	} while (credit && --buffers);
-	return true;
+	return STEP_DONE;
 }
 
-/* Whatever has no byte needs a packet's credit all the same. */
+/* The guest may be sent something of LEN bytes, or a part of it. What has no
+ * byte needs a packet's credit all the same. */
 static bool may_send(const struct link *link, uint32_t len)
 {
 	const struct conn *conn = &link->conn;
@@ -133,22 +136,21 @@ void sibling_end_if_heard(struct link *link)
 	link_carry_out(link, orders);
 }
 
-/* Payload for this half's guest. */
+/* M's payload is for this half's guest: into its buffers or into the inbox. */
 static void hear_data(struct link *link, struct turn *turn,
 		      const struct half_message *m, struct iov_cursor *from)
 {
 	struct half *half = &link->half;
 	uint32_t left = m->len;
-	bool sent = false;
 
 	if ((!left && !m->flags) || (link->conn.guest_shut & PACKET_NO_RECEIVE))
 		return;
-	if (!half->inbox.count && guest_running(link->guest) &&
-	    may_send(link, left))
-		sent = send_to_guest(link, turn, from, &left, m->flags,
-				     BUFFERS_MAX);
 	guest_wake(link->guest);
-	if (sent && !left)
+	if (!half->inbox.count && guest_running(link->guest) &&
+	    may_send(link, left) &&
+	    send_to_guest(link, turn, from, &left, m->flags, BUFFERS_MAX) ==
+		    STEP_DONE &&
+	    !left)
 		return;
 	if (parcels_add(&half->inbox, from, left, m->flags,
 			!link_keeps_messages(link)) < 0)
@@ -161,6 +163,7 @@ static bool is_pending(const struct conn *conn)
 	       conn->state == CONN_GUEST_PENDING;
 }
 
+/* What FACTS say of the other half's end. */
 static void hear_end(struct link *link, unsigned facts)
 {
 	struct half *half = &link->half;
@@ -182,9 +185,9 @@ static void hear_end(struct link *link, unsigned facts)
 
 /*
  * The guest may have gone to another worker while the message was in the lane.
- * It had no connection then, so that all but a request for one is meant for a
- * half that is gone, and the half that told it will hear that this one is over,
- * which was told before it went.
+ * It had no connection when it went. So only a request can be meant for it;
+ * anything else is meant for a half that is gone, and the half that told it
+ * will hear that the connection is over, which was told before the guest went.
  */
 static void hear(struct loop *loop, struct turn *turn,
 		 const struct half_message *m, struct iov_cursor *from)
@@ -229,7 +232,7 @@ void sibling_hear(struct loop *loop, struct turn *turn,
 	hear(loop, turn, m, from);
 }
 
-bool sibling_serve(struct link *link, struct turn *turn)
+enum step sibling_serve(struct link *link, struct turn *turn)
 {
 	struct parcels *inbox = &link->half.inbox;
 	uint32_t first_buffer = turn->nbuffers;
@@ -238,21 +241,21 @@ bool sibling_serve(struct link *link, struct turn *turn)
 	struct iovec iov;
 	struct parcel first;
 	uint32_t left;
-	bool served = true;
+	enum step step = STEP_DONE;
 
-	while (served && inbox->count && used < BUFFERS_MAX) {
+	while (step == STEP_DONE && inbox->count && used < BUFFERS_MAX) {
 		iov.iov_base = (char *)parcels_first(inbox, &first);
 		if (!may_send(link, first.len))
 			break;
 		iov.iov_len = left = first.len;
 		iov_begin(&from, &iov, 1);
-		served = send_to_guest(link, turn, &from, &left, first.flags,
-				       BUFFERS_MAX - used);
+		step = send_to_guest(link, turn, &from, &left, first.flags,
+				     BUFFERS_MAX - used);
 		used = turn->nbuffers - first_buffer;
-		if (served || left < first.len)
+		if (step == STEP_DONE || left < first.len)
 			parcels_drop(inbox, first.len - left);
 	}
 	link->burst = (uint8_t)min_u32(used + 1, BUFFERS_MAX);
 	sibling_end_if_heard(link);
-	return served;
+	return step;
 }

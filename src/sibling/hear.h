@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What a half makes of what the other half tells (half_message.h): facts for
- * its connection, and payload for its guest, straight into receive buffers or,
- * where the guest has no room, into the half's inbox.
+ * What a half makes of what the other half tells it (half_message.h): facts for
+ * its connection, and payload for its guest. Payload goes straight into receive
+ * buffers or, where the guest has no room, into the half's inbox.
  */
 #ifndef URING_VSOCK_SIBLING_HEAR_H
 #define URING_VSOCK_SIBLING_HEAR_H
 
-#include <stdbool.h>
+#include "turn/step.h"
 
 struct half_message;
 struct iov_cursor;
@@ -15,20 +15,21 @@ struct link;
 struct loop;
 struct turn;
 
-/* M is for a guest of LOOP's; its payload is next in FROM. At the end of a
- * turn, after to_guest_finish(). */
+/* Hears M, which is for a guest of LOOP's; its payload is next in FROM. At the
+ * end of a turn, after to_guest_finish(). */
 void sibling_hear(struct loop *loop, struct turn *turn,
 		  const struct half_message *m, struct iov_cursor *from);
 
-/* Requests whose ports were not free (half.h), and are now. Before messages
- * are heard this is done in any case, so that none overtakes them. */
+/* Hears the requests whose ports were not free (half.h) and are now.
+ * sibling_hear() begins with it, so that no message overtakes them. */
 void sibling_hear_waiting(struct loop *loop, struct turn *turn);
 
-/* What the other half said of its end takes effect, if the inbox is empty. */
+/* If the inbox is empty, what the other half said of its end takes effect. */
 void sibling_end_if_heard(struct link *link);
 
-/* What waits in the half's inbox goes to its guest, within credit and its
- * share of a turn. False: no buffer is left. */
-bool sibling_serve(struct link *link, struct turn *turn);
+/* Gives what waits in the half's inbox to its guest, within the guest's credit
+ * and the half's share of a turn. STEP_NO_BUFFER: the guest has no buffer left.
+ * */
+enum step sibling_serve(struct link *link, struct turn *turn);
 
 #endif

@@ -7,10 +7,10 @@
  * the reader stores HEAD, then loads WAITING: the two fences keep both from
  * missing each other.
  *
- * HEARD is stored before HEAD and loaded after it, so that the messages of
- * bytes that were done with are known to be done with, too.
+ * HEARD is stored before HEAD and loaded after it, so that a writer that sees
+ * room for bytes sees the room for messages that came with it.
  *
- * All counters run freely and are compared by subtraction.
+ * All counters wrap around and are compared by subtraction.
  */
 #include "sibling/lane.h"
 
@@ -29,20 +29,20 @@
 
 struct lane {
 	char *bytes;
-	/* The writer's. */
+	/* Written by the writer. */
 	alignas(CACHE_LINE) _Atomic size_t tail; /* published up to here */
 	size_t committed;
 	size_t head_seen;
 	unsigned sent;
 	unsigned heard_seen;
-	/* The reader's. */
+	/* Written by the reader. */
 	alignas(CACHE_LINE) _Atomic size_t head;
 	atomic_uint heard; /* messages */
-	/* Both's. */
+	/* Written by both. */
 	alignas(CACHE_LINE) atomic_bool waiting;
 };
 
-/* The same pages twice, one after the other; NULL and errno. */
+/* Maps the same pages twice, one after the other. NULL and errno on failure. */
 static char *map_twice(int fd)
 {
 	char *at = mmap(NULL, 2 * LANE_BYTES, PROT_NONE,
@@ -103,32 +103,32 @@ void lane_free(struct lane *lane)
 	free(lane);
 }
 
-/* For all that the writer has seen of the reader. */
+/* SIZE bytes and a message fit, by what the writer saw last of the reader. */
 static bool seems_to_fit(const struct lane *lane, size_t size)
 {
 	return size <= LANE_BYTES - (lane->committed - lane->head_seen) &&
 	       lane->sent - lane->heard_seen < LANE_MESSAGES;
 }
 
-static bool has_room(struct lane *lane, size_t size)
+static void look_at_reader(struct lane *lane)
 {
-	if (seems_to_fit(lane, size))
-		return true;
 	lane->head_seen =
 		atomic_load_explicit(&lane->head, memory_order_acquire);
 	lane->heard_seen =
 		atomic_load_explicit(&lane->heard, memory_order_relaxed);
-	return seems_to_fit(lane, size);
 }
 
 void *lane_reserve(struct lane *lane, size_t size)
 {
 	debug_assert(size <= LANE_BYTES && size % 8 == 0);
-	if (!has_room(lane, size)) {
+	if (!seems_to_fit(lane, size))
+		look_at_reader(lane);
+	if (!seems_to_fit(lane, size)) {
 		atomic_store_explicit(&lane->waiting, true,
 				      memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
-		if (!has_room(lane, size))
+		look_at_reader(lane);
+		if (!seems_to_fit(lane, size))
 			return NULL;
 	}
 	return lane->bytes + lane->committed % LANE_BYTES;

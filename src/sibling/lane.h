@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A bounded queue of bytes from one worker to another: one of them only
- * writes, the other only reads, and neither takes a lock. The memory is mapped
- * twice in a row, so that whatever is written and read lies in one piece.
+ * A bounded queue of bytes from one worker to another: one of them only writes,
+ * the other only reads, and neither takes a lock. The memory is mapped twice in
+ * a row, so that each message lies in one piece.
  *
- * The bytes are messages, and those are bounded as well: what the reader finds
- * at once it also deals with at once.
+ * The number of messages is bounded as well, as the reader deals at once with
+ * all that it finds.
  */
 #ifndef URING_VSOCK_SIBLING_LANE_H
 #define URING_VSOCK_SIBLING_LANE_H
@@ -13,34 +13,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What one lane holds; it can be reserved in one piece. */
+/* Bytes that one lane holds; they can be reserved in one piece. */
 #define LANE_BYTES ((size_t)1 << 20)
 
-/* Messages that one lane holds, and so what one turn of the reader deals with
- * of each other worker. */
+/* Messages that one lane holds: so many of each other worker's the reader deals
+ * with in a turn. */
 #define LANE_MESSAGES 512u
 
 struct lane;
 
 /* NULL and errno on failure. */
 struct lane *lane_new(void);
+
+/* Accepts NULL. */
 void lane_free(struct lane *lane);
 
 /*
- * The writer: SIZE bytes to fill in with a message, a multiple of 8, or NULL
- * while there is no room for it; lane_read() then tells the reader that the
- * writer waits. The message counts with lane_commit(), which may take back some
- * of its bytes, and is seen with lane_publish(): true if anything is new.
+ * For the writer. lane_reserve() returns SIZE bytes, a multiple of 8, to fill
+ * in with a message; or NULL while there is no room for it, and then a later
+ * lane_read() tells the reader that the writer waits. lane_commit() adds the
+ * message, of SIZE bytes or less than were reserved, and lane_publish() shows
+ * the reader all that were added: true if there is anything new.
  */
 void *lane_reserve(struct lane *lane, size_t size);
 void lane_commit(struct lane *lane, size_t size);
 bool lane_publish(struct lane *lane);
 
-/* The reader: what was published, *SIZE bytes of it. */
+/* For the reader: what was published and not read, *SIZE bytes. */
 const void *lane_peek(struct lane *lane, size_t *size);
 
-/* The reader has done with SIZE bytes, which were so many messages. True: the
- * writer waits for room, and is to be told. */
+/* The reader has done with SIZE bytes, which were so many MESSAGES. True: the
+ * writer waits for room, and the reader is to ring for it. */
 bool lane_read(struct lane *lane, size_t size, unsigned messages);
 
 #endif

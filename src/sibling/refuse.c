@@ -2,10 +2,10 @@
 /*
  * A refusal waits on the loop's list until the lane to the worker that asked
  * has room for it. The lanes bound how many wait. In each turn a worker first
- * empties the lanes that lead to it, and only then shows what it asks itself;
- * and refusals are the first to go into a lane. So before a worker can ask for
- * more than one lane holds, it has made room for the refusals of what it asked
- * before.
+ * empties the lanes that lead to it, and only then publishes what it asks
+ * itself; and refusals are the first to go into a lane. So before a worker can
+ * ask for more than one lane holds, it has made room for the refusals of what
+ * it asked before.
  */
 #include "sibling/refuse.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
+ * The way from one guest to another:
+ *
  *	from_guest	conn_input(), link_tell(), sends_add(): noted and staged
- *	sibling_tell	the end of the turn: payload and news in messages, by a
+ *	tell		the end of the turn: payload and news in messages, by a
  *			call or through a lane
- *	sibling_hear	conn_*() of the other half; payload into RX buffers, or
+ *	hear		conn_*() of the other half; payload into RX buffers, or
  *			into the inbox if the guest has no room
  */
 #include "sibling/sibling.h"
@@ -24,24 +26,21 @@
 #include "turn/loop.h"
 #include "vsock/packet.h"
 
-/* Those that a guest asked for and has no answer to: its flood is not to use
- * up what others may ask for. */
+/* Connections that one guest has asked for and that have no answer yet: its
+ * flood must not use up what a guest may be asked for. */
 #define ASKING_MAX 512
 
-/* Halves of a guest that only wait for the other's worker to hear their end. */
+/* Halves of a guest that only wait for the other half's worker to hear of their
+ * end. */
 #define UNTOLD_MAX 1024
-
-/* Never used again: a loop's own count, behind its number. */
-static uint64_t new_id(struct loop *loop)
-{
-	return (uint64_t)loop->index << 56 | ++loop->siblings.connections;
-}
 
 bool sibling_ask(struct guest *guest, const struct packet *request)
 {
+	struct loop *loop = guest->loop;
 	struct switch_vm *other =
-		switchboard_find(guest->loop->board, request->dst_cid);
+		switchboard_find(loop->board, request->dst_cid);
 	struct link *link;
+	uint64_t id;
 
 	if (!other || other->config == guest->config ||
 	    !switchboard_together(guest->config, other->config) ||
@@ -49,7 +48,10 @@ bool sibling_ask(struct guest *guest, const struct packet *request)
 	    guest->siblings.asking >= ASKING_MAX ||
 	    guest->siblings.halves >= guest->conns.count + UNTOLD_MAX)
 		return false;
-	link = link_new_half(guest, other, new_id(guest->loop));
+	/* An id that is never used again: the loop's number and its own count.
+	 * */
+	id = (uint64_t)loop->index << 56 | ++loop->siblings.connections;
+	link = link_new_half(guest, other, id);
 	if (!link)
 		return false;
 	conn_init_from_guest(&link->conn, request, 0);
@@ -68,7 +70,7 @@ void sibling_note(struct link *link, const struct packet *packet)
 	if (link->phase != LINK_JOINED)
 		return;
 	sibling_end_if_heard(link);
-	/* With payload what the guest grants is told anyway. */
+	/* What the guest grants is told along with payload anyway. */
 	if (packet->op == PACKET_RW && link->staged != LINK_NOT_STAGED)
 		link_tell(link, 0);
 	else if (packet->op == PACKET_RW || packet->op == PACKET_CREDIT_UPDATE)
@@ -77,9 +79,9 @@ void sibling_note(struct link *link, const struct packet *packet)
 		link_tell(link, HALF_ASKS_CREDIT);
 }
 
-/* All of it, as sibling_refuse.c relies on: the lane itself bounds how many
- * messages that are. Who found it full is told, and writes the rest for a later
- * turn. */
+/* Hears all that the lane holds, as refuse.c relies on; the lane itself bounds
+ * how many messages that are. If its writer found it full, the writer is told
+ * that there is room again, and fills it for a later turn. */
 static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
 {
 	struct lane *lane =
@@ -90,7 +92,6 @@ static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
 	const char *bytes;
 	size_t size, done;
 	unsigned messages = 0;
-	bool waits = false;
 
 	if (!lane)
 		return;
@@ -103,9 +104,7 @@ static void hear_lane(struct loop *loop, struct turn *turn, unsigned from)
 		sibling_hear(loop, turn, &m, &at);
 		messages++;
 	}
-	if (size)
-		waits = lane_read(lane, size, messages);
-	if (waits)
+	if (size && lane_read(lane, size, messages))
 		bell_ring(switchboard_bell(loop->board, from));
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The CIDs and groups never change; the pointers that do have one writer each:
- * a VM's loop is stored by the thread that serves it, a lane by the worker that
- * writes to it, a bell before the threads run. Lanes are never taken away
- * before the end, so that who has found one may use it.
+ * The CIDs and groups never change; the pointers that change have one writer
+ * each: the thread that serves a VM stores its loop, the worker that writes to
+ * a lane stores the lane, and bells are stored before the threads run. Lanes
+ * are not freed before the end, so that a worker that has found one may use it.
  *
  * switch_vm.guest is a plain pointer. It is stored before the loop is, and read
  * only by the thread that finds its own loop there.

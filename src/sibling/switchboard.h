@@ -21,26 +21,28 @@ struct vm_config;
 
 struct switch_vm {
 	const struct vm_config *config;
-	_Atomic(struct loop *) loop; /* that serves it; NULL: none does */
+	_Atomic(struct loop *) loop; /* that serves the VM, or NULL */
 	struct guest *guest;	     /* for that loop's thread only */
 };
 
-/* For NWORKERS workers. CONFIG outlives it. NULL: out of memory. */
+/* A switchboard for NWORKERS workers. CONFIG outlives it. NULL: out of memory.
+ * */
 struct switchboard *switchboard_new(const struct config *config,
 				    unsigned nworkers);
 
-/* When no worker runs any more. Accepts NULL. */
+/* Call when no worker runs any more. Accepts NULL. */
 void switchboard_free(struct switchboard *board);
 
 /* The VM of that CID, or NULL. */
 struct switch_vm *switchboard_find(const struct switchboard *board,
 				   uint32_t cid);
 
-/* The guest's loop says so, by its own thread. */
+/* GUEST's loop serves its VM from now on, or no longer. By that loop's thread.
+ * */
 void switchboard_enter(struct switchboard *board, struct guest *guest);
 void switchboard_leave(struct switchboard *board, struct guest *guest);
 
-/* VM's guest, if LOOP, the caller's, serves it; or NULL. */
+/* VM's guest if LOOP, which is the caller's, serves it; else NULL. */
 struct guest *switchboard_guest(const struct switch_vm *vm,
 				const struct loop *loop);
 
@@ -48,8 +50,9 @@ struct guest *switchboard_guest(const struct switch_vm *vm,
 bool switchboard_together(const struct vm_config *a, const struct vm_config *b);
 
 /*
- * The lane from worker FROM to worker TO, made if MAKE says so, by FROM's
- * thread. NULL if there is none, or on lack of memory.
+ * The lane from worker FROM to worker TO, or NULL if there is none. With MAKE,
+ * by FROM's thread, it is made if need be; then NULL means that memory is
+ * short.
  */
 struct lane *switchboard_lane(struct switchboard *board, unsigned from,
 			      unsigned to, bool make);

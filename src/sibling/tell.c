@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Where a lane is full, payload waits in the half's outbox and the facts in
- * its news, until the reader of the lane rings.
+ * While a lane is full, payload waits in the half's outbox, and facts wait in
+ * its news. The reader of the lane rings when there is room again.
  */
 #include "sibling/tell.h"
 
@@ -23,14 +23,16 @@
 #include "turn/turn.h"
 #include "vsock/packet.h"
 
-/* Payload of one message through a lane. */
+/* Bytes of payload in one message. */
 #define PIECE_MAX 65536u
 
 /*
- * What the guest announced, as far as we would keep it where the guest does
- * not take it: that counts against the announcing guest until its half ends.
+ * Grants what LINK's guest announced as its buffer, as far as we would keep
+ * bytes where the guest does not take them: what is kept counts against the
+ * announcing guest until its half ends. Returns the window that the other guest
+ * may be told of.
  */
-static uint32_t window_of(struct link *link)
+static uint32_t share_window(struct link *link)
 {
 	uint32_t wanted =
 		min_u32(link->conn.credit.peer_buf_alloc, CONFIG_TX_BUFFER_MAX);
@@ -46,7 +48,8 @@ static uint32_t window_of(struct link *link)
 	return window;
 }
 
-static struct half_message about(struct link *link, unsigned facts)
+/* A message without payload that says FACTS, and what the guest grants. */
+static struct half_message compose(struct link *link, unsigned facts)
 {
 	const struct conn *conn = &link->conn;
 
@@ -56,13 +59,14 @@ static struct half_message about(struct link *link, unsigned facts)
 		.from_port = conn->peer_port,
 		.to_port = conn->local_port,
 		.id = link->half.id,
-		.buf_alloc = window_of(link),
+		.buf_alloc = share_window(link),
 		.fwd_cnt = conn->credit.peer_fwd_cnt,
 		.type = conn->type,
 		.facts = (uint16_t)facts,
 	};
 }
 
+/* False: there is no room in the lane. */
 static bool put_into_lane(struct lane *lane, const struct half_message *m,
 			  struct iov_cursor *from)
 {
@@ -86,7 +90,7 @@ static bool deliver(struct loop *loop, struct turn *turn,
 	struct lane *lane;
 
 	if (!to) {
-		/* It went since the caller looked. */
+		/* The VM went since the caller looked. */
 		if (m->facts & HALF_ASKS)
 			sibling_refuse(loop, m);
 		return true;
@@ -99,13 +103,14 @@ static bool deliver(struct loop *loop, struct turn *turn,
 	return lane && put_into_lane(lane, m, from);
 }
 
-/* One message with what is to be told before the data. False: no room. */
+/* Tells LEN bytes of FROM, and with them the facts that come before the data.
+ * False: there is no room in the lane. */
 static bool tell_piece(struct link *link, struct turn *turn,
 		       struct iov_cursor *from, uint32_t len, uint32_t flags)
 {
 	struct half *half = &link->half;
 	struct half_message m =
-		about(link, half->news & ~(unsigned)HALF_BEHIND_DATA);
+		compose(link, half->news & ~(unsigned)HALF_BEHIND_DATA);
 
 	m.len = len;
 	m.flags = flags;
@@ -115,8 +120,9 @@ static bool tell_piece(struct link *link, struct turn *turn,
 	return true;
 }
 
-/* The next LEN bytes of FROM, in pieces that lanes take; FLAGS belong to the
- * last. Returns the bytes that found no room. */
+/* Tells the next LEN bytes of FROM, in pieces that lanes take; FLAGS belong to
+ * the last byte. *ALL: it found room. Returns the number of bytes that did not.
+ * */
 static uint32_t tell_bytes(struct link *link, struct turn *turn,
 			   struct iov_cursor *from, uint32_t len,
 			   uint32_t flags, bool *all)
@@ -132,6 +138,7 @@ static uint32_t tell_bytes(struct link *link, struct turn *turn,
 	return len;
 }
 
+/* False: some is left, as there is no room in the lane. */
 static bool tell_outbox(struct link *link, struct turn *turn)
 {
 	struct parcels *outbox = &link->half.outbox;
@@ -159,8 +166,8 @@ static uint32_t flags_of(const struct piece *piece)
 	       (piece->record ? PACKET_END_OF_RECORD : 0);
 }
 
-/* One piece of what the guest sent in this turn; with ALL false, and from
- * where it becomes so, it goes to the outbox. 0, or -1: out of memory. */
+/* Tells one piece of what the guest sent in this turn. Where *ALL is false, and
+ * from where it becomes so, the piece goes to the outbox. 0 or -errno. */
 static int tell_staged_piece(struct link *link, struct turn *turn,
 			     const struct piece *piece, bool *all)
 {
@@ -178,6 +185,8 @@ static int tell_staged_piece(struct link *link, struct turn *turn,
 			   !link_keeps_messages(link));
 }
 
+/* Tells what the guest sent in this turn; with ALL false, everything goes to
+ * the outbox. False: something is in the outbox. */
 static bool tell_staged(struct link *link, struct turn *turn, bool all)
 {
 	const struct turn_send *send;
@@ -199,8 +208,8 @@ static bool tell_staged(struct link *link, struct turn *turn, bool all)
 	return all;
 }
 
-/* There is a worker at the other end, and a way to it. */
-static bool reachable(const struct link *link)
+/* There is a worker at the other end, and a lane to it, which this makes. */
+static bool make_way(const struct link *link)
 {
 	const struct loop *loop = link->guest->loop;
 	const struct loop *to = atomic_load(&link->half.other->loop);
@@ -209,9 +218,9 @@ static bool reachable(const struct link *link)
 						     to->index, true));
 }
 
-/* The other VM has gone altogether, and its guest with it; or memory
- * is short. */
-static void nobody_there(struct link *link)
+/* The other VM has gone altogether, and its guest with it; or there is no
+ * memory for a lane. */
+static void give_up(struct link *link)
 {
 	link_forget_outbox(link);
 	link->half.news = 0;
@@ -219,36 +228,31 @@ static void nobody_there(struct link *link)
 	link_carry_out(link, conn_abort(&link->conn));
 }
 
-/* What goes without payload, or behind it. False: no room. */
-static bool tell_news(struct link *link, struct turn *turn)
-{
-	struct half *half = &link->half;
-	struct half_message m = about(link, half->news);
-
-	if (!deliver(link->guest->loop, turn, &m, NULL))
-		return false;
-	half->news = 0;
-	return true;
-}
-
-/* False: lanes are full, and it is to be tried again. */
+/* Tells all that LINK's half has to tell. False: the lane is full, and it is to
+ * be tried again. */
 static bool tell(struct link *link, struct turn *turn)
 {
 	struct half *half = &link->half;
+	struct half_message m;
 
-	if (!reachable(link))
-		nobody_there(link);
+	if (!make_way(link))
+		give_up(link);
 	if (half->news & HALF_RESETS)
 		link_forget_outbox(link);
 	if (!tell_staged(link, turn, tell_outbox(link, turn)))
 		return false;
-	if (half->news && !tell_news(link, turn))
-		return false;
+	/* What goes without payload, or behind it. */
+	if (half->news) {
+		m = compose(link, half->news);
+		if (!deliver(link->guest->loop, turn, &m, NULL))
+			return false;
+		half->news = 0;
+	}
 	link_refresh(link);
 	return true;
 }
 
-/* Until one finds no room: the next ones are for later, too. */
+/* Tells refusals until one finds no room: then the next ones wait, too. */
 static void tell_refusals(struct loop *loop, struct turn *turn)
 {
 	struct sibling_refusal *refusal;

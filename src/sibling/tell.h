@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What a half has to tell: the payload that its guest sent in this turn, and
- * its news, by a call where the same worker serves the other guest, else
+ * A half tells the other one its news and the payload that its guest sent in
+ * this turn: by a call where the same worker serves the other guest, else
  * through the lane to its worker.
  */
 #ifndef URING_VSOCK_SIBLING_TELL_H
@@ -10,8 +10,8 @@
 struct loop;
 struct turn;
 
-/* For all halves on the loop's list, and then its refusals; what finds no room
- * stays there. */
+/* Tells what all halves on the loop's list have to tell, and the loop's
+ * refusals. What finds no room stays on the lists. */
 void sibling_tell_all(struct loop *loop, struct turn *turn);
 
 #endif
