@@ -104,28 +104,20 @@ int fd_raise_limit(void)
 	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
-static unsigned count_in(DIR *dir)
-{
-	const struct dirent *entry;
-	unsigned n = 0;
-
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
-	return n;
-}
-
-/* Where /proc is missing: the lowest number that is free. */
 unsigned fd_count_open(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	unsigned n;
+	const struct dirent *entry;
+	unsigned n = 0;
 	int fd;
 
 	if (dir) {
-		n = count_in(dir) - 1; /* its own is not counted */
+		while ((entry = readdir(dir)))
+			n += entry->d_name[0] != '.';
 		closedir(dir);
-		return n;
+		return n - 1; /* the directory's own is closed again */
 	}
+	/* Without /proc the lowest free number is the best estimate. */
 	fd = open("/", O_PATH | O_CLOEXEC);
 	n = fd > 0 ? (unsigned)fd : 0;
 	fd_close(&fd);

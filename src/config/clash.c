@@ -222,17 +222,6 @@ static void claim_places(struct claims *claims, struct settler *s)
 	}
 }
 
-/* A port that is listened on for both; told once for each two VMs. */
-static void refuse_port(const struct claim *claim, const struct claim *first,
-			struct mistakes *mistakes)
-{
-	if (claim->settler->told == first->settler)
-		return;
-	claim->settler->told = first->settler;
-	clash_number(claim->settler, first->settler, KEY_FORWARD_LISTEN,
-		     claim->number, mistakes);
-}
-
 /* CLAIM is to what FIRST has. */
 static void refuse_claim(const struct claim *claim, const struct claim *first,
 			 struct mistakes *mistakes)
@@ -248,7 +237,12 @@ static void refuse_claim(const struct claim *claim, const struct claim *first,
 		clash_number(s, other, KEY_FD, claim->number, mistakes);
 		break;
 	case CLAIM_PORT:
-		refuse_port(claim, first, mistakes);
+		/* One mistake is enough for each two VMs. */
+		if (s->told == other)
+			break;
+		claim->settler->told = other;
+		clash_number(s, other, KEY_FORWARD_LISTEN, claim->number,
+			     mistakes);
 		break;
 	case CLAIM_NAME:
 		/* Names that follow from equal CIDs are no second mistake. */
@@ -318,15 +312,6 @@ static void check_port(const struct claims *claims, const struct claim *socket,
 		uds->settler->c.vm->name, where);
 }
 
-static void check_ports(const struct claims *claims, struct mistakes *mistakes)
-{
-	size_t i;
-
-	for (i = 0; i < claims->count; i++)
-		if (claims->list[i].kind == CLAIM_PLACE)
-			check_port(claims, &claims->list[i], mistakes);
-}
-
 /* The text of VM's map of PORT, to say where it was. */
 static const struct setting *find_map(const struct settler *s, uint32_t port)
 {
@@ -364,15 +349,6 @@ static void check_map(const struct claims *claims, const struct settler *s,
 		"this is %s of VM '%s' (%s), which no program of the host "
 		"listens on; map the port to another path",
 		paths[socket->path].name, socket->settler->c.vm->name, where);
-}
-
-static void check_maps(const struct claims *claims, const struct settler *s,
-		       struct mistakes *mistakes)
-{
-	unsigned i;
-
-	for (i = 0; i < s->c.vm->nmaps; i++)
-		check_map(claims, s, &s->c.vm->maps[i], mistakes);
 }
 
 static void find_paths(struct settler *s)
@@ -419,7 +395,8 @@ void config_clash(const struct candidate *list, unsigned n,
 {
 	struct settler *settlers = calloc(n + 1u, sizeof(*settlers));
 	struct claims claims = { .count = 0 };
-	unsigned i;
+	unsigned i, map;
+	size_t at;
 
 	for (i = 0; settlers && i < n; i++) {
 		settlers[i].c = list[i];
@@ -427,9 +404,13 @@ void config_clash(const struct candidate *list, unsigned n,
 	}
 	if (settlers && !gather_claims(&claims, settlers, n)) {
 		check_claims(&claims, mistakes);
-		check_ports(&claims, mistakes);
+		for (at = 0; at < claims.count; at++)
+			if (claims.list[at].kind == CLAIM_PLACE)
+				check_port(&claims, &claims.list[at], mistakes);
 		for (i = 0; i < n; i++)
-			check_maps(&claims, &settlers[i], mistakes);
+			for (map = 0; map < list[i].vm->nmaps; map++)
+				check_map(&claims, &settlers[i],
+					  &list[i].vm->maps[map], mistakes);
 	} else {
 		mistakes->no_memory = true;
 	}

@@ -208,13 +208,6 @@ static void read_vms(struct yaml_file *f, const yaml_node_t *list)
 	}
 }
 
-static void refuse_list(struct yaml_file *f, const yaml_node_t *key,
-			const char *name)
-{
-	wrong(f, key, name, "expected a list of VMs, each after a '-'");
-	f->draft->partial = true;
-}
-
 static void read_top_pair(struct yaml_file *f, const yaml_node_pair_t *pair)
 {
 	const yaml_node_t *key =
@@ -224,10 +217,12 @@ static void read_top_pair(struct yaml_file *f, const yaml_node_pair_t *pair)
 	const char *name = text_of(key);
 
 	if (name && strcmp(name, "vms") == 0) {
-		if (value->type == YAML_SEQUENCE_NODE)
+		if (value->type == YAML_SEQUENCE_NODE) {
 			read_vms(f, value);
-		else
-			refuse_list(f, key, name);
+			return;
+		}
+		wrong(f, key, name, "expected a list of VMs, each after a '-'");
+		f->draft->partial = true;
 	} else if (name && strcmp(name, "daemon") == 0) {
 		if (value->type == YAML_MAPPING_NODE)
 			read_section(f, &f->draft->daemon, value);

@@ -21,25 +21,19 @@
 #include "preload/state.h"
 #include "preload/table.h"
 
-/* A copy that is to live through exec() takes a fan's members with it. */
-static void keep_members(int from, int to)
-{
-	struct endpoint now;
-
-	if (table_view(from, &now) && now.fan &&
-	    !(real()->fcntl(to, F_GETFD) & FD_CLOEXEC))
-		fan_follow(from, to);
-}
-
-/* TO is a copy of FROM now, if it is a descriptor at all. */
-static int copied(int from, int to)
+/* Notes that TO is a copy of FROM now, if it is a descriptor at all. Returns
+ * TO. */
+static int note_copy(int from, int to)
 {
 	const int saved = errno;
-	struct endpoint last;
+	struct endpoint now, last;
 
 	if (to < 0 || from == to || (!table_has(from) && !table_has(to)))
 		return to;
-	keep_members(from, to);
+	/* A copy that is to live through exec() takes a fan's members along. */
+	if (table_view(from, &now) && now.fan &&
+	    !(real()->fcntl(to, F_GETFD) & FD_CLOEXEC))
+		fan_follow(from, to);
 	if (state_is_ours() && table_alias(from, to, &last))
 		listen_end(&last);
 	errno = saved;
@@ -48,7 +42,7 @@ static int copied(int from, int to)
 
 EXPORT int dup(int fd)
 {
-	return copied(fd, real()->dup(fd));
+	return note_copy(fd, real()->dup(fd));
 }
 
 /* What dup2(2) says when it meets a descriptor that is just being opened is
@@ -57,14 +51,14 @@ EXPORT int dup2(int from, int to)
 {
 	if (table_is_hidden(to))
 		return answer(-EBUSY, 0);
-	return copied(from, real()->dup2(from, to));
+	return note_copy(from, real()->dup2(from, to));
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
 	if (table_is_hidden(to))
 		return answer(-EBUSY, 0);
-	return copied(from, real()->dup3(from, to, flags));
+	return note_copy(from, real()->dup3(from, to, flags));
 }
 
 static int after_fcntl(int fd, int command, int result)
@@ -74,7 +68,7 @@ static int after_fcntl(int fd, int command, int result)
 	if (result < 0 || !table_has(fd))
 		return result;
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-		return copied(fd, result);
+		return note_copy(fd, result);
 	if (command == F_SETFD)
 		fan_follow_all(fd);
 	errno = saved;
@@ -171,18 +165,6 @@ static bool is_alone(void)
 	return stat("/proc/self/task", &st) == 0 && st.st_nlink <= 3;
 }
 
-/*
- * The descriptors become this thread's own first. Other threads go on with
- * theirs, and with the table, which is in the memory that they share; without
- * them it is this thread's, too.
- */
-static int close_apart(unsigned int first, unsigned int last)
-{
-	if (unshare(CLONE_FILES) < 0)
-		return -1;
-	return close_all(first, last, is_alone());
-}
-
 /* The range may hold members without their listener, and the other way
  * round. */
 static int close_on_exec(unsigned int first, unsigned int last, int flags)
@@ -209,7 +191,14 @@ EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 	if (how & CLOSE_RANGE_CLOEXEC)
 		result = close_on_exec(first, last, flags);
 	else if (how & CLOSE_RANGE_UNSHARE)
-		result = close_apart(first, last);
+		/*
+		 * The descriptors become this thread's own first. Other threads
+		 * keep theirs, and the table, which lies in the memory that they
+		 * share. Where there are none the table is this thread's too.
+		 */
+		result = unshare(CLONE_FILES) < 0
+				 ? -1
+				 : close_all(first, last, is_alone());
 	else
 		result = close_all(first, last, true);
 	if (!result)

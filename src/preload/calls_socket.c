@@ -19,10 +19,11 @@
 #define TYPE_MASK 0xf /* the rest of socket()'s type are flags */
 
 /*
- * FD is new, so whatever the table has of that number is of a descriptor that
- * was closed where it could not be seen, by fclose() say.
+ * FD was just opened. An entry that the table has for its number is that of a
+ * descriptor which was closed unseen, by fclose() for instance, and is dropped.
+ * Returns FD.
  */
-static int is_new(int fd)
+static int note_new(int fd)
 {
 	struct endpoint last;
 
@@ -46,25 +47,20 @@ static int check_type(int type, int protocol)
 	}
 }
 
-/* Said when it matters, which it does not to most programs of a script. */
-static void complain(void)
-{
-	static atomic_flag said = ATOMIC_FLAG_INIT;
-
-	if (vms_mistake() && !atomic_flag_test_and_set(&said))
-		dprintf(STDERR_FILENO, "VSOCK_OVER_UDS: %s\n", vms_mistake());
-}
-
 static int make_socket(int type, int protocol)
 {
+	static atomic_flag said = ATOMIC_FLAG_INIT;
 	int err = check_type(type & TYPE_MASK, protocol);
 	struct endpoint made;
 	int fd;
 
-	complain();
+	/* A wrong setting matters here first; most programs of a script never
+	 * get here. */
+	if (vms_mistake() && !atomic_flag_test_and_set(&said))
+		dprintf(STDERR_FILENO, "VSOCK_OVER_UDS: %s\n", vms_mistake());
 	if (err)
 		return err;
-	fd = is_new(real()->socket(AF_UNIX, type, 0));
+	fd = note_new(real()->socket(AF_UNIX, type, 0));
 	if (fd < 0)
 		return -errno;
 	endpoint_init(&made, type & TYPE_MASK);
@@ -79,7 +75,7 @@ EXPORT int socket(int domain, int type, int protocol)
 	const int saved = errno;
 
 	if (domain != AF_VSOCK || !vms_given())
-		return is_new(real()->socket(domain, type, protocol));
+		return note_new(real()->socket(domain, type, protocol));
 	return answer(make_socket(type, protocol), saved);
 }
 
@@ -153,7 +149,7 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
 	const int saved = errno;
 
 	if (!table_has(fd))
-		return is_new(real()->accept4(fd, address, length, flags));
+		return note_new(real()->accept4(fd, address, length, flags));
 	return answer(listen_accept(fd, address, length, flags), saved);
 }
 

@@ -94,16 +94,10 @@ static int listen_all(const struct fan *fan, int backlog)
 	return 0;
 }
 
-/* The epoll has FD's flags; the members never block. */
-static void take_place(const struct fan *fan, int epoll, int fd)
-{
-	real()->fcntl(epoll, F_SETFL, real()->fcntl(fd, F_GETFL) & O_NONBLOCK);
-	for (unsigned int i = 0; i < fan->count; i++)
-		real()->fcntl(fan->fd[i], F_SETFL, O_NONBLOCK);
-}
-
-/* The endpoint was looked at without the lock: another thread may have closed
- * it meanwhile, or made it listen. */
+/*
+ * Puts EPOLL in FD's place. The caller looked at the endpoint without the lock,
+ * so another thread may have closed it meanwhile, or made it listen.
+ */
 static int install(struct fan *fan, int epoll, int fd)
 {
 	struct endpoint *endpoint;
@@ -115,7 +109,11 @@ static int install(struct fan *fan, int epoll, int fd)
 	if (!endpoint || endpoint->state != ENDPOINT_IDLE) {
 		err = -EINVAL;
 	} else {
-		take_place(fan, epoll, fd);
+		/* The epoll has FD's flags; the members never block. */
+		real()->fcntl(epoll, F_SETFL,
+			      real()->fcntl(fd, F_GETFL) & O_NONBLOCK);
+		for (unsigned int i = 0; i < fan->count; i++)
+			real()->fcntl(fan->fd[i], F_SETFL, O_NONBLOCK);
 		swap_in(endpoint, epoll);
 		endpoint->fan = fan;
 		endpoint->state = ENDPOINT_LISTENING;

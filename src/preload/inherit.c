@@ -28,18 +28,12 @@ static int option_of(int fd, int option)
 	return value;
 }
 
-static bool is_connected(int fd, struct sockaddr_un *peer, socklen_t *length)
-{
-	*length = sizeof(*peer);
-	return real()->getpeername(fd, (void *)peer, length) == 0;
-}
-
 /* Bound, listening, accepted, or bound and connected since. */
 static bool recognize_port(int fd, struct endpoint *out)
 {
 	struct sockaddr_un peer = { .sun_family = AF_UNIX };
-	socklen_t length = 0;
-	bool connected = is_connected(fd, &peer, &length);
+	socklen_t length = sizeof(peer);
+	bool connected = real()->getpeername(fd, (void *)&peer, &length) == 0;
 
 	if (!listen_addresses(fd, &peer, length, &out->local, &out->remote))
 		return false;

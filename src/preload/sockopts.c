@@ -29,14 +29,6 @@ struct time_old {
 	long sec, usec;
 };
 
-static int take_number(const void *value, socklen_t length, uint64_t *out)
-{
-	if (length < sizeof(*out))
-		return -EINVAL;
-	memcpy(out, value, sizeof(*out));
-	return 0;
-}
-
 static int take_time(const void *value, socklen_t length, bool old,
 		     struct time64 *out)
 {
@@ -70,30 +62,25 @@ static int set_timeout(struct endpoint *endpoint, const void *value,
 	return 0;
 }
 
-static void set_buffer_size(struct endpoint *endpoint, uint64_t bytes)
-{
-	if (bytes > endpoint->buffer_max)
-		bytes = endpoint->buffer_max;
-	if (bytes < endpoint->buffer_min)
-		bytes = endpoint->buffer_min;
-	endpoint->buffer_size = bytes;
-}
-
 static int set_buffer(struct endpoint *endpoint, int option, const void *value,
 		      socklen_t length)
 {
 	uint64_t bytes;
-	int err = take_number(value, length, &bytes);
 
-	if (err)
-		return err;
+	if (length < sizeof(bytes))
+		return -EINVAL;
+	memcpy(&bytes, value, sizeof(bytes));
 	if (option == SO_VM_SOCKETS_BUFFER_MAX_SIZE)
 		endpoint->buffer_max = bytes;
 	else if (option == SO_VM_SOCKETS_BUFFER_MIN_SIZE)
 		endpoint->buffer_min = bytes;
 	else
 		endpoint->buffer_size = bytes;
-	set_buffer_size(endpoint, endpoint->buffer_size);
+	/* The lower bound wins if it is above the upper one. */
+	if (endpoint->buffer_size > endpoint->buffer_max)
+		endpoint->buffer_size = endpoint->buffer_max;
+	if (endpoint->buffer_size < endpoint->buffer_min)
+		endpoint->buffer_size = endpoint->buffer_min;
 	return 0;
 }
 

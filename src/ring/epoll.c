@@ -84,19 +84,15 @@ static void epoll_watch_writable(struct ring *ring, struct ring_watch *watch)
 	control(ring, EPOLL_CTL_MOD, watch);
 }
 
-/* The watch's memory may be gone before what was fetched is reported. */
-static void forget_fetched(struct epoll_ring *e, const struct ring_watch *watch)
+static void epoll_unwatch(struct ring *ring, struct ring_watch *watch)
 {
+	struct epoll_ring *e = epoll_of(ring);
 	unsigned i;
 
+	/* Its memory may be gone before the fetched events are reported. */
 	for (i = 0; i < e->fetched; i++)
 		if (e->events[i].data.ptr == watch)
 			e->events[i].data.ptr = NULL;
-}
-
-static void epoll_unwatch(struct ring *ring, struct ring_watch *watch)
-{
-	forget_fetched(epoll_of(ring), watch);
 	if (watch->readable_armed)
 		control(ring, EPOLL_CTL_DEL, watch);
 	watch->readable_armed = false;

@@ -194,26 +194,23 @@ static void use_file(struct uring *u, struct io_uring_sqe *sqe,
 }
 
 /*
- * A request that ring_unwatch() cancelled. Its watch may meanwhile have been
- * started again, which is none of the old request's business.
+ * Whether a completion is of no interest any more: its watch was stopped, or its
+ * request was cancelled by ring_unwatch(). In the second case the watch may have
+ * been started again since, which does not concern the old request.
  */
-static bool cancelled(struct ring_watch *watch, int res)
+static bool is_stale(const struct ring_watch *watch, int res, bool more)
 {
-	if (res != -ECANCELED && watch->done)
-		return false;
-	watch->in_flight--;
-	return true;
+	return !watch->done || (!more && res == -ECANCELED);
 }
 
 static void on_readable(struct ring *ring, struct ring_watch *watch, int res,
 			bool more)
 {
-	if (!more && cancelled(watch, res))
-		return;
-	if (!watch->done)
+	if (!more)
+		watch->in_flight--;
+	if (is_stale(watch, res, more))
 		return;
 	if (!more) {
-		watch->in_flight--;
 		watch->readable_armed = false;
 		if (res >= 0)
 			uring_watch(ring, watch);
@@ -224,14 +221,12 @@ static void on_readable(struct ring *ring, struct ring_watch *watch, int res,
 static void on_writable(struct ring *ring, struct ring_watch *watch, int res,
 			bool more)
 {
-	if (!more && cancelled(watch, res))
-		return;
-	if (!watch->done)
-		return;
-	if (!more) {
+	if (!more)
 		watch->in_flight--;
+	if (is_stale(watch, res, more))
+		return;
+	if (!more)
 		watch->writable_armed = false;
-	}
 	if (res >= 0 && !(res & (POLLOUT | POLLERR | POLLHUP))) {
 		if (!more)
 			uring_watch_writable(ring, watch);

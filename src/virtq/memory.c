@@ -132,21 +132,16 @@ static struct mapping *mapping_new(const struct memory_region *r, int fd,
 	return p;
 }
 
-static uint64_t size_of(const struct memory *m)
+static const char *region_fault(const struct memory *m,
+				const struct memory_region *r)
 {
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < m->count; i++)
 		sum += m->ranges[i].window.size;
-	return sum;
-}
-
-static const char *region_fault(const struct memory *m,
-				const struct memory_region *r)
-{
 	if (!r->size)
 		return "region is empty";
-	if (r->size > MEMORY_SIZE_MAX - size_of(m))
+	if (r->size > MEMORY_SIZE_MAX - sum)
 		return "more memory than can be mapped";
 	/* Which leaves room to round up to pages. */
 	if (r->mmap_offset > INT64_MAX / 2)

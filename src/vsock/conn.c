@@ -192,49 +192,33 @@ static void announce_if_due(struct conn *conn)
 		conn->pending |= OWES_CREDIT_UPDATE;
 }
 
-/* More came than was granted: is that one message's fault alone? */
-static unsigned blame_message(const struct conn *conn, uint32_t len)
-{
-	bool too_long = conn->type == PACKET_SEQPACKET &&
-			len > conn->credit.offer - conn->message;
-
-	return too_long ? CONN_TOO_LONG : 0;
-}
-
-static void follow_message(struct conn *conn, const struct packet *p)
-{
-	if (conn->type != PACKET_SEQPACKET)
-		return;
-	conn->message += p->len;
-	if (packet_ends_message(p))
-		conn->message = 0;
-	announce_if_due(conn);
-}
-
 static unsigned guest_data(struct conn *conn, const struct packet *p)
 {
+	bool messages = conn->type == PACKET_SEQPACKET;
+
 	if (conn->guest_shut & PACKET_NO_SEND)
 		return close_with_rst(conn);
-	if (!credit_received(&conn->credit, p->len))
-		return close_with_rst(conn) | blame_message(conn, p->len);
+	if (!credit_received(&conn->credit, p->len)) {
+		/* Did a single message take more than all of the credit? */
+		bool too_long = messages &&
+				p->len > conn->credit.offer - conn->message;
+
+		return close_with_rst(conn) | (too_long ? CONN_TOO_LONG : 0);
+	}
 	if (conn->host_shut & PACKET_NO_RECEIVE) {
 		credit_forwarded(&conn->credit, p->len);
 		return 0;
 	}
-	follow_message(conn, p);
-	/* Its end could not come. */
+	if (!messages)
+		return CONN_DELIVER;
+	conn->message += p->len;
+	if (packet_ends_message(p))
+		conn->message = 0;
+	announce_if_due(conn);
+	/* The end of a message that fills the whole buffer could not come. */
 	if (conn->message && conn->message >= conn->credit.offer)
 		return close_with_rst(conn) | CONN_TOO_LONG;
 	return CONN_DELIVER;
-}
-
-/* An answer does not show that the guest would have spoken by itself. */
-static void guest_updates(struct conn *conn)
-{
-	if (!conn->asked)
-		conn->peer_updates = true;
-	conn->asked = false;
-	announce_if_due(conn);
 }
 
 /* Until RESPONSE the guest may speak of credit and give up. A SHUTDOWN of one
@@ -296,7 +280,12 @@ static unsigned input_open(struct conn *conn, const struct packet *p)
 	case PACKET_RW:
 		return guest_data(conn, p);
 	case PACKET_CREDIT_UPDATE:
-		guest_updates(conn);
+		/* The answer to a CREDIT_REQUEST does not show that the guest
+		 * sends updates by itself. */
+		if (!conn->asked)
+			conn->peer_updates = true;
+		conn->asked = false;
+		announce_if_due(conn);
 		return 0;
 	case PACKET_CREDIT_REQUEST:
 		conn->pending |= OWES_CREDIT_UPDATE;
@@ -319,15 +308,6 @@ static bool told_all(const struct conn *conn)
 	return conn->told_shut == PACKET_NO_MORE;
 }
 
-/* An RST says all that the SHUTDOWN would. */
-static unsigned shuts_in_closing(struct conn *conn, uint32_t flags)
-{
-	conn->guest_shut |= (uint8_t)(flags & PACKET_NO_MORE);
-	if (conn->guest_shut == PACKET_NO_MORE && !told_all(conn))
-		return close_with_rst(conn);
-	return 0;
-}
-
 /*
  * What the guest sent before it heard of the end is no reason for an RST: to
  * the SHUTDOWN it answers by its own, and then may connect from the same port.
@@ -338,7 +318,11 @@ static unsigned input_closing(struct conn *conn, const struct packet *p)
 	case PACKET_RST:
 		return close_silently(conn);
 	case PACKET_SHUTDOWN:
-		return shuts_in_closing(conn, p->flags);
+		conn->guest_shut |= (uint8_t)(p->flags & PACKET_NO_MORE);
+		/* An RST says all that the owed SHUTDOWN would. */
+		if (conn->guest_shut == PACKET_NO_MORE && !told_all(conn))
+			return close_with_rst(conn);
+		return 0;
 	case PACKET_RW:
 	case PACKET_CREDIT_UPDATE:
 	case PACKET_CREDIT_REQUEST:

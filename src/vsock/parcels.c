@@ -106,25 +106,21 @@ const char *parcels_first(const struct parcels *p, struct parcel *out)
 	return begin(p) + sizeof(uint32_t);
 }
 
-/* The header moves up to what is left, so that what has left is given back. */
-static void shorten_first(struct parcels *p, struct parcel header)
-{
-	uint32_t word = pack(header);
-
-	if (p->count == 1)
-		p->last = header.len;
-	memcpy(begin(p), &word, sizeof(word));
-}
-
 void parcels_drop(struct parcels *p, uint32_t len)
 {
 	struct parcel header = unpack(begin(p));
+	uint32_t word;
 
 	debug_assert(len <= header.len);
 	if (len < header.len) {
+		/* The header moves up to the payload that is left, so that the
+		 * memory of the rest is given back. */
 		header.len -= len;
 		backlog_drop(&p->backlog, len);
-		shorten_first(p, header);
+		word = pack(header);
+		memcpy(begin(p), &word, sizeof(word));
+		if (p->count == 1)
+			p->last = header.len;
 		return;
 	}
 	p->count--;

@@ -73,17 +73,13 @@ static uint32_t first_free(const struct ports *ports, uint32_t port)
 	return 0;
 }
 
-static uint32_t after(uint32_t port, uint32_t by)
-{
-	return PORTS_MIN + (port - PORTS_MIN + by) % PORTS_COUNT;
-}
-
 enum search { IN_TURN, BY_MAP, HERE_AND_THERE };
 
 /* The next one to ask about. */
 static uint32_t candidate(struct ports *ports, enum search *search)
 {
 	uint32_t port = 0;
+	uint32_t step;
 
 	if (*search == BY_MAP)
 		port = first_free(ports, ports->next);
@@ -91,7 +87,8 @@ static uint32_t candidate(struct ports *ports, enum search *search)
 		*search = HERE_AND_THERE;
 	if (!port)
 		port = ports->next;
-	ports->next = after(port, *search == HERE_AND_THERE ? STRIDE : 1);
+	step = *search == HERE_AND_THERE ? STRIDE : 1;
+	ports->next = PORTS_MIN + (port - PORTS_MIN + step) % PORTS_COUNT;
 	return port;
 }
 

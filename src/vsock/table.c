@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "vsock/conn.h"
 #include "vsock/packet.h"
@@ -174,16 +175,6 @@ static void close_gap(struct table *table, uint32_t gap)
 	table->slots[gap].given = false;
 }
 
-/* Gives memory back after a peak; keeps some so that it need not come again. */
-static void shrink(struct table *table)
-{
-	if (table->capacity > CAPACITY_MIN &&
-	    table->count < table->capacity / 16)
-		resize(table, table->capacity / 4 > CAPACITY_MIN
-				      ? table->capacity / 4
-				      : CAPACITY_MIN);
-}
-
 void table_remove(struct table *table, struct conn *conn)
 {
 	struct table_slot *slot = probe_conn(table, conn);
@@ -195,7 +186,10 @@ void table_remove(struct table *table, struct conn *conn)
 		ports_leave(&table->ports, conn->local_port);
 	close_gap(table, (uint32_t)(slot - table->slots));
 	table->count--;
-	shrink(table);
+	/* Memory is given back after a peak, but some is kept for the next. */
+	if (table->capacity > CAPACITY_MIN &&
+	    table->count < table->capacity / 16)
+		resize(table, max_u32(table->capacity / 4, CAPACITY_MIN));
 }
 
 static bool is_taken(const void *owner, uint32_t peer_port, uint32_t port)

@@ -19,30 +19,23 @@
 /* What fits window_use.bytes; WINDOWS_GREEDY does. */
 #define BYTES_MASK 0x7fffu
 
-static void begin_period(struct windows *w)
-{
-	w->period++;
-	w->bytes = 0;
-	w->before = w->greedy;
-	w->greedy = 0;
-}
-
-static void enter_period(struct window_use *use, const struct windows *w)
-{
-	bool before = use->bytes == WINDOWS_GREEDY &&
-		      (uint16_t)(use->period + 1) == w->period;
-
-	*use = (struct window_use){ .period = w->period, .before = before };
-}
-
 uint32_t windows_count(struct windows *w, struct window_use *use, uint32_t len)
 {
 	uint32_t sharers, left;
 
-	if (w->bytes >= WINDOWS_PERIOD)
-		begin_period(w);
-	if (use->period != w->period)
-		enter_period(use, w);
+	if (w->bytes >= WINDOWS_PERIOD) {
+		w->period++;
+		w->bytes = 0;
+		w->before = w->greedy;
+		w->greedy = 0;
+	}
+	if (use->period != w->period) {
+		bool before = use->bytes == WINDOWS_GREEDY &&
+			      (uint16_t)(use->period + 1) == w->period;
+
+		*use = (struct window_use){ .period = w->period,
+					    .before = before };
+	}
 	left = WINDOWS_GREEDY - use->bytes;
 	if (left && len >= left)
 		w->greedy++;
