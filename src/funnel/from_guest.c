@@ -382,7 +382,7 @@ static enum step collect_light(struct guest *guest, struct turn *turn)
 		descriptors += chain.descriptors;
 		step = overtake(guest, turn, &chain);
 	}
-	return step_left(!resets_full(&guest->resets) && virtq_available(vq));
+	return step_left(!resets_full(&guest->resets) && virtq_look(vq));
 }
 
 bool from_guest_early(struct guest *guest)

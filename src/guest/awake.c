@@ -116,9 +116,9 @@ static bool awaits_buffers(const struct guest *guest)
 static bool has_news(struct guest *guest)
 {
 	return (awaits_packets(guest) &&
-		virtq_available(&guest->queue[GUEST_TX].vq)) ||
+		virtq_look(&guest->queue[GUEST_TX].vq)) ||
 	       (awaits_buffers(guest) &&
-		virtq_available(&guest->queue[GUEST_RX].vq));
+		virtq_look(&guest->queue[GUEST_RX].vq));
 }
 
 bool awake_look(struct awake *awake)

@@ -213,7 +213,7 @@ static uint16_t look(struct virtq *q, int order)
 	return q->live ? waiting : 0;
 }
 
-uint16_t virtq_available(struct virtq *q)
+uint16_t virtq_look(struct virtq *q)
 {
 	return look(q, __ATOMIC_ACQUIRE);
 }
@@ -284,7 +284,7 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 
 	if (unlikely(!q->live))
 		return 0;
-	if (q->next_avail == q->seen_avail && !virtq_available(q))
+	if (q->next_avail == q->seen_avail && !virtq_look(q))
 		return q->live ? 0 : -EPROTO;
 	prefetch_next(q);
 	if (likely(!q->nearly) || !pass_early(q, out))
@@ -303,7 +303,7 @@ int virtq_peek(struct virtq *q, struct iovec *iov, unsigned max,
 {
 	int rc;
 
-	if (virtq_available(q) <= q->npeeked || q->npeeked == VIRTQ_PEEK_MAX)
+	if (virtq_look(q) <= q->npeeked || q->npeeked == VIRTQ_PEEK_MAX)
 		return 0;
 	rc = walk(q, (uint16_t)(q->next_avail + q->npeeked), iov, max, out);
 	if (unlikely(rc))
@@ -367,12 +367,13 @@ void virtq_give(struct virtq *q, const struct chain *chain, uint32_t len)
 	q->in_flight--;
 }
 
-/* virtio 1.3, 2.7.7.2; for notify-on-empty its legacy clause 6.3. */
-static bool wants_call(struct virtq *q, uint16_t old)
+/* Finds out whether the guest wants to be called, which may take a look at its
+ * index: virtio 1.3, 2.7.7.2; for notify-on-empty its legacy clause 6.3. */
+static bool decide_call(struct virtq *q, uint16_t old)
 {
 	uint16_t event;
 
-	if (q->setup.notify_on_empty && !q->in_flight && !virtq_available(q))
+	if (q->setup.notify_on_empty && !q->in_flight && !virtq_look(q))
 		return q->live;
 	if (!q->setup.event_idx)
 		return !(layout_load(q->avail + FLAGS, __ATOMIC_SEQ_CST) &
@@ -394,7 +395,7 @@ bool virtq_publish(struct virtq *q)
 	end_batch(q);
 	q->published = q->next_used;
 	layout_store(q->used + INDEX, q->published, __ATOMIC_SEQ_CST);
-	return wants_call(q, old) || unsure;
+	return decide_call(q, old) || unsure;
 }
 
 /* Relaxed, as nobody relies on it: a guest that does not see it yet kicks once

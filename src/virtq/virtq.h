@@ -107,8 +107,11 @@ bool virtq_running(const struct virtq *q);
 bool virtq_guest_index(const struct virtq_setup *setup,
 		       const struct memory *memory, uint16_t *index);
 
-/* Entries that wait to be taken; reads the guest's index. 0 when broken. */
-uint16_t virtq_available(struct virtq *q);
+/*
+ * Reads the guest's index. Returns how many entries wait to be taken: 0 as well
+ * if the queue is broken, which an impossible index makes it.
+ */
+uint16_t virtq_look(struct virtq *q);
 
 /* A running queue's driver has not added anything since the start, as far as
  * can be seen in the ring. */

@@ -528,7 +528,7 @@ static void device_loses_memory(struct fuzz_input *in)
 	close(fd);
 	if (fuzz_u8(in) & 1)
 		fuzz_check(!virtq_kicks_on(&q));
-	fuzz_check(!virtq_available(&q) && virtq_broken(&q));
+	fuzz_check(!virtq_look(&q) && virtq_broken(&q));
 	fuzz_check(virtq_take(&q, iov, VIRTQ_CHAIN_MAX, &c) == 0);
 	fuzz_check(!virtq_publish(&q));
 	in->left = 0;
@@ -581,7 +581,7 @@ static void step(struct fuzz_input *in)
 		device_kicks(in);
 		break;
 	case 14:
-		fuzz_check(virtq_available(&q) == model_look());
+		fuzz_check(virtq_look(&q) == model_look());
 		break;
 	case 15:
 		device_loses_memory(in);

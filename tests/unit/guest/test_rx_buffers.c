@@ -226,8 +226,7 @@ START_TEST(packets_move_up_in_order)
 	ck_assert_uint_eq(ends, packets);
 	vq = &guest->queue[GUEST_RX].vq;
 	ck_assert_uint_eq(vq->in_flight, 0);
-	ck_assert_uint_eq(virtq_available(vq),
-			  buffers_of(row) - rows[row].used);
+	ck_assert_uint_eq(virtq_look(vq), buffers_of(row) - rows[row].used);
 	end();
 }
 END_TEST

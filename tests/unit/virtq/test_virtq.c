@@ -43,7 +43,7 @@ static void lap(uint16_t size, uint16_t first)
 
 	for (uint16_t i = 0; i < size; i++)
 		ring_add(&driver, (uint16_t)(first + i) % size);
-	ck_assert_uint_eq(virtq_available(&q), size);
+	ck_assert_uint_eq(virtq_look(&q), size);
 	for (uint16_t i = 0; i < size; i++) {
 		ck_assert_int_eq(take(), 1);
 		ck_assert_uint_eq(chain.head, (uint16_t)(first + i) % size);
@@ -173,7 +173,7 @@ START_TEST(available_beyond_the_size)
 	}
 	ring_set_avail_index(&driver,
 			     (uint16_t)(driver.next_avail + jumps[_i].jump));
-	ck_assert_uint_eq(virtq_available(&q),
+	ck_assert_uint_eq(virtq_look(&q),
 			  jumps[_i].breaks ? 0 : jumps[_i].jump);
 	ck_assert_int_eq(virtq_broken(&q) != NULL, jumps[_i].breaks);
 }
@@ -212,7 +212,7 @@ START_TEST(broken_is_sticky)
 	virtq_kicks_off(&q);
 	ck_assert(!virtq_kicks_on(&q));
 	ck_assert(!virtq_publish(&q));
-	ck_assert_uint_eq(virtq_available(&q), 0);
+	ck_assert_uint_eq(virtq_look(&q), 0);
 	ck_assert_int_eq(take(), 0);
 	ck_assert_int_eq(memcmp(before, rings, sizeof(before)), 0);
 	ck_assert(virtq_running(&q));
@@ -230,7 +230,7 @@ START_TEST(never_started)
 
 	ck_assert(!virtq_running(&idle));
 	ck_assert_ptr_null(virtq_broken(&idle));
-	ck_assert_uint_eq(virtq_available(&idle), 0);
+	ck_assert_uint_eq(virtq_look(&idle), 0);
 	ck_assert_int_eq(virtq_take(&idle, iov, 1, &chain), 0);
 	virtq_give(&idle, &chain, 0);
 	ck_assert(!virtq_publish(&idle));
@@ -272,7 +272,7 @@ START_TEST(untaken_come_again)
 		ring_add(&driver, i);
 	take_into(taken, 5);
 	virtq_untake(&q, 3);
-	ck_assert_uint_eq(virtq_available(&q), 4);
+	ck_assert_uint_eq(virtq_look(&q), 4);
 	virtq_give(&q, &taken[0], 44);
 	virtq_give(&q, &taken[1], 45);
 	virtq_publish(&q);
@@ -558,7 +558,7 @@ static void doom(uint16_t waiting)
 	avail = memory_at_user(doomed_memory, s.avail, 4);
 	ck_assert_int_eq(virtq_start(&doomed, &s, doomed_memory, &why), 0);
 	layout_store(&avail[1], waiting, __ATOMIC_SEQ_CST);
-	ck_assert_uint_eq(virtq_available(&doomed), waiting);
+	ck_assert_uint_eq(virtq_look(&doomed), waiting);
 	ck_assert_int_eq(ftruncate(fd, 0), 0);
 	close(fd);
 }
