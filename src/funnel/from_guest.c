@@ -67,48 +67,35 @@ static bool means_host(const struct guest *guest, const struct packet *p)
 	       !switchboard_find(guest->loop->board, p->dst_cid);
 }
 
-static void refuse_false(struct guest *guest, const struct packet *request)
-{
-	guest_log_limited(guest, guest, LOG_LEVEL_WARN,
-			  "guest's connection to CID %u, port %u refused: its "
-			  "request acknowledges %u bytes, and none were sent",
-			  request->dst_cid, request->dst_port,
-			  request->fwd_cnt);
-	resets_add(&guest->resets, request);
-}
-
-/* The guest cannot tell a port that it may not use from one where nobody
- * listens. */
-static void forbid(struct guest *guest, const struct packet *request)
-{
-	guest_log_limited(guest, guest, LOG_LEVEL_WARN,
-			  "guest's connection to port %u refused: it is not "
-			  "among allow-guest",
-			  request->dst_port);
-	resets_add(&guest->resets, request);
-}
-
-static void turn_away(struct guest *guest, const struct packet *request)
-{
-	guest_log_limited(guest, guest, LOG_LEVEL_INFO,
-			  "guest's connection to CID %u, port %u refused: no "
-			  "such guest is here, it shares no group, or too many "
-			  "connections wait for others",
-			  request->dst_cid, request->dst_port);
-	resets_add(&guest->resets, request);
-}
-
-/* P asks for a connection to the host, or to another guest. */
+/* P asks for a connection to the host, or to another guest. A guest cannot tell a
+ * port that it may not use from one where nobody listens: it gets an RST. */
 static void handle_request(struct guest *guest, const struct packet *p)
 {
-	if (!conn_request_is_true(p))
-		refuse_false(guest, p);
-	else if (!config_allows_guest(guest->config, p->dst_port))
-		forbid(guest, p);
-	else if (means_host(guest, p))
+	if (!conn_request_is_true(p)) {
+		guest_log_limited(guest, guest, LOG_LEVEL_WARN,
+				  "guest's connection to CID %u, port %u "
+				  "refused: its request acknowledges %u bytes, "
+				  "and none were sent",
+				  p->dst_cid, p->dst_port, p->fwd_cnt);
+	} else if (!config_allows_guest(guest->config, p->dst_port)) {
+		guest_log_limited(guest, guest, LOG_LEVEL_WARN,
+				  "guest's connection to port %u refused: it "
+				  "is not among allow-guest",
+				  p->dst_port);
+	} else if (means_host(guest, p)) {
 		dial(guest, p);
-	else if (!sibling_ask(guest, p))
-		turn_away(guest, p);
+		return;
+	} else if (sibling_ask(guest, p)) {
+		return;
+	} else {
+		guest_log_limited(guest, guest, LOG_LEVEL_INFO,
+				  "guest's connection to CID %u, port %u "
+				  "refused: no such guest is here, it shares "
+				  "no group, or too many connections wait for "
+				  "others",
+				  p->dst_cid, p->dst_port);
+	}
+	resets_add(&guest->resets, p);
 }
 
 /* P belongs to no connection. A late packet of one that has ended is not

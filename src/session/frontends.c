@@ -120,13 +120,6 @@ static void refused(struct frontends *f, int err)
 			  strerror(-err));
 }
 
-/* Accepting failed with ERR, and is tried again in a while. */
-static void pause_accepting(struct frontends *f, int err)
-{
-	refused(f, err);
-	timer_arm(&f->guest->loop->pauses.timers, &f->pause.timer, clock_ms());
-}
-
 /* Nothing of the guest would be lost if another worker made it anew. */
 static bool unused(const struct frontends *f)
 {
@@ -171,8 +164,10 @@ static void accept_callers(struct frontends *f)
 	while (!err && n--)
 		err = accept_one(f);
 	f->called = !err;
-	if (err && err != -EAGAIN)
-		pause_accepting(f, err);
+	if (!err || err == -EAGAIN)
+		return;
+	refused(f, err);
+	timer_arm(&loop->pauses.timers, &f->pause.timer, clock_ms());
 }
 
 static void called(struct ring_watch *watch, int events)

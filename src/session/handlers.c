@@ -290,25 +290,19 @@ static handler *const handlers[] = {
 	[VHOST_USER_GET_STATUS] = get_number,
 };
 
-static int check_eventfd(int fd, const char **why)
-{
-	int is = fd_is_eventfd(fd);
-
-	if (is > 0)
-		return 0;
-	*why = is ? "whether a descriptor is an eventfd cannot be told: mount "
-		    "/proc"
-		  : "a descriptor is no eventfd";
-	return -EACCES;
-}
-
 static int check_eventfds(const struct message *m, const char **why)
 {
-	int ret = 0;
+	for (unsigned i = 0; i < m->nfds; i++) {
+		int is = fd_is_eventfd(m->fds[i]);
 
-	for (unsigned i = 0; i < m->nfds && !ret; i++)
-		ret = check_eventfd(m->fds[i], why);
-	return ret;
+		if (is > 0)
+			continue;
+		*why = is ? "whether a descriptor is an eventfd cannot be "
+			    "told: mount /proc"
+			  : "a descriptor is no eventfd";
+		return -EACCES;
+	}
+	return 0;
 }
 
 static_assert(RAM_FILES_MAX == VHOST_USER_FDS_MAX, "room for a message's");
