@@ -6,7 +6,7 @@
 #include "guest/guest.h"
 #include "turn/loop.h"
 
-/* What may be said of a request before it is answered. */
+/* Facts that the half that asks may tell before it has an answer. */
 #define OF_REQUEST (HALF_ASKS | HALF_GRANTS | HALF_ASKS_CREDIT)
 
 void half_init(struct half *half, struct switch_vm *other, uint64_t id)
@@ -42,7 +42,7 @@ bool half_keep_ask(struct guest *guest, struct half *half,
 	return true;
 }
 
-/* NULL: nothing waits. */
+/* Takes the request that waits at HALF, or NULL. */
 static struct half_ask *take_from(struct guest *guest, struct half *half)
 {
 	struct half_ask *ask = half->ask;

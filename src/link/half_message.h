@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What one half of a connection between guests tells the other: facts, what
- * its guest grants, and a piece of its payload, which lies elsewhere while it
- * is told by a call, and behind the message, padded to eight bytes, in a lane.
+ * What one half of a connection between guests tells the other: facts, what its
+ * guest grants, and a piece of its payload. When it is told by a call, the
+ * payload lies elsewhere; in a lane it lies behind the message, padded to eight
+ * bytes.
  */
 #ifndef URING_VSOCK_LINK_HALF_MESSAGE_H
 #define URING_VSOCK_LINK_HALF_MESSAGE_H
@@ -15,7 +16,7 @@ struct switch_vm;
 struct half_message {
 	struct switch_vm *from;
 	struct switch_vm *to;
-	uint64_t id; /* of the connection: ports are used again */
+	uint64_t id; /* the connection's, as ports are used again */
 	uint32_t from_port;
 	uint32_t to_port;
 	uint32_t buf_alloc; /* what the guest at FROM grants */

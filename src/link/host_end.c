@@ -51,9 +51,9 @@ int host_end_watch(struct host_end *host, struct loop *loop, ring_done *report)
 }
 
 /*
- * AF_VSOCK reports POLLHUP when both sides have ended. Of a program that is gone
- * it reports no more than that the program sends nothing (POLLRDHUP). That the
- * program receives nothing either shows when nothing is sent to it.
+ * AF_VSOCK reports POLLHUP when both sides have ended. Of a program that is
+ * gone it reports no more than that the program sends nothing (POLLRDHUP). That
+ * the program receives nothing either shows when nothing is sent to it.
  */
 static bool probe_gone(const struct host_end *host)
 {

@@ -35,7 +35,7 @@ struct host_end {
 	struct held_message held; /* SEQPACKET: for the guest */
 	int fd;			  /* the host socket, or -1 */
 	uint8_t line;	  /* bytes of the CONNECT line, still to be read */
-	bool waiting;	  /* for room in the host program's backlog */
+	bool waiting;	  /* it waits for room in the program's backlog */
 	bool unanswered;  /* a CONNECT line, come or not, has no OK yet */
 	bool forwarded;	  /* fd is of AF_VSOCK: no line is spoken */
 	bool connecting;  /* its connect(2) is under way */
@@ -76,13 +76,14 @@ uint32_t host_end_longest_message(const struct host_end *host);
  * answer whole, and the connection must end. */
 bool host_end_accept(struct host_end *host, uint32_t port);
 
-/* Remembers what the connection asks of the socket, enum conn_order bits, and
- * ends its reads at once if that is asked for; not where it is closed next
- * anyway, as all bytes are FLUSHED. */
+/* Remembers what the connection asks of the socket (enum conn_order bits), and
+ * shuts its reads down at once if that is asked for. It does not do so where
+ * the socket is closed next anyway, as all bytes for the program are FLUSHED.
+ * */
 void host_end_order(struct host_end *host, unsigned orders, bool flushed);
 
-/* All that is due before the socket is closed has been done: shuts its writes
- * down. When nothing waits to be sent any more. */
+/* Shuts the socket's writes down. Call when nothing waits to be sent any more.
+ * */
 void host_end_end_writes(struct host_end *host);
 
 /* Forgets bytes that the socket has not taken. Returns how many. */

@@ -25,15 +25,15 @@
 #include "ring/ring.h"
 #include "turn/loop.h"
 
-/* Links of one guest that only have bytes for slow host programs: beyond, the
- * oldest is cut off. Each holds tx-buffer-size, and up to twice that in
+/* Links of one guest that only have bytes for slow host programs. Beyond that,
+ * the oldest is cut off. Each holds tx-buffer-size, and up to twice that in
  * messages of a byte each. */
 #define PARTED_MAX 256
 
 /* The first read of a connection offers this many receive buffers. */
 #define BURST_MIN 1
 
-/* One that is offered fewer goes ahead of those that fill what they get: a
+/* A link that is offered fewer goes ahead of links that fill what they get: a
  * round trip beside streams is fifteen times faster for it. */
 #define BURST_LIGHT 8
 
@@ -54,8 +54,9 @@ static struct link *link_new(struct guest *guest, enum link_phase phase)
 	return link;
 }
 
-/* A message goes to the socket in one send. What the socket cannot take in one
- * is not granted: so the guest's kernel knows it too, and can tell its program. */
+/* A message goes to the socket in one send. Credit beyond what a send can take
+ * is not granted: so the guest's kernel knows the limit too, and can tell its
+ * program. */
 uint32_t link_grant(struct link *link)
 {
 	uint32_t grant =
@@ -114,7 +115,8 @@ bool link_has_data(const struct link *link)
 			     : link->host.readable || link->host.held.bytes;
 }
 
-/* A half begins, or ends, to wait for either guest's answer. */
+/* A half in STATE begins (CHANGE is 1) or ceases (-1) to wait for either
+ * guest's answer. */
 static void count_pending(struct link *link, enum conn_state state, int change)
 {
 	if (link->is_half && state == CONN_GUEST_PENDING)
@@ -178,9 +180,9 @@ static void close_host(struct link *link)
 }
 
 /*
- * The other end's last word is due. True: it waits until the guest was shown its
- * own. False: the guest is owed nothing, or can be given nothing now, so that
- * there is no reason to wait.
+ * The other end is to hear of the connection's end. True: that waits until the
+ * guest was shown the end (link.h). False: the guest is owed nothing, or can be
+ * given nothing now, so that there is no reason to wait.
  */
 static bool part_later(struct link *link)
 {
@@ -192,7 +194,8 @@ static bool part_later(struct link *link)
 	    !guest_running(link->guest))
 		return false;
 	if (!link->is_half) {
-		/* Nobody is at the other end of one that waits for a backlog. */
+		/* While the link waits for a backlog, nobody is at its other
+		 * end. */
 		if (link->host.waiting)
 			return false;
 		host_end_leave(&link->host, loop);
@@ -203,8 +206,8 @@ static bool part_later(struct link *link)
 	return true;
 }
 
-/* Shuts the socket's writes down or closes it, as was asked, when every byte for
- * the host program is in it. */
+/* Shuts the socket's writes down or closes it, as was asked, when every byte
+ * for the host program is in it. */
 static void finish_writes(struct link *link)
 {
 	struct host_end *host = &link->host;
@@ -213,7 +216,8 @@ static void finish_writes(struct link *link)
 	if (!(host->end_writes || host->hang_up) || host->fd < 0 ||
 	    link->staged != LINK_NOT_STAGED || link_unsent(link))
 		return;
-	/* A message that the guest did not end, and won't, is nobody's. */
+	/* A message that the guest did not end, and will not end, is dropped.
+	 * */
 	unended = host_end_drop_backlog(host);
 	if (unended)
 		conn_delivered(&link->conn, unended);
@@ -235,7 +239,8 @@ static void order_host(struct link *link, unsigned orders)
 	finish_writes(link);
 }
 
-/* It ended without an end of its data: by RST, or because its guest went. */
+/* The connection ended without an end of its data: by RST, or because its guest
+ * went. */
 static bool broke_off(const struct conn *conn)
 {
 	return conn->state == CONN_CLOSED &&
@@ -259,7 +264,8 @@ static void order_half(struct link *link, unsigned orders)
 		if (!part_later(link))
 			news |= half->end;
 	}
-	/* Half an end would be heard as the rest of the whole one. */
+	/* While parting, news of one direction's end would be heard as the rest
+	 * of the whole end. */
 	if (orders & CONN_END_WRITES && !link->parting)
 		news |= HALF_ENDS;
 	if (orders & CONN_END_READS && !link->parting)
@@ -268,7 +274,7 @@ static void order_half(struct link *link, unsigned orders)
 		link_tell(link, news);
 }
 
-/* The guest's ports are free from here on; its bytes go on to the host
+/* The connection's ports are free from here on; its bytes still go to the host
  * program. */
 static void leave_table(struct link *link)
 {
@@ -278,7 +284,7 @@ static void leave_table(struct link *link)
 		half_release_ask(link->guest, &link->half);
 	list_remove(&link->node);
 	link->phase = LINK_PARTED;
-	/* Nothing remains but to let the other end know. */
+	/* Nothing remains but to let the other end know of the end. */
 	if (link->is_half || link->parting)
 		return;
 	list_append(&link->guest->ending.parted, &link->node);
@@ -289,7 +295,7 @@ static void leave_table(struct link *link)
 static void bury(struct link *link)
 {
 	debug_assert(link->staged == LINK_NOT_STAGED);
-	/* A half, and one that was never in the table, is on no list. */
+	/* A half, and a link that was never in the table, are on no list. */
 	if (!list_empty(&link->node))
 		link->guest->ending.nparted--;
 	if (link->is_half)
@@ -331,7 +337,8 @@ static void note_state(struct link *link)
 	link->logged_state = conn->state;
 }
 
-/* A hang-up with nobody to read for: nothing else would notice it. */
+/* Notes that the host program is gone where the guest receives no more: as
+ * nothing is read for it, nothing else would notice. */
 static void note_hang_up(struct link *link)
 {
 	struct host_end *host = &link->host;
@@ -375,7 +382,7 @@ static void refresh_joined(struct link *link)
 				 clock_ms());
 }
 
-/* All has been done for the other end. */
+/* The other end has been told or given all that it will be. */
 static bool is_through(const struct link *link)
 {
 	return link->is_half ? half_told(&link->half) : link->host.fd < 0;
@@ -404,7 +411,8 @@ void link_carry_out(struct link *link, unsigned orders)
 	link_refresh(link);
 }
 
-/* The guest's list on which a report puts the link: NULL for none. */
+/* The guest's list on which a report puts the link, or NULL. WRITABLE is
+ * host_end_note()'s result. */
 static struct list *list_for(const struct link *link, bool writable)
 {
 	if (link->phase == LINK_GREETING)
@@ -416,8 +424,8 @@ static struct list *list_for(const struct link *link, bool writable)
 	return NULL;
 }
 
-/* Facts only, as ring.h asks: this may come in the middle of a batch, and is
- * not said again. */
+/* This notes facts only, as ring.h asks: a report may come in the middle of a
+ * batch, and it is not repeated. */
 static void on_report(struct ring_watch *watch, int events)
 {
 	struct link *link = container_of(watch, struct link, host.watch);
@@ -468,7 +476,7 @@ void link_cut_off(struct link *link)
 	link_carry_out(link, conn_abort(&link->conn));
 }
 
-/* The other end's last word waits no longer. */
+/* The other end hears of the connection's end now. */
 static void part(struct link *link)
 {
 	link->parting = false;

@@ -36,8 +36,8 @@ struct switch_vm;
 enum link_phase {
 	LINK_GREETING, /* a host program's CONNECT line is awaited */
 	LINK_JOINED,   /* the connection is in the guest's table */
-	LINK_PARTED,   /* it is not any more; bytes for the host may remain */
-	LINK_DEAD,     /* both ends are gone; freed by link_sweep() */
+	LINK_PARTED, /* it has left the table; bytes for the host may remain */
+	LINK_DEAD,   /* both ends are gone; freed by link_sweep() */
 };
 
 #define LINK_NOT_STAGED UINT16_MAX
@@ -50,21 +50,21 @@ struct link {
 	struct timer timer;    /* greeting, dialing or parting */
 	uint32_t grant;	       /* of the guest's credit, guest_grant() */
 	struct window_use use; /* of the guest's windows */
-	struct pace_use moved; /* lately */
+	struct pace_use moved; /* what it moved lately */
 	uint16_t staged;       /* this turn's send, or LINK_NOT_STAGED */
 	uint16_t passed;       /* index of a TX entry that was left in place */
 	uint8_t phase;	       /* enum link_phase */
 	uint8_t burst;	       /* receive buffers to offer next time */
 	uint8_t logged_state;  /* enum conn_state that was logged last */
-	bool parting;	       /* once the guest was told: link_part_later() */
-	bool is_half;	       /* which of these is the other end */
+	bool parting;	       /* the other end waits: link_part_told() */
+	bool is_half;	       /* the other end is half, not host */
 	union {
 		struct host_end host;
 		struct half half;
 	};
 };
 
-/* Its host socket keeps messages apart. */
+/* The link's host socket keeps messages apart. */
 static inline bool link_keeps_messages(const struct link *link)
 {
 	return link->conn.type == PACKET_SEQPACKET;
@@ -88,63 +88,65 @@ static inline struct link *link_of_half(struct half *half)
 	return container_of(half, struct link, half);
 }
 
-/* A stream with a host program that moves little: it wants answers soon, and
- * nobody else is delayed by them. */
+/* The link is a stream with a host program and moves little: it wants answers
+ * soon, and nobody else is delayed by them. */
 bool link_is_light(const struct link *link);
 
-/* It is offered few receive buffers, as it fills no more. */
+/* The link is offered few receive buffers, as it fills no more. */
 bool link_reads_little(const struct link *link);
 
 /* There may be data for the guest. */
 bool link_has_data(const struct link *link);
 
-/* A greeting from a host program: FD, of that type, becomes the link's, which
- * gives it back to descriptors.h in the end. NULL: out of memory, and FD is as
- * before. */
+/* A link for a host program whose CONNECT line is awaited. *FD, of that type,
+ * becomes the link's, which gives it back to descriptors.h in the end. NULL:
+ * out of memory, and *FD is as before. */
 struct link *link_new_greeting(struct guest *guest, int *fd,
 			       enum packet_type type);
 
-/* The credit of its new connection: guest_grant(), as far as the host socket
- * can use it. The guest has it back when the link ends. */
+/* Grants credit to the link's new connection: guest_grant(), as far as the host
+ * socket can use it. The guest has it back when the link ends. */
 uint32_t link_grant(struct link *link);
 
-/* Sets the socket up and watches it. 0 or -errno. */
+/* Sets the host socket up and watches it. 0 or -errno. */
 int link_watch(struct link *link);
 
 /* Puts a link whose connection was initialised into the guest's table. 0, or
  * -errno as table_insert(). */
 int link_join(struct link *link);
 
-/* A link for a REQUEST, HOST_PENDING, not joined. *FD becomes the link's, in the
- * same way. NULL: out of memory, and *FD is as before. */
+/* A link for a guest's REQUEST to the host; the connection is HOST_PENDING and
+ * not in the table yet. *FD becomes the link's, in the same way. NULL: out of
+ * memory, and *FD is as before. */
 struct link *link_new_from_guest(struct guest *guest,
 				 const struct packet *request, int *fd);
 
-/* A link for a REQUEST to another guest, HOST_PENDING, or from one: its
- * connection is the caller's to initialise. NULL: out of memory. */
+/* A link for a REQUEST to another guest, or from one. The caller initialises
+ * the connection. NULL: out of memory. */
 struct link *link_new_half(struct guest *guest, struct switch_vm *other,
 			   uint64_t id);
 
-/* The other half of a connection between guests is to be told NEWS (enum
- * half_fact bits): at the end of this turn. */
+/* The other half of a connection between guests is told NEWS (enum half_fact
+ * bits) at the end of this turn. */
 void link_tell(struct link *link, unsigned news);
 
-/* Nothing that waits for the other half matters any more. */
+/* Forgets the payload that waits for the other half. */
 void link_forget_outbox(struct link *link);
 
-/* Does what the connection asks of the host socket (enum conn_order bits),
- * or tells the other half, then link_refresh(). */
+/* Does what the connection asks of its other end (enum conn_order bits): to the
+ * host socket, or by telling the other half. Ends with link_refresh(). */
 void link_carry_out(struct link *link, unsigned orders);
 
-/* Derives everything that follows from the connection's state and the
- * socket's: lists, deadlines, the end. Call after a change of either. */
+/* Derives all that follows from the state of the connection and of the other
+ * end: lists, deadlines, the end. Call after a change of either. */
 void link_refresh(struct link *link);
 
-/* The same while a connect(2) is under way: the link comes on the guest's dialed
- * list when that has come to an end. 0 or -errno. */
+/* As link_watch(), while a connect(2) is under way: when that has come to an
+ * end, the link is put on the guest's dialed list. 0 or -errno. */
 int link_watch_connect(struct link *link);
 
-/* Waits for room in the host program's backlog, until link_stop_waiting(). */
+/* The link waits for room in the host program's backlog, with a timer on
+ * loop->dialing, until link_stop_waiting(). */
 void link_wait_for_backlog(struct link *link);
 void link_stop_waiting(struct link *link);
 
@@ -155,15 +157,15 @@ void link_deaf(struct link *link);
  * log. */
 void link_cut_off(struct link *link);
 
-/* Ends link and connection without a word to the guest; bytes that the guest
- * was told have arrived still go to the host program. */
+/* Ends the link and its connection without a word to the guest. Bytes still go
+ * to the host program if the guest was told that they have arrived. */
 void link_guest_gone(struct link *link);
 
-/* Ends everything now, bytes or not. */
+/* Ends the link and its connection at once, whatever bytes are left. */
 void link_kill(struct link *link);
 
-/* Cuts the oldest links off that only have bytes for slow host programs, where
- * they are too many. At the end of a turn. */
+/* Cuts off the oldest of the links that only have bytes for slow host programs,
+ * where there are too many of them. At the end of a turn. */
 void link_limit_parted(struct guest *guest);
 
 /* Frees dead links that nothing refers to: at the end of a turn. */
@@ -173,15 +175,15 @@ void link_sweep(struct loop *loop);
 void link_free_dead(struct loop *loop);
 
 /*
- * Where both ends of a connection are told that it is over, the guest is told
- * first: a program there may use its port again as soon as it hears from the
- * program at the other end, and its kernel frees the port when it has seen our
- * last packet. So the host socket is closed, and the other half told, after
- * that packet was shown to the guest (guest->ending.told), or LOOP_PARTING_MS later.
+ * Where both ends of a connection are to be told that it is over, the guest is
+ * told first: a program there may use its port again as soon as it hears from
+ * the program at the other end, and its kernel frees the port when it has seen
+ * our last packet. So the link is parting until that packet was shown to the
+ * guest (guest->ending.told), or for LOOP_PARTING_MS. Then the host socket is
+ * closed, or the other half told.
  *
- * link_part_told() is the end of the waiting for all links whose guest has been
- * shown the packet, link_part_due() for those that have waited too long. Both do
- * some in a turn.
+ * link_part_told() ends this for links whose guest has been shown the packet,
+ * link_part_due() for links that have waited too long. Both end some in a turn.
  */
 void link_part_told(struct guest *guest);
 void link_part_due(struct loop *loop, uint64_t now_ms);

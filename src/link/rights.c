@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A read of a stream ends behind the message that brings descriptors, so that
- * one read brings those of one message at the most. The kernel hands them out as
- * far as there are numbers and no security module objects, and closes the rest
- * on the reader's thread: numbers are seen to (descriptors_lend()); a security
- * module that denies the daemon single files is the host's to set up.
+ * one read brings the descriptors of one message at the most. The kernel hands
+ * them out as far as there are descriptor numbers and no security module
+ * objects; it closes the rest on the reader's thread. descriptors_lend() sees
+ * to the numbers. A security module that denies the daemon single files is for
+ * the host's administrator to set up.
  *
- * What the closer has not closed yet counts as the VM's (guest->fds.closing), until
- * somebody looks again.
+ * Descriptors that the closer has not closed yet count as the VM's
+ * (guest->fds.closing) until count_closed() looks again.
  */
 #include "link/rights.h"
 
@@ -25,7 +26,7 @@
 #include "turn/loop.h"
 #include "turn/turn.h"
 
-/* unix(7): no message brings more (SCM_MAX_FD). */
+/* No message brings more descriptors: unix(7), SCM_MAX_FD. */
 #define RIGHTS_MAX 253
 
 union control {
@@ -101,7 +102,7 @@ ssize_t rights_recv(const struct rights *rights, int fd, void *to, size_t len,
 	return recv(fd, to, len, MSG_DONTWAIT | flags);
 }
 
-/* Some may have been closed since. */
+/* The closer may have closed some since the last look. */
 static void count_closed(struct guest *guest)
 {
 	struct loop *loop = guest->loop;
@@ -141,7 +142,8 @@ bool rights_take(struct guest *guest, struct msghdr *msg, int result)
 	return n;
 }
 
-/* A message of no bytes (SEQPACKET) may bring some, and no other may. */
+/* What lies unread in FD may bring descriptors: any message of SEQPACKET, as
+ * one without a byte may, but of a stream only bytes. */
 static bool may_hold_rights(int fd)
 {
 	socklen_t len = sizeof(int);
