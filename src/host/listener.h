@@ -36,8 +36,7 @@ struct listener *listener_new(struct guest *guest, int fd,
 struct listener *listener_new_forwarding(struct guest *guest, int fd,
 					 uint32_t port);
 
-/* Stops accepting, and closes all of the guest's links that are still silent.
- * */
+/* Stops accepting, and closes all links of the guest that are silent. */
 void listener_stop(struct listener *listener);
 
 /* After listener_stop(): the ring still refers to it. */

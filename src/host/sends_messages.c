@@ -41,8 +41,7 @@ static void add(struct turn *turn, struct turn_send *send, uint32_t n)
 	send->messages++;
 }
 
-/* Adds complete messages of the backlog. False: some are left for later turns.
- * */
+/* Adds complete messages of the backlog. False: some are left for later. */
 static bool add_backlog(struct turn *turn, struct turn_send *send)
 {
 	const struct messages *ends = &send->link->host.ends;

@@ -91,7 +91,7 @@ void half_note_ask(struct guest *guest, struct half *half,
  * and GUEST is woken for it. */
 void half_release_ask(struct guest *guest, struct half *half);
 
-/* Takes the first of LOOP's requests that were released. False: none is left. */
+/* Takes the first of LOOP's released requests. False: there is none. */
 bool half_next_ask(struct loop *loop, struct half_message *ask);
 
 /* Forgets all of them. */

@@ -77,13 +77,11 @@ uint32_t host_end_longest_message(const struct host_end *host);
 bool host_end_accept(struct host_end *host, uint32_t port);
 
 /* Remembers what the connection asks of the socket (enum conn_order bits), and
- * shuts its reads down at once if that is asked for. It does not do so where
- * the socket is closed next anyway, as all bytes for the program are FLUSHED.
- * */
+ * shuts its reads down at once if that is asked for; but not where the socket is
+ * closed next anyway, as all bytes for the program are FLUSHED. */
 void host_end_order(struct host_end *host, unsigned orders, bool flushed);
 
-/* Shuts the socket's writes down. Call when nothing waits to be sent any more.
- * */
+/* Shuts the socket's writes down. Call when nothing waits to be sent. */
 void host_end_end_writes(struct host_end *host);
 
 /* Forgets bytes that the socket has not taken. Returns how many. */

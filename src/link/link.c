@@ -216,8 +216,7 @@ static void finish_writes(struct link *link)
 	if (!(host->end_writes || host->hang_up) || host->fd < 0 ||
 	    link->staged != LINK_NOT_STAGED || link_unsent(link))
 		return;
-	/* A message that the guest did not end, and will not end, is dropped.
-	 * */
+	/* A message that the guest did not end, and will not, is dropped. */
 	unended = host_end_drop_backlog(host);
 	if (unended)
 		conn_delivered(&link->conn, unended);

@@ -28,8 +28,7 @@ void sibling_hear_waiting(struct loop *loop, struct turn *turn);
 void sibling_end_if_heard(struct link *link);
 
 /* Gives what waits in the half's inbox to its guest, within the guest's credit
- * and the half's share of a turn. STEP_NO_BUFFER: the guest has no buffer left.
- * */
+ * and the half's share of a turn. STEP_NO_BUFFER: the guest has none left. */
 enum step sibling_serve(struct link *link, struct turn *turn);
 
 #endif

@@ -48,8 +48,7 @@ bool sibling_ask(struct guest *guest, const struct packet *request)
 	    guest->siblings.asking >= ASKING_MAX ||
 	    guest->siblings.halves >= guest->conns.count + UNTOLD_MAX)
 		return false;
-	/* An id that is never used again: the loop's number and its own count.
-	 * */
+	/* An id that is never used again: the loop's number and its count. */
 	id = (uint64_t)loop->index << 56 | ++loop->siblings.connections;
 	link = link_new_half(guest, other, id);
 	if (!link)

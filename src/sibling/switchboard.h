@@ -25,8 +25,7 @@ struct switch_vm {
 	struct guest *guest;	     /* for that loop's thread only */
 };
 
-/* A switchboard for NWORKERS workers. CONFIG outlives it. NULL: out of memory.
- * */
+/* For NWORKERS workers. CONFIG must outlive it. NULL: out of memory. */
 struct switchboard *switchboard_new(const struct config *config,
 				    unsigned nworkers);
 
@@ -37,8 +36,7 @@ void switchboard_free(struct switchboard *board);
 struct switch_vm *switchboard_find(const struct switchboard *board,
 				   uint32_t cid);
 
-/* GUEST's loop serves its VM from now on, or no longer. By that loop's thread.
- * */
+/* GUEST's loop serves its VM from now on, or no longer. By its thread. */
 void switchboard_enter(struct switchboard *board, struct guest *guest);
 void switchboard_leave(struct switchboard *board, struct guest *guest);
 

@@ -121,8 +121,7 @@ static bool tell_piece(struct link *link, struct turn *turn,
 }
 
 /* Tells the next LEN bytes of FROM, in pieces that lanes take; FLAGS belong to
- * the last byte. *ALL: it found room. Returns the number of bytes that did not.
- * */
+ * the last byte. *ALL: all found room. Returns the bytes that did not. */
 static uint32_t tell_bytes(struct link *link, struct turn *turn,
 			   struct iov_cursor *from, uint32_t len,
 			   uint32_t flags, bool *all)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Dials that wait for a full backlog: how many are tried again, and when. */
+/* Dials that wait for room in a full backlog: how many are tried again, and
+ * when. */
 #include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -125,7 +126,7 @@ START_TEST(a_bounded_number_is_dialed_again_at_a_time)
 }
 END_TEST
 
-/* Who found no room is at the end of the queue, and its time is not yet. */
+/* A dial that found no room again goes to the end of the queue and waits. */
 START_TEST(nobody_is_dialed_twice_before_all_were)
 {
 	uint64_t later;
@@ -146,7 +147,8 @@ START_TEST(nobody_is_dialed_twice_before_all_were)
 }
 END_TEST
 
-/* TCP connections to a listener that is full; the last one is under way. */
+/* Makes TCP connections to a listener until its backlog is full. Returns the
+ * last one, which is under way. */
 static int slow_connect(int *listener, int clients[2])
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
@@ -168,8 +170,9 @@ static int slow_connect(int *listener, int clients[2])
 	return fd;
 }
 
-/* AF_VSOCK is said to be writable while it is connecting: that ends nothing,
- * and the true end is reported as well. TCP tries again after a second. */
+/* AF_VSOCK is reported as writable while it is still connecting: that is not
+ * the end of its connect(2), which is reported later. TCP, which stands for it
+ * here, tries again after a second. */
 START_TEST(an_early_report_is_no_connection)
 {
 	const struct packet packet = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* A lane's bytes come out as they went in, and nobody waits for ever. */
+/* A lane's bytes come out as they went in, and neither side waits for ever. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -74,7 +74,7 @@ START_TEST(a_full_one_says_when_there_is_room)
 }
 END_TEST
 
-/* In one piece across the end of the memory, wherever it lies. */
+/* A message that crosses the end of the memory lies in one piece. */
 START_TEST(pieces_wrap_around)
 {
 	uint64_t seed = 1;
@@ -96,8 +96,8 @@ START_TEST(pieces_wrap_around)
 }
 END_TEST
 
-/* Many small ones, and the memory is hardly used: the writer waits, and is
- * told. */
+/* Many small messages fill a lane while its memory is hardly used: the writer
+ * waits, and the reader is told so. */
 START_TEST(so_many_messages_fill_one)
 {
 	unsigned n = 0;
@@ -119,7 +119,7 @@ START_TEST(so_many_messages_fill_one)
 END_TEST
 
 #define NUMBERS 2000000u
-#define FIRST (1ull << 63) /* of a message */
+#define FIRST (1ull << 63) /* marks a message's first number */
 
 static struct bell to_reader, to_writer;
 
@@ -137,7 +137,8 @@ static void sleep_on(struct bell *bell)
 }
 
 /* 16 MB through a lane of 1 MiB, in pieces of random size, first large ones and
- * then small ones: it is often full, of either, and often empty. */
+ * then small ones: the lane is often full, of bytes or of messages, and often
+ * empty. */
 static void *write_numbers(void *unused)
 {
 	uint64_t seed = 2;
@@ -161,7 +162,7 @@ static void *write_numbers(void *unused)
 	return unused;
 }
 
-/* True: it begins a message. */
+/* True: the number begins a message. */
 static bool read_number(uint64_t number, uint64_t expected)
 {
 	ck_assert_uint_eq(number & ~FIRST, expected);

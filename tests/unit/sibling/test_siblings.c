@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What is told from worker to worker about a connection between guests, by two
- * VMs on loops without rings. A turn's end is played when the test says so: a
- * message can wait in a lane while the VM that it is for goes elsewhere.
+ * What workers tell each other about a connection between guests. Two VMs are on
+ * loops without rings, and the test ends each worker's turn when it wants to: so
+ * a message can wait in a lane while the VM that it is for moves to another
+ * worker.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ static void tear_down(void)
 	switchboard_free(board);
 }
 
-/* The end of the worker's turn: it hears and tells. */
+/* Ends a turn of the worker's: it hears and tells. */
 static void finish(unsigned worker)
 {
 	sibling_finish(&loops[worker], &turn);
@@ -118,7 +119,7 @@ static void ask(void)
 	ck_assert(sibling_ask(guests[ASKING], &request));
 }
 
-/* The connection that asks. */
+/* The connection of the guest that asks. */
 static struct conn *asking(void)
 {
 	struct conn *conn = table_find(&guests[ASKING]->conns,
@@ -134,7 +135,7 @@ static void expect_refused(void)
 	ck_assert_uint_eq(asking()->pending, OWES_RST);
 }
 
-/* Its new worker never hears of it: the old one refuses. */
+/* The VM's new worker never hears of the request: the old one refuses it. */
 START_TEST(refused_at_once_where_the_vm_has_just_left)
 {
 	enter(ASKING, 0);
@@ -143,7 +144,7 @@ START_TEST(refused_at_once_where_the_vm_has_just_left)
 	finish(0);
 	leave(ASKED);
 	if (_i)
-		enter(ASKED, 2); /* else it is between workers */
+		enter(ASKED, 2); /* else the VM is between workers */
 	finish(1);
 	ck_assert(bell_rung(&bells[0]));
 	finish(0);
@@ -164,7 +165,7 @@ START_TEST(refused_at_once_where_the_guest_does_not_run)
 }
 END_TEST
 
-/* A refusal waits for room like everything that is told. */
+/* A refusal waits for room in the lane, like everything that is told. */
 START_TEST(refused_when_the_lane_has_room_again)
 {
 	struct lane *back = switchboard_lane(board, 1, 0, true);
