@@ -56,7 +56,7 @@ def static_perf():
     sources = sorted(map(str, (BENCH / "perf").glob("*.c")))
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-static",
                     "-D_GNU_SOURCE", f"-I{TOP}/src", f"-I{BENCH}", *sources,
-                    f"{TOP}/src/base/fd.c", "-pthread", "-o", out],
+                    f"{BENCH}/latency.c", f"{TOP}/src/base/fd.c", "-pthread", "-o", out],
                    check=True)
     return out
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "latency.h"
 #include "measure.h"
 
 struct dialer {

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "latency.h"
 #include "measure.h"
 
 struct end {

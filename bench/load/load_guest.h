@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "frontend/flow.h"
+#include "latency.h"
 #include "machine.h"
 #include "measure.h"
 

@@ -4,42 +4,17 @@
  * daemon that runs already, or the same programs on plain socket pairs, and
  * prints what came of it as one line of JSON. bench/run calls this.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "load_options.h"
 #include "lockstep.h"
 #include "scene.h"
 
 #define WARM_UP_MS 150.0
 #define OPENING 5 /* times the patience, for many connections */
-
-_Noreturn void die(const char *fmt, ...)
-{
-	va_list args;
-	char text[300];
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	/* Not through stdout: another thread may be half way through a line. */
-	dprintf(STDOUT_FILENO, "{\"error\": \"%s\"}\n", text);
-	_exit(1);
-}
-
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static void sleep_ms(double ms)
 {
@@ -149,11 +124,10 @@ int main(int argc, char **argv)
 {
 	struct options o;
 	struct scene *s;
-
 	struct opening opening;
 
 	options_parse(&o, argc, argv);
-	raise_limit();
+	fd_raise_limit();
 	if (o.plan.rounds) {
 		lockstep_run(&o.plan, o.paths, o.cid, o.pid);
 		return 0;

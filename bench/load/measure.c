@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A latency falls into a bucket by its highest bit and the five behind it: 3 %
- * is precise enough, adding costs a few instructions however many there were,
- * and the histograms of several threads are merged by adding them up.
- *
  * Processor time is read from schedstat, in nanoseconds: the ticks of stat are
  * too coarse for half a second.
  */
@@ -12,57 +8,6 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LOG2_STEPS 5u
-
-static unsigned bucket_of(uint64_t ns)
-{
-	unsigned power, b;
-
-	if (ns < LATENCY_STEPS)
-		return (unsigned)ns;
-	power = 63u - (unsigned)__builtin_clzll(ns);
-	b = (power - LOG2_STEPS + 1) * LATENCY_STEPS +
-	    (unsigned)(ns >> (power - LOG2_STEPS)) - LATENCY_STEPS;
-	return b < LATENCY_BUCKETS ? b : LATENCY_BUCKETS - 1;
-}
-
-/* The middle of bucket B. */
-static double value_of(unsigned b)
-{
-	unsigned shift;
-
-	if (b < LATENCY_STEPS)
-		return b;
-	shift = b / LATENCY_STEPS - 1;
-	return (double)((LATENCY_STEPS + b % LATENCY_STEPS) * 2ull + 1) / 2 *
-	       (double)(1ull << shift);
-}
-
-void latency_add(struct latency *l, uint64_t ns)
-{
-	l->buckets[bucket_of(ns)]++;
-	l->count++;
-}
-
-double latency_at(const struct latency *l, double share)
-{
-	double left = share * (double)l->count;
-
-	for (unsigned b = 0; b < LATENCY_BUCKETS; b++) {
-		left -= l->buckets[b];
-		if (left <= 0 && l->count)
-			return value_of(b);
-	}
-	return 0;
-}
-
-void latency_merge(struct latency *into, const struct latency *from)
-{
-	for (unsigned b = 0; b < LATENCY_BUCKETS; b++)
-		into->buckets[b] += from->buckets[b];
-	into->count += from->count;
-}
 
 /* The first number in FILE of each thread, or the one behind KEY, added up. */
 static uint64_t sum_over_threads(pid_t pid, const char *file, const char *key)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * What a bench measures with: meters that one thread advances and another
- * reads, latencies in a histogram, the processor time of another process.
+ * reads, and what /proc says about another process.
  */
 #ifndef URING_VSOCK_BENCH_MEASURE_H
 #define URING_VSOCK_BENCH_MEASURE_H
@@ -30,21 +30,6 @@ static inline struct meter meter_read(const struct meter *m)
 		.messages = __atomic_load_n(&m->messages, __ATOMIC_RELAXED),
 	};
 }
-
-/* 32 steps in each power of two: 3 % wide. */
-#define LATENCY_STEPS 32u
-#define LATENCY_BUCKETS (LATENCY_STEPS * 40u)
-
-struct latency {
-	uint64_t count;
-	uint32_t buckets[LATENCY_BUCKETS];
-};
-
-void latency_add(struct latency *l, uint64_t ns);
-/* The time in ns that SHARE (0.5: the median) of all did not exceed. */
-double latency_at(const struct latency *l, double share);
-/* Adds FROM to INTO. */
-void latency_merge(struct latency *into, const struct latency *from);
 
 /* Nanoseconds that all threads of PID have run so far; 0 for PID 0. */
 uint64_t process_cpu_ns(pid_t pid);

@@ -387,7 +387,7 @@ void scene_print_latency(const struct scene *s)
 		{ "p99", 0.99 },
 		{ "p999", 0.999 },
 	};
-	struct latency all = { 0 };
+	static struct latency all;
 
 	for (unsigned i = 0; i < s->nlatencies; i++)
 		latency_merge(&all, s->latencies[i]);

@@ -113,26 +113,26 @@ static const struct {
 };
 
 /* All connections' round trips; NULL if there are none. The caller frees. */
-static struct perf_latency *all_latencies(const struct perf_run *run)
+static struct latency *all_latencies(const struct perf_run *run)
 {
-	struct perf_latency *all;
+	struct latency *all;
 	unsigned i;
 
 	if (!run->latencies)
 		return NULL;
 	all = calloc(1, sizeof(*all));
 	for (i = 0; all && i < run->plan.parallel; i++)
-		perf_latency_merge(all, &run->latencies[i]);
+		latency_merge(all, &run->latencies[i]);
 	return all;
 }
 
-static double mean(const struct perf_latency *latency)
+static double mean(const struct latency *latency)
 {
 	return latency->count ? (double)latency->sum / (double)latency->count
 			      : 0;
 }
 
-static void print_latency(const struct perf_latency *latency)
+static void print_latency(const struct latency *latency)
 {
 	char text[PERF_AMOUNT];
 	unsigned i;
@@ -140,20 +140,19 @@ static void print_latency(const struct perf_latency *latency)
 	printf("round trip: mean %s", perf_time_text(text, mean(latency)));
 	for (i = 0; i < ARRAY_SIZE(percentiles); i++)
 		printf(", %s %s", percentiles[i].name,
-		       perf_time_text(text,
-				      perf_latency_at(latency,
-						      percentiles[i].share)));
+		       perf_time_text(text, latency_at(latency,
+						       percentiles[i].share)));
 	printf(", max %s\n", perf_time_text(text, (double)latency->max));
 }
 
-static void json_latency(const struct perf_latency *latency)
+static void json_latency(const struct latency *latency)
 {
 	unsigned i;
 
 	printf(", \"latency_us\": {\"mean\": %.3f", mean(latency) / 1e3);
 	for (i = 0; i < ARRAY_SIZE(percentiles); i++)
 		printf(", \"%s\": %.3f", percentiles[i].name,
-		       perf_latency_at(latency, percentiles[i].share) / 1e3);
+		       latency_at(latency, percentiles[i].share) / 1e3);
 	printf(", \"max\": %.3f}", (double)latency->max / 1e3);
 }
 
@@ -170,7 +169,7 @@ static double cpu_seconds(void)
 
 static void json_summary(const struct perf_print *print,
 			 const struct perf_run *run, uint64_t ns,
-			 const struct perf_latency *latency)
+			 const struct latency *latency)
 {
 	const struct perf_plan *plan = &run->plan;
 	const struct perf_sample moved = perf_run_sample(run);
@@ -197,7 +196,7 @@ static void json_summary(const struct perf_print *print,
 
 static void text_summary(const struct perf_print *print,
 			 const struct perf_run *run, uint64_t ns,
-			 const struct perf_latency *latency)
+			 const struct latency *latency)
 {
 	const struct perf_plan *plan = &run->plan;
 	const struct perf_sample moved = perf_run_sample(run);
@@ -224,7 +223,7 @@ static void text_summary(const struct perf_print *print,
 void perf_print_summary(const struct perf_print *print,
 			const struct perf_run *run, uint64_t ns)
 {
-	struct perf_latency *latency = all_latencies(run);
+	struct latency *latency = all_latencies(run);
 
 	if (print->json)
 		json_summary(print, run, ns, latency);

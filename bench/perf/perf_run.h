@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "latency.h"
 #include "perf/perf_address.h"
-#include "perf/perf_latency.h"
 #include "perf/perf_pattern.h"
 #include "perf/perf_plan.h"
 #include "perf/perf_wire.h"
@@ -38,7 +38,7 @@ struct perf_stream {
 	struct perf_meter sent;
 	struct perf_meter received; /* and the round trips */
 	struct perf_run *run;
-	struct perf_latency *latency; /* the client's round trips, or NULL */
+	struct latency *latency; /* the client's round trips, or NULL */
 	unsigned number;
 	int fd; /* -1: none yet, or CRR; shut down by perf_run_fail() */
 };
@@ -49,7 +49,7 @@ struct perf_run {
 	struct perf_address address; /* the client's: whom to connect to */
 	struct perf_pattern pattern;
 	struct perf_stream *streams; /* plan.parallel of them */
-	struct perf_latency *latencies;
+	struct latency *latencies;
 	uint64_t uncopied; /* atomic: sends that the kernel did not copy */
 	uint64_t copied;   /* atomic: those it did in spite of MSG_ZEROCOPY */
 	int wake; /* eventfd: failed, ready, or no thread works any more */

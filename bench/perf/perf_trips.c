@@ -131,7 +131,7 @@ static void record(struct end *end, uint64_t *since)
 {
 	uint64_t now = clock_ns();
 
-	perf_latency_add(end->stream->latency, now - *since);
+	latency_add(end->stream->latency, now - *since);
 	*since = now;
 }
 

@@ -5,8 +5,8 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "latency.h"
 #include "perf/perf_address.h"
-#include "perf/perf_latency.h"
 #include "perf/perf_pattern.h"
 #include "perf/perf_plan.h"
 #include "perf/perf_text.h"
@@ -364,14 +364,14 @@ END_TEST
 /* Every magnitude: what is put in comes out, to 1 %. */
 START_TEST(latency_is_right_to_a_percent)
 {
-	static struct perf_latency latency;
+	static struct latency latency;
 	double ns = (double)(1ull << _i) * 1.37;
 	double got;
 
 	memset(&latency, 0, sizeof(latency));
-	perf_latency_add(&latency, (uint64_t)ns);
-	perf_latency_add(&latency, (uint64_t)(ns * 100));
-	got = perf_latency_at(&latency, 0.5);
+	latency_add(&latency, (uint64_t)ns);
+	latency_add(&latency, (uint64_t)(ns * 100));
+	got = latency_at(&latency, 0.5);
 	ck_assert_msg(got >= ns * 0.99 - 1 && got <= ns * 1.01 + 1, "%f for %f",
 		      got, ns);
 }
@@ -379,23 +379,23 @@ END_TEST
 
 START_TEST(percentiles_are_in_their_places)
 {
-	static struct perf_latency latency, other;
+	static struct latency latency, other;
 	unsigned i;
 
 	memset(&latency, 0, sizeof(latency));
 	memset(&other, 0, sizeof(other));
-	ck_assert(perf_latency_at(&latency, 0.5) <= 0);
+	ck_assert(latency_at(&latency, 0.5) <= 0);
 	for (i = 1; i <= 1000; i++)
-		perf_latency_add(i % 2 ? &latency : &other, i * 1000);
-	perf_latency_merge(&latency, &other);
+		latency_add(i % 2 ? &latency : &other, i * 1000);
+	latency_merge(&latency, &other);
 	ck_assert_uint_eq(latency.count, 1000);
 	ck_assert_uint_eq(latency.sum, 500500000);
 	ck_assert_uint_eq(latency.max, 1000000);
-	ck_assert(perf_latency_at(&latency, 0.5) > 495000);
-	ck_assert(perf_latency_at(&latency, 0.5) < 505000);
-	ck_assert(perf_latency_at(&latency, 0.99) > 980000);
-	ck_assert(perf_latency_at(&latency, 0.99) < 1000000);
-	ck_assert(perf_latency_at(&latency, 1) <= 1000000);
+	ck_assert(latency_at(&latency, 0.5) > 495000);
+	ck_assert(latency_at(&latency, 0.5) < 505000);
+	ck_assert(latency_at(&latency, 0.99) > 980000);
+	ck_assert(latency_at(&latency, 0.99) < 1000000);
+	ck_assert(latency_at(&latency, 1) <= 1000000);
 }
 END_TEST
 
