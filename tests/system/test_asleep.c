@@ -294,5 +294,5 @@ int main(void)
 		return 77;
 	}
 	silent_fs_close(&fs);
-	return run_tests("system_asleep", tests, ARRAY_SIZE(tests));
+	return run_tests("system/asleep", tests, ARRAY_SIZE(tests));
 }

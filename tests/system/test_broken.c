@@ -347,5 +347,5 @@ int main(void)
 		calls_that_wait_end_that_guest_only,
 	};
 
-	return run_tests("system_broken", tests, ARRAY_SIZE(tests));
+	return run_tests("system/broken", tests, ARRAY_SIZE(tests));
 }

@@ -163,5 +163,5 @@ int main(void)
 		silent_clients_are_bounded,
 	};
 
-	return run_tests("system_clients", tests, ARRAY_SIZE(tests));
+	return run_tests("system/clients", tests, ARRAY_SIZE(tests));
 }

@@ -304,5 +304,5 @@ int main(void)
 		a_thousand_short_connections_each_way,
 	};
 
-	return run_tests("system_close", tests, ARRAY_SIZE(tests));
+	return run_tests("system/close", tests, ARRAY_SIZE(tests));
 }

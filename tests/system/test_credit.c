@@ -326,5 +326,5 @@ int main(void)
 		greedy_connections_share_what_is_under_way,
 	};
 
-	return run_tests("system_credit", tests, ARRAY_SIZE(tests));
+	return run_tests("system/credit", tests, ARRAY_SIZE(tests));
 }

@@ -231,5 +231,5 @@ int main(void)
 		credit_of_one_guest_is_bounded,
 	};
 
-	return run_tests("system_exhaustion", tests, ARRAY_SIZE(tests));
+	return run_tests("system/exhaustion", tests, ARRAY_SIZE(tests));
 }

@@ -428,5 +428,5 @@ int main(void)
 
 	printf("AF_VSOCK: %s\n",
 	       vsock_host_is_real() ? "the kernel's" : "played by TCP");
-	return run_tests("system_forward", tests, ARRAY_SIZE(tests));
+	return run_tests("system/forward", tests, ARRAY_SIZE(tests));
 }

@@ -346,5 +346,5 @@ int main(void)
 		descriptors_within_the_line_are_refused,
 	};
 
-	return run_tests("system_handshake", tests, ARRAY_SIZE(tests));
+	return run_tests("system/handshake", tests, ARRAY_SIZE(tests));
 }

@@ -333,5 +333,5 @@ int main(void)
 		question_floods_harm_nobody_else,
 	};
 
-	return run_tests("system_hostile", tests, ARRAY_SIZE(tests));
+	return run_tests("system/hostile", tests, ARRAY_SIZE(tests));
 }

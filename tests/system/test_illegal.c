@@ -384,5 +384,5 @@ int main(void)
 		shutdown_of_nothing_does_no_harm,
 	};
 
-	return run_tests("system_illegal", tests, ARRAY_SIZE(tests));
+	return run_tests("system/illegal", tests, ARRAY_SIZE(tests));
 }

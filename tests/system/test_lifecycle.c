@@ -454,5 +454,5 @@ int main(void)
 		a_reset_is_owed_until_there_is_a_buffer,
 	};
 
-	return run_tests("system_lifecycle", tests, ARRAY_SIZE(tests));
+	return run_tests("system/lifecycle", tests, ARRAY_SIZE(tests));
 }

@@ -223,5 +223,5 @@ int main(void)
 		each_direction_has_its_share,
 	};
 
-	return run_tests("system_light", tests, ARRAY_SIZE(tests));
+	return run_tests("system/light", tests, ARRAY_SIZE(tests));
 }

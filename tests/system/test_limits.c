@@ -271,5 +271,5 @@ int main(void)
 		without_descriptors_clients_wait,
 	};
 
-	return run_tests("system_limits", tests, ARRAY_SIZE(tests));
+	return run_tests("system/limits", tests, ARRAY_SIZE(tests));
 }

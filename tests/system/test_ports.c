@@ -237,5 +237,5 @@ int main(void)
 		a_mapped_ports_full_backlog_is_waited_for,
 	};
 
-	return run_tests("system_ports", tests, ARRAY_SIZE(tests));
+	return run_tests("system/ports", tests, ARRAY_SIZE(tests));
 }

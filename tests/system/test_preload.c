@@ -255,5 +255,5 @@ int main(void)
 
 	if (lacks("socat") || lacks("ncat") || lacks("python3"))
 		return 77;
-	return run_tests("system_preload", tests, ARRAY_SIZE(tests));
+	return run_tests("system/preload", tests, ARRAY_SIZE(tests));
 }

@@ -741,5 +741,5 @@ int main(void)
 		a_request_that_waits_is_refused_when_the_other_guest_goes,
 	};
 
-	return run_tests("system_reuse", tests, ARRAY_SIZE(tests));
+	return run_tests("system/reuse", tests, ARRAY_SIZE(tests));
 }

@@ -477,5 +477,5 @@ int main(void)
 		return 77;
 	}
 	silent_fs_close(&fs);
-	return run_tests("system_rights", tests, ARRAY_SIZE(tests));
+	return run_tests("system/rights", tests, ARRAY_SIZE(tests));
 }

@@ -307,5 +307,5 @@ int main(void)
 		streams_and_messages_do_not_mind_each_other,
 	};
 
-	return run_tests("system_seqpacket", tests, ARRAY_SIZE(tests));
+	return run_tests("system/seqpacket", tests, ARRAY_SIZE(tests));
 }

@@ -396,5 +396,5 @@ int main(void)
 		what_a_guest_left_is_delivered,
 	};
 
-	return run_tests("system_seqpacket_odd", tests, ARRAY_SIZE(tests));
+	return run_tests("system/seqpacket_odd", tests, ARRAY_SIZE(tests));
 }

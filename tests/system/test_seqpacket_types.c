@@ -206,5 +206,5 @@ int main(void)
 		the_first_message_is_the_line,
 	};
 
-	return run_tests("system_seqpacket_types", tests, ARRAY_SIZE(tests));
+	return run_tests("system/seqpacket_types", tests, ARRAY_SIZE(tests));
 }

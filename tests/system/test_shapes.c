@@ -297,5 +297,5 @@ int main(void)
 		a_kick_for_each_packet_does_no_harm,
 	};
 
-	return run_tests("system_shapes", tests, ARRAY_SIZE(tests));
+	return run_tests("system/shapes", tests, ARRAY_SIZE(tests));
 }

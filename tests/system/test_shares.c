@@ -256,5 +256,5 @@ int main(void)
 		a_low_limit_is_said_at_the_start,
 	};
 
-	return run_tests("system_shares", tests, ARRAY_SIZE(tests));
+	return run_tests("system/shares", tests, ARRAY_SIZE(tests));
 }

@@ -311,5 +311,5 @@ int main(void)
 		guests_that_do_not_say_what_they_read_are_asked,
 	};
 
-	return run_tests("system_siblings", tests, ARRAY_SIZE(tests));
+	return run_tests("system/siblings", tests, ARRAY_SIZE(tests));
 }

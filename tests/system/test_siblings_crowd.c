@@ -271,5 +271,5 @@ int main(void)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	return run_tests("system_siblings_crowd", tests, ARRAY_SIZE(tests));
+	return run_tests("system/siblings_crowd", tests, ARRAY_SIZE(tests));
 }

@@ -280,5 +280,5 @@ int main(void)
 		a_flood_of_requests_leaves_room_for_others,
 	};
 
-	return run_tests("system_siblings_hostile", tests, ARRAY_SIZE(tests));
+	return run_tests("system/siblings_hostile", tests, ARRAY_SIZE(tests));
 }

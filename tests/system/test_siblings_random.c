@@ -513,7 +513,7 @@ int main(void)
 			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			  -1, 0);
 	need(last_seeds != MAP_FAILED, "mmap");
-	status = run_tests("system_siblings_random", tests, ARRAY_SIZE(tests));
+	status = run_tests("system/siblings_random", tests, ARRAY_SIZE(tests));
 	for (int i = 0; status == EXIT_FAILURE && i < engines(); i++)
 		printf("%s was in the round of URING_VSOCK_SEED=%llu\n",
 		       engine_name(i), (unsigned long long)last_seeds[i]);

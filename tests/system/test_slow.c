@@ -261,5 +261,5 @@ int main(void)
 		owed_replies_do_not_lock_both_sides_up,
 	};
 
-	return run_tests("system_slow", tests, ARRAY_SIZE(tests));
+	return run_tests("system/slow", tests, ARRAY_SIZE(tests));
 }

@@ -256,5 +256,5 @@ int main(void)
 		a_guest_without_rx_ring_is_not_heard,
 	};
 
-	return run_tests("system_spoiled", tests, ARRAY_SIZE(tests));
+	return run_tests("system/spoiled", tests, ARRAY_SIZE(tests));
 }

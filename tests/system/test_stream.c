@@ -220,5 +220,5 @@ int main(void)
 		the_command_line_of_vhost_device_vsock_works,
 	};
 
-	return run_tests("system_stream", tests, ARRAY_SIZE(tests));
+	return run_tests("system/stream", tests, ARRAY_SIZE(tests));
 }

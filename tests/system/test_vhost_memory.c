@@ -375,5 +375,5 @@ int main(void)
 		data_for_truncated_memory_does_no_harm,
 	};
 
-	return run_tests("system_vhost_memory", tests, ARRAY_SIZE(tests));
+	return run_tests("system/vhost_memory", tests, ARRAY_SIZE(tests));
 }

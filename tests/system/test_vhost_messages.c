@@ -141,5 +141,5 @@ int main(void)
 		no_request_is_answered_twice,
 	};
 
-	return run_tests("system_vhost_messages", tests, ARRAY_SIZE(tests));
+	return run_tests("system/vhost_messages", tests, ARRAY_SIZE(tests));
 }

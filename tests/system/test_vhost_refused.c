@@ -282,5 +282,5 @@ int main(void)
 		descriptors_beyond_eight_are_closed_and_end_the_session,
 	};
 
-	return run_tests("system_vhost_refused", tests, ARRAY_SIZE(tests));
+	return run_tests("system/vhost_refused", tests, ARRAY_SIZE(tests));
 }

@@ -303,5 +303,5 @@ int main(void)
 		notifications_are_few,
 	};
 
-	return run_tests("system_vhost_rings", tests, ARRAY_SIZE(tests));
+	return run_tests("system/vhost_rings", tests, ARRAY_SIZE(tests));
 }

@@ -395,5 +395,5 @@ int main(void)
 		dials_during_a_pause_end_one_way_or_the_other,
 	};
 
-	return run_tests("system_vhost_session", tests, ARRAY_SIZE(tests));
+	return run_tests("system/vhost_session", tests, ARRAY_SIZE(tests));
 }

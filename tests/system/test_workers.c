@@ -163,5 +163,5 @@ int main(void)
 		more_workers_than_machines,
 	};
 
-	return run_tests("system_workers", tests, ARRAY_SIZE(tests));
+	return run_tests("system/workers", tests, ARRAY_SIZE(tests));
 }
