@@ -129,7 +129,9 @@ static void pass_end(struct end *end)
 	if (end->open && !end->posted)
 		return;
 	end->spoilt = true;
-	end->clean = false;
+	end->clean = end->sure = false;
+	if (play_partner(end))
+		play_partner(end)->sure = false;
 }
 
 void play_pass_ms(uint64_t ms)

@@ -66,8 +66,12 @@ struct end {
 	bool spoilt;	 /* it may be over before it has begun, by others */
 	bool harmless;	 /* what it sent since its REQUEST, and before */
 	unsigned posted; /* packets that were not known to be taken yet */
-	bool clean;	 /* nobody has done anything that ends a connection, */
-	bool overdrawn;	 /* or the guest has sent more than it was granted */
+	bool decisive;	 /* one of these begins or ends a connection */
+	bool fresh;	 /* a REQUEST is among what was just collected */
+	bool sure;  /* of an asked end: since it was asked, neither guest has
+		    * done anything that ends the connection */
+	bool clean; /* nobody has done anything that ends a connection, */
+	bool overdrawn; /* or the guest has sent more than it was granted */
 	unsigned calls; /* REQUESTs, of which the program may know nothing yet */
 	uint32_t said_alloc; /* its buffer, as it said last */
 	uint32_t said_fwd;   /* the most that it said it has consumed, */
@@ -170,6 +174,13 @@ void program_close(struct end *end);
 
 struct conn;
 struct conn *truth_conn(const struct end *end);
+
+/* The guest was sent the REQUEST of END's connection, and has not answered. */
+bool truth_asks(const struct end *end);
+
+/* The same, and the ports were used lately: until the RESPONSE, the guest's
+ * data, credit and SHUTDOWN are taken for the last connection's. */
+bool truth_follows(const struct end *end);
 
 /* The loop of END's guest makes short turns, which leave packets in place. */
 bool truth_hastens(const struct end *end);

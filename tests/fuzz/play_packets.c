@@ -69,13 +69,47 @@ static bool is_overdrawn(const struct end *end,
 /* Streams to and from programs, as long as nobody ends them. */
 static bool is_harmless(const struct end *end, const struct play_packet *p)
 {
-	bool data = p->op == VIRTIO_VSOCK_OP_RW &&
+	bool data = p->op == VIRTIO_VSOCK_OP_RW && end->flow &&
 		    play.flows[end->flow].sent + (uint64_t)p->len <=
 			    end->told_limit;
 
 	return !p->strange && !p->fwd_off &&
 	       (data || p->op == VIRTIO_VSOCK_OP_CREDIT_UPDATE ||
 		p->op == VIRTIO_VSOCK_OP_CREDIT_REQUEST);
+}
+
+/* Of a guest that was asked for a connection: it does not answer yet, and what
+ * it sends counts as said to the last connection on the same ports. */
+static bool is_late(const struct end *end, const struct play_packet *p)
+{
+	return end->asked && !p->strange && truth_follows(end) &&
+	       (p->op == VIRTIO_VSOCK_OP_RW ||
+		p->op == VIRTIO_VSOCK_OP_SHUTDOWN ||
+		p->op == VIRTIO_VSOCK_OP_CREDIT_UPDATE ||
+		p->op == VIRTIO_VSOCK_OP_CREDIT_REQUEST);
+}
+
+/* The end that was asked, of two guests' ends; NULL if END is no such. */
+static struct end *asked_of(struct end *end)
+{
+	return end->index >= PLAY_ASKED ? end : play_partner(end);
+}
+
+/* Of an answer, streams alone are followed on. */
+static void note_doubt(struct end *end, const struct play_packet *p)
+{
+	struct end *asked = asked_of(end);
+
+	if (!asked || (p->strange && p->strange != PLAY_LONG))
+		return;
+	if (end->asked ? (p->strange || p->op != VIRTIO_VSOCK_OP_RESPONSE ||
+			  end->type != VIRTIO_VSOCK_TYPE_STREAM) &&
+				 !is_late(end, p)
+		       : !is_harmless(end, p))
+		asked->sure = false;
+	end->decisive |= p->strange || p->op == VIRTIO_VSOCK_OP_REQUEST ||
+			 p->op == VIRTIO_VSOCK_OP_RESPONSE ||
+			 p->op == VIRTIO_VSOCK_OP_RST;
 }
 
 /* Until it is answered, a connection is easily spoilt. */
@@ -86,7 +120,8 @@ static void note_harm(struct end *end, const struct play_packet *p)
 
 	if (p->strange && p->strange != PLAY_LONG)
 		return;
-	if (p->strange || p->op != VIRTIO_VSOCK_OP_RESPONSE)
+	if (p->strange ||
+	    (p->op != VIRTIO_VSOCK_OP_RESPONSE && !is_late(end, p)))
 		end->asked = false;
 	if (end->asked || (begins && !p->strange))
 		end->harmless = true;
@@ -194,6 +229,7 @@ void packet_post(struct end *end, const struct play_packet *p)
 		return;
 	make_header(end, p, &hdr);
 	len = hdr.len;
+	note_doubt(end, p);
 	note_harm(end, p);
 	make_strange(&hdr, p->strange);
 	at = stage_at(end->flow, play.flows[end->flow].sent);
@@ -270,6 +306,13 @@ static void hear_data(struct end *end, const struct virtio_vsock_hdr *hdr,
 	fuzz_check(end->in.got <= end->limit);
 }
 
+static bool is_sure(struct end *end)
+{
+	const struct end *asked = asked_of(end);
+
+	return asked && asked->sure;
+}
+
 static void hear(struct end *end, const struct virtio_vsock_hdr *hdr, int chain)
 {
 	switch (hdr->op) {
@@ -277,7 +320,8 @@ static void hear(struct end *end, const struct virtio_vsock_hdr *hdr, int chain)
 		fuzz_check(end->index >= PLAY_CALLED);
 		begin_connection(end);
 		end->peer_port = hdr->src_port;
-		end->asked = true;
+		end->asked = end->fresh = true;
+		end->sure = false;
 		end->flow = 0;
 		end->sent_other++;
 		break;
@@ -288,10 +332,13 @@ static void hear(struct end *end, const struct virtio_vsock_hdr *hdr, int chain)
 		note_opened(end);
 		break;
 	case VIRTIO_VSOCK_OP_RST:
-		fuzz_check(!end->clean);
+		fuzz_check(!end->clean && !is_sure(end));
 		end->open = end->asked = end->overdrawn = false;
 		fuzz_check(++end->resets <= end->sent_other);
 		return;
+	case VIRTIO_VSOCK_OP_SHUTDOWN:
+		fuzz_check(!is_sure(end));
+		break;
 	case VIRTIO_VSOCK_OP_RW:
 		hear_data(end, hdr, chain);
 		break;
@@ -327,8 +374,24 @@ static void receive(struct guest_play *guest, int chain, uint32_t len)
 static void note_taken(struct guest_play *guest)
 {
 	guest->taken = !guest->driver.queue[DRIVER_TX].busy;
-	for (unsigned e = 0; guest->taken && e < PLAY_ENDS; e++)
+	for (unsigned e = 0; guest->taken && e < PLAY_ENDS; e++) {
 		guest->ends[e].posted = 0;
+		guest->ends[e].decisive = false;
+	}
+}
+
+/* What is still in the ring was sent before the REQUEST was seen. It is read
+ * behind it, and does not matter if it is taken for the last connection's. */
+static void note_sure(struct end *end)
+{
+	const struct end *asker = play_partner(end);
+
+	if (!end->fresh || !asker)
+		return;
+	end->fresh = false;
+	end->sure = end->asked && truth_asks(end) && asker->harmless &&
+		    !asker->spoilt &&
+		    (!end->posted || (truth_follows(end) && !end->decisive));
 }
 
 void packets_collect(void)
@@ -348,4 +411,7 @@ void packets_collect(void)
 		       0)
 			receive(guest, chain, len);
 	}
+	for (unsigned i = 0; i < PLAY_VMS; i++)
+		for (unsigned e = PLAY_ASKED; e < PLAY_ENDS; e++)
+			note_sure(&play.guests[i].ends[e]);
 }

@@ -31,6 +31,21 @@ struct conn *truth_conn(const struct end *end)
 	return conn && conn->type == end->type ? conn : NULL;
 }
 
+bool truth_asks(const struct end *end)
+{
+	const struct conn *conn = truth_conn(end);
+
+	return conn && conn->state == CONN_GUEST_PENDING &&
+	       !(conn->pending & OWES_REQUEST);
+}
+
+bool truth_follows(const struct end *end)
+{
+	const struct conn *conn = truth_conn(end);
+
+	return conn && conn->follows && truth_asks(end);
+}
+
 bool truth_hastens(const struct end *end)
 {
 	return guest_of(end)->loop->pace.hasten;
