@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The kernel is answered what it asks until the file is open: INIT, LOOKUP of
- * any name, GETATTR, OPEN. Of everything else the first READ is noted.
+ * The kernel's requests are answered until the file is open: INIT, LOOKUP of
+ * any name, GETATTR, OPEN. Later ones are not, but a READ is noted.
  */
 #include "system/silent_fs.h"
 
@@ -123,7 +123,7 @@ static void unmount(const char *dir)
 	rmdir(dir);
 }
 
-/* Waits for the other end of PIPE to be closed, but not for ever. */
+/* Waits until the other end of PIPE is closed, but not for ever. */
 static void guard(const char *dir, int pipe)
 {
 	struct pollfd p = { .fd = pipe };
@@ -133,8 +133,8 @@ static void guard(const char *dir, int pipe)
 	_exit(0);
 }
 
-/* A process of its own, from before there is anything to sleep for. It is none
- * of the test's group, which is killed when the test takes too long. */
+/* The guardian is a process of its own, made before anything can sleep. It
+ * leaves the test's process group, which Check kills if the test hangs. */
 static void start_guard(struct silent_fs *fs)
 {
 	int ends[2];
@@ -191,7 +191,7 @@ bool silent_fs_open(struct silent_fs *fs)
 	return true;
 }
 
-/* It finds an event at once, and stores it. */
+/* The thread finds an event at once, and sleeps in storing it. */
 static void *sleep_in_epoll(void *argument)
 {
 	struct silent_fs *fs = argument;
@@ -200,16 +200,19 @@ static void *sleep_in_epoll(void *argument)
 	return NULL;
 }
 
-void silent_fs_lock_epoll(struct silent_fs *fs, const int *fds, unsigned n)
+void silent_fs_lock_epoll(struct silent_fs *fs)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	char byte;
 
 	fs->epoll = epoll_create1(EPOLL_CLOEXEC);
-	for (unsigned i = 0; i < n; i++)
-		if (epoll_ctl(fs->epoll, EPOLL_CTL_ADD, fds[i], &event) < 0 ||
-		    eventfd_write(fds[i], 1) < 0)
+	while (fs->nwatched < SILENT_WATCHED) {
+		int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+
+		if (epoll_ctl(fs->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 			die("silent_fs: %s", strerror(errno));
+		fs->watched[fs->nwatched++] = fd;
+	}
 	fs->events = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
 			  fs->file, 0);
 	if (fs->events == MAP_FAILED ||
@@ -227,6 +230,8 @@ void silent_fs_close(struct silent_fs *fs)
 		munmap(fs->events, 4096);
 		close(fs->epoll);
 	}
+	while (fs->nwatched)
+		close(fs->watched[--fs->nwatched]);
 	close(fs->file);
 	pthread_join(fs->server, NULL);
 	close(fs->device);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A file system (FUSE) that opens one file and then never answers again, and
- * what can be made of it: an epoll that keeps its lock. Whoever asks either of
- * them something sleeps, uninterruptibly, until silent_fs_close(): or for half a
- * minute, as a test that fails would never end.
+ * an epoll that keeps its lock because of it. A thread that asks either of them
+ * for something sleeps uninterruptibly until silent_fs_close(), or for half a
+ * minute at most, so that a test that fails comes to an end.
  */
 #ifndef URING_VSOCK_TESTS_SILENT_FS_H
 #define URING_VSOCK_TESTS_SILENT_FS_H
@@ -12,30 +12,34 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define SILENT_WATCHED 253 /* as many as one message may bring: SCM_MAX_FD */
+
 struct silent_fs {
 	char dir[64];
 	int device;
-	int file; /* of it, open for reading and writing */
+	int file; /* the file, open for reading and writing */
 	int epoll;
-	void *events; /* a page of the file, as yet unknown */
-	int guard;    /* a pipe's end, which the guard looks at */
+	int watched[SILENT_WATCHED]; /* eventfds that the epoll watches */
+	unsigned nwatched;	     /* the first so many are still ours */
+	void *events; /* a page of the file, whose contents are not known yet */
+	int guard;    /* our end of the guardian's pipe */
 	pid_t guardian;
-	int asked[2]; /* a pipe: a byte for each READ */
+	int asked[2]; /* a pipe that gets a byte for each READ */
 	pthread_t server;
 	pthread_t sleeper;
 };
 
-/* Mounts it. False: not possible here, and errno says why. */
+/* Mounts it. False: that is not possible here, and errno says why. */
 bool silent_fs_open(struct silent_fs *fs);
 
 /*
- * Makes fs->epoll, which watches the N eventfds FDS, and locks it: a thread
- * waits in it for events, which are to be stored where the file system has yet
- * to say what is there. Returns when it does.
+ * Makes fs->epoll, which watches the eventfds fs->watched, and locks it: a
+ * thread waits in it for events, and the page that they are to be stored in is
+ * one that the file system never delivers. Returns when the thread sleeps.
  */
-void silent_fs_lock_epoll(struct silent_fs *fs, const int *fds, unsigned n);
+void silent_fs_lock_epoll(struct silent_fs *fs);
 
-/* Everybody who sleeps is woken by an error. */
+/* Wakes all sleepers with an error, and closes what is left of fs->watched. */
 void silent_fs_close(struct silent_fs *fs);
 
 #endif

@@ -14,6 +14,7 @@
  */
 #include "system/system.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -254,6 +255,38 @@ void guest_check_works(struct guest *guest, const char *uds)
 void scene_check_works(struct scene *s)
 {
 	guest_check_works(&s->guest, s->daemon.uds[0]);
+}
+
+unsigned guest_connect_many(struct guest *guest, struct gsock **g,
+			    unsigned count)
+{
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		g[i] = gsock_connect(&guest->sockets, PORT);
+	for (unsigned i = 0; i < count; i++) {
+		drive_until(guest->sockets.driver.world,
+			    g[i]->state != GSOCK_CONNECTING);
+		refused += g[i]->refused;
+	}
+	return refused;
+}
+
+void preload_begin(const char *variable, const char *path)
+{
+	const char *given = getenv(variable);
+	char absolute[PATH_MAX];
+
+	need(realpath(given ? given : path, absolute) != NULL, path);
+	setenv("LD_PRELOAD", absolute, 1);
+	/* ASan's library wants to be the first, but the functions that ours
+	 * replaces are no concern of it. */
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
+}
+
+void preload_end(void)
+{
+	unsetenv("LD_PRELOAD");
 }
 
 int run_tests(const char *name, const TTest *const *tests, size_t count)

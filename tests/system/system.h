@@ -72,6 +72,19 @@ void expect_memory(uint64_t now_kib, uint64_t limit_kib);
 void scene_check_works(struct scene *s);
 void guest_check_works(struct guest *guest, const char *uds);
 
+/* COUNT connections of GUEST to PORT, all of which get an answer. Returns how
+ * many were refused. */
+unsigned guest_connect_many(struct guest *guest, struct gsock **g,
+			    unsigned count);
+
+/*
+ * Between these two, programs that the test starts preload a library, which
+ * stands for a kernel that is not there. The environment variable VARIABLE
+ * names the library's file; without it that is PATH.
+ */
+void preload_begin(const char *variable, const char *path);
+void preload_end(void);
+
 /* What the variable NAME says, or OTHERWISE. */
 uint64_t number_from_environment(const char *name, uint64_t otherwise);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Front ends that hand over what makes others sleep, and a
- * guest in another VM of the same worker that goes on all the same. A hang is
- * the failure. Needs FUSE, as a file system that never answers.
+ * Front ends that hand over descriptors on which system calls sleep, while a
+ * guest in another VM of the same worker must go on. The failure is a hang.
+ * Needs FUSE, for a file system that never answers.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "system/silent_fs.h"
 #include "system/talk.h"
 
-#define FDS_MAX 253
 #define LINGERING 250
 #define LINGERERS 8
 
@@ -25,8 +23,6 @@ struct night {
 	struct talk t; /* with the healthy guest in VM 0 */
 	struct pair pair;
 	struct silent_fs fs;
-	int watched[FDS_MAX]; /* by the epoll that is locked */
-	unsigned nwatched;    /* that are left */
 };
 
 static void begin(struct night *n, int engine)
@@ -38,12 +34,10 @@ static void begin(struct night *n, int engine)
 	scene_daemon(s, engine, &d);
 	guest_boot(&s->guest, &c, &s->world, s->daemon.socket[0]);
 	pair_from_guest(s, &n->pair);
-	/* After the fork: the daemon would close the file, to begin with. */
+	/* After the daemon's fork: it closes all inherited descriptors, and
+	 * would sleep in closing the file. */
 	ck_assert(silent_fs_open(&n->fs));
-	for (unsigned i = 0; i < FDS_MAX; i++)
-		n->watched[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	n->nwatched = FDS_MAX;
-	silent_fs_lock_epoll(&n->fs, n->watched, FDS_MAX);
+	silent_fs_lock_epoll(&n->fs);
 }
 
 /* The neighbour's bytes move. */
@@ -57,8 +51,6 @@ static void end(struct night *n)
 	expect_awake(n);
 	pair_close(&n->pair);
 	silent_fs_close(&n->fs);
-	while (n->nwatched)
-		close(n->watched[--n->nwatched]);
 	scene_close(&n->t.scene);
 }
 
@@ -79,7 +71,7 @@ static void send_fds(int to, const void *bytes, size_t len, const int *fds,
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+		char bytes[CMSG_SPACE(SILENT_WATCHED * sizeof(int))];
 	} control = { .bytes = { 0 } };
 	struct iovec iov = { (void *)(uintptr_t)bytes, len };
 	struct msghdr msg = {
@@ -114,8 +106,8 @@ static void say(struct night *n, uint32_t code, const void *payload,
 /* The daemon's is the last descriptor of it. */
 static int give_up_watched(struct night *n)
 {
-	ck_assert_uint_gt(n->nwatched, 0);
-	return n->watched[--n->nwatched];
+	ck_assert_uint_gt(n->fs.nwatched, 0);
+	return n->fs.watched[--n->fs.nwatched];
 }
 
 /* To each place that takes descriptors, and as one too many. */

@@ -45,21 +45,6 @@ static void neighbours_close(struct neighbours *n)
 	scene_close(&n->s);
 }
 
-/* COUNT connections to PORT, all of them answered; how many are refused. */
-static unsigned connect_many(struct neighbours *n, struct gsock **g,
-			     unsigned count)
-{
-	unsigned refused = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		g[i] = gsock_connect(&n->greedy.sockets, PORT);
-	for (unsigned i = 0; i < count; i++) {
-		drive_until(&n->s.world, g[i]->state != GSOCK_CONNECTING);
-		refused += g[i]->refused;
-	}
-	return refused;
-}
-
 static void close_many(struct gsock **g, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -128,7 +113,7 @@ START_TEST(leftovers_for_slow_host_programs_are_bounded)
 	n.greedy.sockets.buf_alloc = WINDOW;
 	listener = host_listen(n.s.daemon.uds[1], PORT, MANY);
 	fds = daemon_fds(&n.s.daemon);
-	ck_assert_uint_eq(connect_many(&n, g, MANY), 0);
+	ck_assert_uint_eq(guest_connect_many(&n.greedy, g, MANY), 0);
 	for (unsigned i = 0; i < MANY; i++) {
 		ck_assert(host_accept(&c[i], &n.s.world, listener));
 		host_pause(&c[i], true);
@@ -167,7 +152,7 @@ START_TEST(descriptors_are_left_for_another_vms_hypervisor)
 
 	neighbours_open(&n, _i, &d);
 	listener = host_listen(n.s.daemon.uds[1], PORT, MANY);
-	refused = connect_many(&n, g, MANY);
+	refused = guest_connect_many(&n.greedy, g, MANY);
 	ck_assert_uint_gt(refused, 0);
 	ck_assert_uint_lt(refused, MANY - 100);
 	boot_healthy(&n);
@@ -198,7 +183,7 @@ START_TEST(credit_of_one_guest_is_bounded)
 		unsigned fds = daemon_fds(&n.s.daemon);
 		uint64_t sum = 0;
 
-		ck_assert_uint_eq(connect_many(&n, g, MANY), 0);
+		ck_assert_uint_eq(guest_connect_many(&n.greedy, g, MANY), 0);
 		for (unsigned i = 0; i < MANY; i++) {
 			ck_assert(host_accept(&c[i], &n.s.world, listener));
 			ck_assert_uint_ge(g[i]->peer_buf_alloc, CREDIT_LEAST);

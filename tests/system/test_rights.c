@@ -6,13 +6,11 @@
  * one that does not. Needs FUSE, as a file system that never answers.
  */
 #include <errno.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +19,6 @@
 #include "system/silent_fs.h"
 #include "system/system.h"
 
-#define FDS_MAX 253
 #define LINGERING 250
 #define CREDIT 262144u /* of a guest that does not read */
 #define GUEST_PORT 2000u
@@ -36,8 +33,6 @@ struct night {
 	struct pair healthy; /* with a guest in VM 1 */
 	struct gsock *listener;
 	struct silent_fs fs;
-	int watched[FDS_MAX]; /* by the epoll that is locked */
-	unsigned nwatched;    /* that are left */
 	bool refused;
 };
 
@@ -56,19 +51,6 @@ static bool kernel_refuses(void)
 	return refuses;
 }
 
-static void prepare_old_kernel(void)
-{
-	const char *given = getenv("FAKE_OLD_KERNEL");
-	char path[PATH_MAX];
-
-	need(realpath(given ? given : "tests/system/fake_old_kernel.so",
-		      path) != NULL,
-	     "tests/system/fake_old_kernel.so");
-	setenv("LD_PRELOAD", path, 1);
-	/* which wants to be the first, but knows this function as well */
-	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
-}
-
 static void begin(struct night *n, int engine, const struct machine *machine)
 {
 	struct daemon_config d = { .vms = 2,
@@ -77,21 +59,20 @@ static void begin(struct night *n, int engine, const struct machine *machine)
 	struct guest_config c = guest_defaults(DAEMON_CID);
 
 	if (machine->old)
-		prepare_old_kernel();
+		preload_begin("FAKE_OLD_KERNEL",
+			      "tests/system/fake_old_kernel.so");
 	scene_daemon(&n->s, engine, &d);
-	unsetenv("LD_PRELOAD");
+	preload_end();
 	n->refused = !machine->old && kernel_refuses();
 	guest_boot(&n->s.guest, &c, &n->s.world, n->s.daemon.socket[0]);
 	n->listener = gsock_listen(&n->s.guest.sockets, GUEST_PORT);
 	c = guest_defaults(DAEMON_CID + 1);
 	guest_boot(&n->other, &c, &n->s.world, n->s.daemon.socket[1]);
 	pair_open_from_guest(&n->healthy, &n->other, n->s.daemon.uds[1]);
-	/* After the fork: the daemon would close the file, to begin with. */
+	/* After the daemon's fork: it closes all inherited descriptors, and
+	 * would sleep in closing the file. */
 	ck_assert(silent_fs_open(&n->fs));
-	for (unsigned i = 0; i < FDS_MAX; i++)
-		n->watched[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	n->nwatched = FDS_MAX;
-	silent_fs_lock_epoll(&n->fs, n->watched, FDS_MAX);
+	silent_fs_lock_epoll(&n->fs);
 }
 
 /* The neighbour's bytes move. */
@@ -104,8 +85,6 @@ static void end(struct night *n)
 {
 	expect_awake(n);
 	silent_fs_close(&n->fs);
-	while (n->nwatched)
-		close(n->watched[--n->nwatched]);
 	scene_check_works(&n->s);
 	gsock_close(n->listener);
 	pair_close(&n->healthy);
@@ -119,7 +98,7 @@ static int send_fds(int to, const char *text, int flags, const int *fds,
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+		char bytes[CMSG_SPACE(SILENT_WATCHED * sizeof(int))];
 	} control = { .bytes = { 0 } };
 	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
 	struct msghdr msg = {
@@ -158,7 +137,7 @@ static void resume(struct night *n)
  * refused. */
 static void pass_stopped(struct night *n, int to, const char *text, int flags)
 {
-	int *fd = &n->watched[n->nwatched - 1];
+	int *fd = &n->fs.watched[n->fs.nwatched - 1];
 	int err = send_fds(to, text, flags, fd, 1);
 
 	if (n->refused) {
@@ -166,7 +145,7 @@ static void pass_stopped(struct night *n, int to, const char *text, int flags)
 		return;
 	}
 	ck_assert_int_eq(err, 0);
-	n->nwatched--;
+	n->fs.nwatched--;
 	fd_close(fd);
 }
 

@@ -132,21 +132,6 @@ START_TEST(silent_host_programs_leave_another_vm_its_share)
 }
 END_TEST
 
-/* COUNT connections of which the guest has some; how many are refused. */
-static unsigned guest_connects(struct neighbours *n, struct gsock **g,
-			       unsigned count)
-{
-	unsigned refused = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		g[i] = gsock_connect(&n->greedy.sockets, PORT);
-	for (unsigned i = 0; i < count; i++) {
-		drive_until(&n->s.world, g[i]->state != GSOCK_CONNECTING);
-		refused += g[i]->refused;
-	}
-	return refused;
-}
-
 /* Eleven bytes of a header, and descriptors. */
 static void say_part(int fd)
 {
@@ -178,7 +163,7 @@ static void hypervisors_wait(struct neighbours *n)
 	struct vhost v[HYPERVISORS];
 	int listener = host_listen(n->s.daemon.uds[1], PORT, CROWD);
 
-	ck_assert_uint_gt(guest_connects(n, g, CROWD), 0);
+	ck_assert_uint_gt(guest_connect_many(&n->greedy, g, CROWD), 0);
 	for (unsigned i = 0; i < HYPERVISORS; i++) {
 		v[i] = (struct vhost){ .fd = -1 };
 		vhost_dial(&v[i], n->s.daemon.socket[1]);

@@ -12,7 +12,6 @@
 #include "system/vsock_host.h"
 
 #include <arpa/inet.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include <linux/vm_sockets.h>
 
 #include "frontend/basics.h"
+#include "system/system.h"
 
 #define FLAGS (SOCK_STREAM | SOCK_CLOEXEC)
 
@@ -58,25 +58,18 @@ static void net(char text[32])
 
 void vsock_host_prepare(void)
 {
-	const char *given = getenv("FAKE_VSOCK");
-	char path[PATH_MAX], text[32];
+	char text[32];
 
 	if (vsock_host_is_real())
 		return;
-	need(realpath(given ? given : "tests/system/fake_vsock.so", path) !=
-		     NULL,
-	     "tests/system/fake_vsock.so");
 	net(text);
 	setenv("FAKE_VSOCK_NET", text, 1);
-	setenv("LD_PRELOAD", path, 1);
-	/* which wants to be the first, but knows these functions as well */
-	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
+	preload_begin("FAKE_VSOCK", "tests/system/fake_vsock.so");
 }
 
-/* Nothing else that the test starts is to be preloaded with it. */
 void vsock_host_done(void)
 {
-	unsetenv("LD_PRELOAD");
+	preload_end();
 }
 
 static socklen_t fill(union address *a, uint32_t cid, uint32_t port)
