@@ -371,12 +371,20 @@ static void receive(struct guest_play *guest, int chain, uint32_t len)
 	fuzz_check(++guest->strange_resets <= guest->strange);
 }
 
+/* A packet that a turn leaves in place is taken after more may have been
+ * granted, so that it need not be more than the daemon allows. */
 static void note_taken(struct guest_play *guest)
 {
 	guest->taken = !guest->driver.queue[DRIVER_TX].busy;
-	for (unsigned e = 0; guest->taken && e < PLAY_ENDS; e++) {
-		guest->ends[e].posted = 0;
-		guest->ends[e].decisive = false;
+	for (unsigned e = 0; e < PLAY_ENDS; e++) {
+		struct end *end = &guest->ends[e];
+
+		if (!guest->taken && end->posted)
+			end->overdrawn = false;
+		if (!guest->taken)
+			continue;
+		end->posted = 0;
+		end->decisive = false;
 	}
 }
 
