@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A client that host.c's is too well behaved for: it says its line late, in
- * pieces, wrongly or with something behind it, and what it expects of a refusal
- * is an end of the stream without a byte.
+ * A client that misbehaves, as host.c's clients do not: it sends its line late,
+ * in pieces, wrongly or with something behind it. Of a refusal it expects the
+ * end of the stream, without a byte.
  */
 #include "system/client.h"
 
@@ -17,8 +17,8 @@ void client_dial(struct scene *s, struct host_conn *c)
 	c->wants_line = true;
 }
 
-/* Pieces of a line are sent apart: without a rest the daemon would read them as
- * one, and a cut line would be tested by luck only. */
+/* Pieces of a line are sent with a pause between them: otherwise the daemon
+ * would read them at once, and a cut line would be tested by luck only. */
 bool client_say(struct scene *s, struct host_conn *c, const char *bytes,
 		size_t n, size_t chunk)
 {

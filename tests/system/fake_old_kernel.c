@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * To be preloaded into the daemon: a kernel before Linux 6.16, which does not
- * know SO_PASSRIGHTS, so that host programs may send descriptors.
+ * A library for the daemon to preload. It stands for a kernel before Linux
+ * 6.16, which does not know SO_PASSRIGHTS, so that host programs can send
+ * descriptors.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * To be preloaded into the daemon where the kernel has no vsock_loopback: its
- * AF_VSOCK sockets become TCP sockets of this machine. TCP connects and ends
- * as AF_VSOCK does: connect(2) answers later, and a half-closed socket is no
- * hang-up. Port P of CID C is port P of the address FAKE_VSOCK_NET.C, and all
- * CIDs of a listener are CID 1.
+ * A library for the daemon to preload where the kernel has no vsock_loopback:
+ * it turns the daemon's AF_VSOCK sockets into TCP sockets of this machine. TCP
+ * connects and ends as AF_VSOCK does: connect(2) is answered later, and a half-
+ * closed socket is not hung up. Port P of CID C becomes port P of the address
+ * FAKE_VSOCK_NET.C; a listener is always at CID 1.
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -21,7 +21,7 @@
 
 #define FDS 65536
 
-/* Descriptors whose refusal is still to be told. */
+/* Descriptors that were refused and do not know yet. */
 static bool refused[FDS];
 
 typedef int option_function(int fd, int level, int name, void *value,
@@ -86,7 +86,8 @@ int bind(int fd, const struct sockaddr *address, socklen_t len)
 	return pass("bind", fd, address, len);
 }
 
-/* TCP knows at once who does not listen on the same machine. */
+/* On one machine TCP knows at once that nobody listens; AF_VSOCK says so later.
+ * */
 int connect(int fd, const struct sockaddr *address, socklen_t len)
 {
 	int ret = pass("connect", fd, address, len);

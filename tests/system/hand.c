@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What no guest's kernel sends: messages that never end, or that are longer
- * than all of the credit. Such packets are made one by one, past the socket
- * layer of frontend/, which only records what comes back.
+ * Packets that no guest's kernel sends: messages that never end, or that are
+ * longer than the whole credit. They are made one by one, past the socket layer
+ * of frontend/, which only records what comes back.
  */
 #include "system/hand.h"
 
-/* A full ring is waited for: packets go out in this order or not at all. */
+/* Waits while the ring is full: a packet must be sent in its place, or not at
+ * all. */
 void hand_send(struct hand *h, uint16_t op, uint32_t flags, const void *bytes,
 	       uint32_t length)
 {
@@ -41,7 +42,7 @@ void hand_expect_reset(struct hand *h)
 	ck_assert_uint_eq(h->g->last.type, VIRTIO_VSOCK_TYPE_SEQPACKET);
 }
 
-/* A refused connection is a question with a quick answer. */
+/* A REQUEST that is refused serves as a question with a quick answer. */
 void scene_flush(struct scene *s)
 {
 	struct gsock *g = gsock_connect(&s->guest.sockets, 9);

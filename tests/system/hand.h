@@ -9,7 +9,7 @@
 
 struct hand {
 	struct scene *scene;
-	struct gsock *g; /* raw: packets are recorded */
+	struct gsock *g; /* raw: its packets are only recorded */
 	struct host_conn host;
 };
 
@@ -17,13 +17,13 @@ struct hand {
 void hand_open(struct hand *h, struct scene *s);
 void hand_send(struct hand *h, uint16_t op, uint32_t flags, const void *bytes,
 	       uint32_t length);
-/* RST has come, or comes. */
+/* An RST has come, or comes now. */
 void hand_expect_reset(struct hand *h);
 
-/* Returns when all that the guest sent before has been dealt with. */
+/* Returns when the daemon has dealt with all that the guest sent before. */
 void scene_flush(struct scene *s);
 
-/* A daemon with these keys for its VM, and Linux 6.12 in it. */
+/* A daemon with these keys for its VM, and Linux 6.12 in the VM. */
 void scene_open_with_keys(struct scene *s, int engine, const char *keys);
 
 #endif

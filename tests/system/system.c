@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * System tests run the daemon that is shipped, as a child with its command
- * line, between a driver and host programs that are played in the test's one
- * thread. Hardly anything is timed: the world turns until a condition holds,
- * and one that has not come true after twenty seconds never will. So the tests
- * find the same on an idle machine and on one that is busy with a hundred
- * others.
+ * System tests run the real daemon as a child process, by its command line,
+ * between a driver and host programs that the test's only thread plays. Hardly
+ * anything is timed: the world turns until a condition holds, and a condition
+ * that has not come true after twenty seconds never will. So the tests find the
+ * same on an idle machine and on one that runs a hundred others.
  *
- * Every flow is generated from a seed and compared byte by byte on arrival:
- * lost, doubled, swapped or foreign bytes all show, at the first that is wrong.
- * A pair keeps its two seeds for life, so that what is sent in parts is one
- * stream.
+ * Every flow is made from a seed and compared byte by byte on arrival: bytes
+ * that were lost, doubled, swapped or belong elsewhere show at the first of
+ * them. A pair keeps its two seeds for life, so that what it sends in parts is
+ * one stream.
  */
 #include "system/system.h"
 
@@ -42,7 +41,8 @@ _Noreturn void die(const char *fmt, ...)
 	abort();
 }
 
-/* One engine where the build has no io_uring or the environment names one. */
+/* There is one engine if the build has no io_uring or the environment names
+ * one. */
 int engines(void)
 {
 #ifdef HAVE_LIBURING
@@ -80,8 +80,7 @@ void scene_daemon(struct scene *s, int engine,
 	daemon_start(&s->daemon, &c, &s->world);
 }
 
-/* Some drivers of the tests have the largest rings of virtio, 32,768
- * entries. */
+/* Some tests' drivers have the largest rings of virtio, 32,768 entries. */
 void scene_open_with(struct scene *s, int engine,
 		     const struct guest_config *config)
 {
@@ -169,7 +168,8 @@ void pair_seqpacket_from_host(struct scene *s, struct pair *p)
 }
 
 /* As Linux does, the guest keeps a closed socket until the daemon's RST comes,
- * or for eight seconds: its count says that both sides are through. */
+ * or for eight seconds. So when its count of sockets is 0, both sides are done.
+ * */
 void pair_close(struct pair *p)
 {
 	struct sockets *sockets = p->guest->owner;
@@ -279,8 +279,8 @@ void preload_begin(const char *variable, const char *path)
 
 	need(realpath(given ? given : path, absolute) != NULL, path);
 	setenv("LD_PRELOAD", absolute, 1);
-	/* ASan's library wants to be the first, but the functions that ours
-	 * replaces are no concern of it. */
+	/* ASan's library insists on being the first, but does not need to be:
+	 * ours replaces other functions. */
 	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
 }
 

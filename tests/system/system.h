@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What the system tests share: one daemon with one guest in one world, run
- * once with each engine. A test that ends early leaves its daemon's directory
- * behind, and says where.
+ * What the system tests share: a daemon and a guest in a world of their own.
+ * Each test runs once with each engine. A test that fails leaves its daemon's
+ * directory behind, and says where it is.
  */
 #ifndef URING_VSOCK_TESTS_SYSTEM_H
 #define URING_VSOCK_TESTS_SYSTEM_H
@@ -22,19 +22,19 @@ struct scene {
 	struct guest guest;
 };
 
-/* Engines that tests loop over; in a test _i is the one to take. */
+/* The engines that tests loop over; inside a test, _i is the one to use. */
 int engines(void);
 const char *engine_name(int engine);
 
-/* A daemon without a guest; CONFIG (its engine is set) may be NULL. */
+/* A daemon without a guest. CONFIG may be NULL; its engine is set here. */
 void scene_daemon(struct scene *s, int engine,
 		  const struct daemon_config *config);
 /* A daemon with Linux 6.12 in its VM 0. */
 void scene_open(struct scene *s, int engine);
-/* A daemon with a guest like this. */
+/* A daemon with such a guest. */
 void scene_open_with(struct scene *s, int engine,
 		     const struct guest_config *config);
-/* Guest and daemon go; fails unless the daemon exits cleanly. */
+/* Ends the guest and the daemon; fails unless the daemon exits cleanly. */
 void scene_close(struct scene *s);
 
 struct pair {
@@ -49,31 +49,30 @@ void pair_from_host(struct scene *s, struct pair *p);
 /* The same with SEQPACKET sockets. */
 void pair_seqpacket_from_guest(struct scene *s, struct pair *p);
 void pair_seqpacket_from_host(struct scene *s, struct pair *p);
-/* The same with any guest of any VM's hybrid socket. */
+/* The same with any guest, and the hybrid socket of its VM. */
 void pair_open_from_guest(struct pair *p, struct guest *guest, const char *uds);
 void pair_open_from_host(struct pair *p, struct guest *guest, const char *uds);
 /* Both ends close; returns when both have seen it. */
 void pair_close(struct pair *p);
-/* LENGTH bytes one way, compared. */
+/* LENGTH bytes in one direction, compared. */
 void pair_to_host(struct pair *p, uint64_t length);
 void pair_to_guest(struct pair *p, uint64_t length);
-/* The same both ways at once. */
+/* The same in both directions at once. */
 void pair_both_ways(struct pair *p, uint64_t length);
-/* The same in parts: what each side will have got in the end. */
+/* Begins the same and returns what that side will have received in the end. */
 uint64_t pair_begin_to_host(struct pair *p, uint64_t length);
 uint64_t pair_begin_to_guest(struct pair *p, uint64_t length);
 
-/* NOW of the daemon's memory is no more than LIMIT. Not looked at where
- * sanitizers use it, and keep it, in their own way. */
+/* Whether the daemon's memory, NOW, is no more than LIMIT. Always true in
+ * builds with sanitizers, which use memory in their own way and keep it. */
 bool memory_within(uint64_t now_kib, uint64_t limit_kib);
 void expect_memory(uint64_t now_kib, uint64_t limit_kib);
 
-/* A connection each way moves bytes each way. */
+/* Connections from both sides move bytes in both directions. */
 void scene_check_works(struct scene *s);
 void guest_check_works(struct guest *guest, const char *uds);
 
-/* COUNT connections of GUEST to PORT, all of which get an answer. Returns how
- * many were refused. */
+/* The number in the environment variable NAME, or OTHERWISE. */
 unsigned guest_connect_many(struct guest *guest, struct gsock **g,
 			    unsigned count);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A front end without a guest: it has negotiated everything that is offered and
- * set nothing up. With REPLY_ACK each request has an answer, so that a refusal
- * is a number to look at and need not be guessed from silence.
+ * A front end without a guest: it has negotiated all that is offered and set up
+ * nothing. With REPLY_ACK each request gets an answer, so that a refusal is a
+ * number and need not be guessed from silence.
  */
 #include "system/talk.h"
 

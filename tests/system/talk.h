@@ -19,11 +19,11 @@ struct talk {
 	struct vhost v;
 };
 
-/* A daemon, and a session with everything negotiated. */
+/* A daemon, and a session that has negotiated everything. */
 void talk_begin(struct talk *t, int engine);
-/* Another session, after the last one ended. */
+/* Another session, after the last one has ended. */
 void talk_again(struct talk *t);
-/* Fails if the daemon has said anything that was not asked. */
+/* Fails if the daemon has said anything that nobody asked for. */
 void talk_end(struct talk *t);
 
 #endif

@@ -40,7 +40,7 @@ static void begin(struct night *n, int engine)
 	silent_fs_lock_epoll(&n->fs);
 }
 
-/* The neighbour's bytes move. */
+/* The neighbour's bytes still move. */
 static void expect_awake(struct night *n)
 {
 	pair_both_ways(&n->pair, 100000);
@@ -90,7 +90,7 @@ static void send_fds(int to, const void *bytes, size_t len, const int *fds,
 	ck_assert_int_eq(sendmsg(to, &msg, MSG_NOSIGNAL), (int)len);
 }
 
-/* A request, whose answer nobody waits for. */
+/* Sends a request and does not wait for the answer. */
 static void say(struct night *n, uint32_t code, const void *payload,
 		uint32_t size, const int *fds, unsigned nfds)
 {
@@ -103,14 +103,15 @@ static void say(struct night *n, uint32_t code, const void *payload,
 	send_fds(n->t.v.fd, bytes, sizeof(header) + size, fds, nfds);
 }
 
-/* The daemon's is the last descriptor of it. */
+/* The caller hands this descriptor over and closes it: the daemon then has the
+ * last one of the eventfd. */
 static int give_up_watched(struct night *n)
 {
 	ck_assert_uint_gt(n->fs.nwatched, 0);
 	return n->fs.watched[--n->fs.nwatched];
 }
 
-/* To each place that takes descriptors, and as one too many. */
+/* Hands FD over in each place that takes descriptors, and as one too many. */
 static void hand_over(struct night *n, int fd)
 {
 	static const uint32_t vring[] = { VU_SET_VRING_KICK, VU_SET_VRING_CALL,
@@ -147,7 +148,8 @@ START_TEST(file_that_is_never_answered_for)
 }
 END_TEST
 
-/* Closing the last descriptor of an eventfd waits for each epoll's lock. */
+/* close(2) of an eventfd's last descriptor waits for the lock of each epoll
+ * that watches it. */
 START_TEST(eventfds_that_a_locked_epoll_watches)
 {
 	static const uint32_t vring[] = { VU_SET_VRING_KICK, VU_SET_VRING_CALL,
@@ -163,7 +165,8 @@ START_TEST(eventfds_that_a_locked_epoll_watches)
 		ck_assert_uint_eq(
 			vhost_tell(&n.t.v, vring[i % 3], &index, 8, &fd, 1), 0);
 		close(fd);
-		/* Replaced, or left to the end. */
+		/* The eventfds are replaced by others, or kept until the
+		 * session ends. */
 		if (i < 3)
 			vhost_tell_fd(&n.t.v, vring[i], 1, -1);
 		expect_awake(&n);
@@ -174,8 +177,8 @@ START_TEST(eventfds_that_a_locked_epoll_watches)
 }
 END_TEST
 
-/* The daemon reads no more than the first header, which makes no sense. It is
- * stopped meanwhile, so that both messages are there. */
+/* The daemon reads only the first header, which makes no sense. It is stopped
+ * until both messages are there. */
 START_TEST(descriptors_in_a_message_that_is_not_read)
 {
 	const struct vu_header broken = { VU_GET_FEATURES, 0, 0 };
@@ -230,7 +233,7 @@ static int listen_tcp(struct sockaddr_in *at)
 	return fd;
 }
 
-/* One message on a connection of its own, which stays. */
+/* Sends one message on a connection of its own, which stays open. */
 static int send_lingering(struct night *n, const struct sockaddr_in *at)
 {
 	int fds[LINGERING];
@@ -246,8 +249,8 @@ static int send_lingering(struct night *n, const struct sockaddr_in *at)
 }
 
 /*
- * Each close(2) waits until the watchdog ends it after 20 ms: a worker that does
- * it is away for longer than anybody here waits.
+ * The watchdog ends each close(2) after 20 ms. A worker that closed them all
+ * itself would be away for longer than any deadline of this test.
  */
 START_TEST(sockets_that_linger)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Guests that break the rules of virtqueues. Each rule has a row: the queue
- * breaks, its error eventfd fires, the guest's connections end, one line is
- * logged; another guest of the same daemon notices nothing, and this one works
- * again once its rings are set up anew.
+ * Guests that break the rules of virtqueues. There is a row for each rule: the
+ * queue breaks, its error eventfd is signalled, the guest's connections end,
+ * and one line is logged. Another guest of the same daemon notices nothing, and
+ * the bad guest works again once its rings are set up anew.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #include "system/system.h"
 
-/* Both rings are direct, without EVENT_IDX, 128 entries. */
+/* Both rings are direct, without EVENT_IDX, and have 128 entries. */
 struct broken {
 	struct scene s;	  /* with the healthy guest, in VM 0 */
 	struct guest bad; /* in VM 1 */
@@ -179,7 +179,7 @@ static void writable_in_tx(struct broken *b)
 	ring_offer(b->tx, 0);
 }
 
-/* The rows about RX: spoil all buffers, then have one used. */
+/* Rows about RX spoil all buffers, and then make the device use one. */
 static void readable_in_rx(struct broken *b)
 {
 	for (unsigned i = 0; i < b->rx->size; i++)
@@ -267,7 +267,7 @@ static void break_once(struct broken *b, unsigned rule)
 	drive_until(&b->s.world, host_over(&b->p.host));
 	drive_until(&b->s.world,
 		    ring_failed(rules[rule].in_rx ? b->rx : b->tx));
-	/* one line, unless there were too many before */
+	/* one line, unless the log's limit was reached before */
 	lines = daemon_log_lines(&b->s.daemon) - lines;
 	ck_assert_msg(rule < 4 ? lines == 1 : lines <= 1,
 		      "%s: %u lines are logged", rules[rule].name, lines);
@@ -295,8 +295,9 @@ START_TEST(a_broken_rule_breaks_that_queue_only)
 END_TEST
 
 /*
- * An eventfd that looks harmless when it is handed over. Whoever adds to it
- * later sleeps until it is read, which nobody does.
+ * An eventfd that looks harmless when it is handed over. It is filled and made
+ * blocking later: whoever adds to it then sleeps until somebody reads it, and
+ * nobody does.
  */
 static int hand_over_trap(struct broken *b, uint32_t code)
 {
@@ -312,7 +313,7 @@ static int hand_over_trap(struct broken *b, uint32_t code)
 	return fd;
 }
 
-/* Not a guest's doing but its hypervisor's, whose eventfds these are. */
+/* This is not the guest's doing but its hypervisor's, who owns the eventfds. */
 START_TEST(calls_that_wait_end_that_guest_only)
 {
 	struct broken b;

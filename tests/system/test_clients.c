@@ -12,7 +12,7 @@ static int compare_ports(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* A guest that is slow to forget a pair of ports must not see it again. */
+/* A guest that is slow to forget a pair of ports must not see it again soon. */
 START_TEST(host_ports_are_not_used_again_soon)
 {
 	enum { TIMES = 5000 };
@@ -34,8 +34,8 @@ START_TEST(host_ports_are_not_used_again_soon)
 }
 END_TEST
 
-/* At 50 ms each on average, far below the two seconds of a guest that is
- * mute. */
+/* Each takes 50 ms on average: far below the two seconds after which a guest is
+ * taken for mute. */
 START_TEST(refusals_close_at_once_without_a_byte)
 {
 	struct host_conn c;
@@ -71,7 +71,7 @@ START_TEST(without_a_hypervisor_clients_are_closed)
 }
 END_TEST
 
-/* The guest is told as well, by RST: it may still be about to answer. */
+/* The guest is told too, by an RST: it may be about to answer. */
 START_TEST(a_guest_that_does_not_answer_is_given_two_seconds)
 {
 	struct gsock *listener;
@@ -95,7 +95,8 @@ START_TEST(a_guest_that_does_not_answer_is_given_two_seconds)
 }
 END_TEST
 
-/* Nobody waits for these: the guest is told, nothing is left over. */
+/* Nobody waits for these clients any more: the guest is told, and nothing is
+ * left over. */
 START_TEST(clients_that_leave_before_ok_are_forgotten)
 {
 	struct gsock *listener, *g;
@@ -127,7 +128,7 @@ START_TEST(clients_that_leave_before_ok_are_forgotten)
 }
 END_TEST
 
-/* Who has been silent longest goes first. */
+/* The client that has been silent longest is dropped first. */
 START_TEST(silent_clients_are_bounded)
 {
 	static struct host_conn c[SILENT_MAX + 8];
@@ -142,7 +143,7 @@ START_TEST(silent_clients_are_bounded)
 	for (unsigned i = 0; i < 8; i++)
 		drive_until(&s.world, host_over(&c[i]));
 	scene_check_works(&s);
-	/* the check needed room too: one or two more went for it */
+	/* the check needed room too: one or two more were dropped for it */
 	for (unsigned i = 10; i < ARRAY_SIZE(c); i++)
 		ck_assert(!host_over(&c[i]));
 	for (unsigned i = 0; i < ARRAY_SIZE(c); i++)

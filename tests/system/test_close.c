@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* How connections end: half, wholly, abruptly, on both sides at once. */
+/* How connections end: one direction or both, gently or abruptly, from either
+ * side or from both at once. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "system/system.h"
 
-#define UNREAD 262144u /* what a closed side may still have under way */
+#define UNREAD 262144u /* bytes that a closed side may still have under way */
 
-/* A pair of either origin: even and odd K. */
+/* The K-th pair: the guest opens the even ones, the host the odd ones. */
 static void pair_of(struct scene *s, struct pair *p, unsigned k)
 {
 	if (k % 2)
@@ -59,7 +60,8 @@ START_TEST(host_shuts_its_half_and_still_receives)
 }
 END_TEST
 
-/* One half after the other; the connection then is over without a RST wait. */
+/* The two directions are shut one after the other. The connection is then over,
+ * and the guest does not have to wait for an RST. */
 START_TEST(both_halves_are_shut_one_after_the_other)
 {
 	struct scene s;
@@ -131,8 +133,8 @@ START_TEST(guest_closes_and_unread_bytes_reach_the_host)
 }
 END_TEST
 
-/* A guest that has not read yet is given what was sent before close(), as a
- * network would: much, which fills its buffer, and little, which does not. */
+/* A guest that has not read yet gets all that was sent before close(), as from
+ * a network: much, which fills its buffer, or little, which does not. */
 START_TEST(host_closes_and_unread_bytes_reach_the_guest)
 {
 	struct scene s;
@@ -184,7 +186,7 @@ START_TEST(a_reader_stalled_past_eight_seconds_loses_nothing)
 }
 END_TEST
 
-/* What is under way is lost on purpose: RST is the end of both directions. */
+/* An RST ends both directions at once; what is under way is lost on purpose. */
 START_TEST(rst_from_the_guest_ends_the_hosts_side_at_once)
 {
 	struct scene s;
@@ -202,7 +204,8 @@ START_TEST(rst_from_the_guest_ends_the_hosts_side_at_once)
 		drive_until(&s.world,
 			    p.host.in.got > 100000 && p.guest->in.got > 100000);
 		gsock_emit(p.guest, VIRTIO_VSOCK_OP_RST, 0, false);
-		p.guest->done = true; /* what comes now gets RST */
+		p.guest->done =
+			true; /* what comes from now on is answered by RST */
 		drive_until(&s.world, host_over(&p.host));
 		host_close(&p.host);
 		gsock_close(p.guest);
@@ -261,7 +264,8 @@ START_TEST(both_sides_close_at_once)
 }
 END_TEST
 
-/* Request, answer, close: no port is left over, nothing lingers. */
+/* Connections with a request and an answer: no port stays taken, and none
+ * lingers. */
 START_TEST(a_thousand_short_connections_each_way)
 {
 	struct scene s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Credit, both ways. That the daemon never sends beyond it, nor more packets
- * than a 2026 kernel takes, is judged in every test by frontend/sockets.h.
+ * Credit in both directions. frontend/sockets.h judges in every test that the
+ * daemon never sends beyond it, nor more packets than a kernel of 2026 takes.
  */
 #include "system/system.h"
 
@@ -36,7 +36,7 @@ START_TEST(credit_requests_are_answered)
 END_TEST
 
 /*
- * All is acknowledged in time, and seldom: each update costs the guest an
+ * The daemon acknowledges in time but seldom: each update costs the guest an
  * interrupt, whatever the size of its packets.
  */
 START_TEST(updates_are_few)
@@ -60,7 +60,7 @@ START_TEST(updates_are_few)
 }
 END_TEST
 
-/* However slowly the bytes come. */
+/* It does so however slowly the bytes come. */
 START_TEST(a_trickle_needs_few_updates)
 {
 	struct scene s;
@@ -76,7 +76,7 @@ START_TEST(a_trickle_needs_few_updates)
 }
 END_TEST
 
-/* Played by hand: the guest sends on though it has no credit left. */
+/* Played by hand: the guest sends on although it has no credit left. */
 START_TEST(a_guest_beyond_its_credit_gets_rst)
 {
 	static const uint8_t bytes[65536];
@@ -133,8 +133,8 @@ START_TEST(small_guest_buffers_are_respected)
 END_TEST
 
 /*
- * The guest has 256 KiB unread, then says that its buffer is 4 KiB: nothing
- * may come until all but that is read.
+ * The guest has 256 KiB unread, then says that its buffer is 4 KiB. Nothing may
+ * come until it has read all but that.
  */
 START_TEST(a_guest_that_shrinks_its_buffer_is_honoured)
 {
@@ -145,7 +145,7 @@ START_TEST(a_guest_that_shrinks_its_buffer_is_honoured)
 	scene_open(&s, _i);
 	pair_from_guest(&s, &p);
 	pair_begin_to_guest(&p, 4 * MIB);
-	/* Nothing is under way to a buffer that is full. */
+	/* Nothing may be under way to a guest whose buffer is full. */
 	drive_until(&s.world, p.guest->rx_bytes == GSOCK_BUFFER);
 	gsock_set_buffer(p.guest, 4096);
 	gsock_emit(p.guest, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0, false);
@@ -181,8 +181,9 @@ START_TEST(a_guest_that_never_updates_by_itself_is_asked)
 }
 END_TEST
 
-/* The reader is away: asking again and again would not bring it back. At once,
- * and after 20, 100 and 420 ms, are more than enough in a second. */
+/* The guest's reader is away, and asking for credit again and again would not
+ * bring it back. Questions at once and after 20, 100 and 420 ms are more than
+ * enough for a second. */
 START_TEST(a_guest_that_does_not_read_is_asked_seldom)
 {
 	struct scene s;
@@ -200,7 +201,8 @@ START_TEST(a_guest_that_does_not_read_is_asked_seldom)
 }
 END_TEST
 
-/* Each size for itself: the packets' number ends before their bytes do. */
+/* One size of packets at a time. With small ones the guest's limit on packets
+ * is reached before its limit on bytes. */
 START_TEST(small_messages_to_a_guest_that_does_not_read_never_reset)
 {
 	static const size_t sizes[] = { 1, 128, 129, 200, 640, 3732, 3733 };
@@ -223,7 +225,7 @@ START_TEST(small_messages_to_a_guest_that_does_not_read_never_reset)
 }
 END_TEST
 
-/* The same, each message arriving alone, until no more come. */
+/* The same with messages that arrive alone, until no more come. */
 START_TEST(single_small_messages_are_counted)
 {
 	struct scene s;
@@ -266,7 +268,8 @@ START_TEST(a_guest_that_reads_slowly_gets_everything)
 }
 END_TEST
 
-/* Our own credit as configured: what a guest may have under way. */
+/* The credit that we give is the configured one: what a guest may have under
+ * way. */
 START_TEST(tx_buffer_size_is_what_is_advertised)
 {
 	struct daemon_config d = { .vm_keys = ",tx-buffer-size=64K" };
@@ -284,7 +287,8 @@ START_TEST(tx_buffer_size_is_what_is_advertised)
 }
 END_TEST
 
-/* So that others do not wait for long; one that is left alone has all again. */
+/* Greedy connections get smaller windows, so that others do not wait for long.
+ * One that is left alone gets all of its window back. */
 START_TEST(greedy_connections_share_what_is_under_way)
 {
 	static struct pair p[64];

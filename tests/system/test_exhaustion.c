@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A guest that wants all there is of something: places in a host program's
- * backlog, descriptors, memory. It gets its share; the VM beside it notices
+ * backlog, descriptors, memory. It gets its share, and the VM beside it notices
  * nothing.
  */
 #include <stdlib.h>
@@ -9,14 +9,14 @@
 
 #include "system/system.h"
 
-/* Bounds of the daemon's for one guest. */
+/* The daemon's bounds for one guest. */
 #define DIALS_MAX 1024u
 #define PARTED_MAX 256u
 #define CREDIT_TOTAL (512ull * MIB)
 #define CREDIT_LEAST 4096u
 
 struct neighbours {
-	struct scene s;	     /* a healthy guest, if it is booted, is in VM 0 */
+	struct scene s;	     /* a healthy guest, if there is one, is in VM 0 */
 	struct guest greedy; /* in VM 1 */
 };
 
@@ -51,7 +51,8 @@ static void close_many(struct gsock **g, unsigned count)
 		gsock_close(g[i]);
 }
 
-/* Dials wait for room, but not all of them, and nobody else does. */
+/* Dials wait for room in a backlog, but only some of them, and nobody else
+ * waits. */
 START_TEST(a_flood_of_a_full_backlog_stops_nobody)
 {
 	enum { FLOOD = 3 * DIALS_MAX };
@@ -72,7 +73,7 @@ START_TEST(a_flood_of_a_full_backlog_stops_nobody)
 		g[i] = gsock_connect(&n.greedy.sockets, PORT);
 	while (refused < FLOOD) {
 		pair_both_ways(&healthy, MIB);
-		/* and the one that is being looked at */
+		/* and the one that is tried at the moment */
 		ck_assert_uint_le(daemon_fds(&n.s.daemon), fds + DIALS_MAX + 1);
 		refused = 0;
 		for (unsigned i = 0; i < FLOOD; i++)
@@ -88,15 +89,17 @@ START_TEST(a_flood_of_a_full_backlog_stops_nobody)
 }
 END_TEST
 
-/* What a guest left for host programs that do not read is kept for so many;
- * of the others, the oldest, the rest is lost. */
+/* When the guest goes, the daemon keeps what it sent to host programs that do
+ * not read, but for so many connections only. Of the others the oldest are cut
+ * off. */
 START_TEST(leftovers_for_slow_host_programs_are_bounded)
 {
 	enum {
 		EXTRA = 20,
 		MANY = PARTED_MAX + EXTRA,
 		WINDOW = 512 * 1024,
-		/* more than a socket takes, and granted from the start */
+		/* more than a socket takes, and within the credit from the
+		 * start */
 		BYTES = WINDOW,
 	};
 	static const struct daemon_config d = {
@@ -164,8 +167,8 @@ START_TEST(descriptors_are_left_for_another_vms_hypervisor)
 }
 END_TEST
 
-/* A guest's connections share what it may have under way to slow host
- * programs: those that come late are granted little, and work. */
+/* A guest's connections share the memory for what is under way to slow host
+ * programs. Connections that come late are granted little, but they work. */
 START_TEST(credit_of_one_guest_is_bounded)
 {
 	enum { MANY = 200, WINDOW = 16 * MIB };

@@ -30,7 +30,7 @@ static void open_guest(struct scene *s, int engine, const char *keys,
 	guest_boot(&s->guest, &c, &s->world, s->daemon.socket[0]);
 }
 
-/* G, which is connecting, reaches LISTENER's program. */
+/* G, which is connecting, reaches the program of LISTENER: they are pair P. */
 static void meet(struct scene *s, struct pair *p, struct gsock *g, int listener)
 {
 	p->world = &s->world;
@@ -58,7 +58,7 @@ static void expect_refusal(struct scene *s, uint32_t cid)
 	gsock_close(g);
 }
 
-/* The guest's driver sees to it that each packet comes from the CID that it
+/* The guest's driver checks that each packet comes from the CID that it
  * addressed. */
 START_TEST(a_guest_reaches_af_vsock_by_each_name_of_the_host)
 {
@@ -80,7 +80,8 @@ START_TEST(a_guest_reaches_af_vsock_by_each_name_of_the_host)
 }
 END_TEST
 
-/* vhost-device-vsock's command line; in a Nitro enclave the host is CID 3. */
+/* This is vhost-device-vsock's command line. In a Nitro enclave the host has
+ * CID 3. */
 START_TEST(without_a_uds_path_every_cid_is_af_vsock)
 {
 	static const uint32_t cids[] = { 2, VSOCK_HOST_CID, FOREIGN_CID };
@@ -115,7 +116,7 @@ START_TEST(a_unix_socket_goes_first)
 	pair_both_ways(&q, 100000);
 	pair_close(&p);
 	pair_close(&q);
-	close(unix_listener); /* and leaves its file behind */
+	close(unix_listener); /* and leaves its socket's file behind */
 	reach(&s, &p, 2, listener);
 	pair_close(&p);
 	host_unlisten(s.daemon.uds[0], PORT, -1);
@@ -155,7 +156,7 @@ START_TEST(messages_do_not_go_to_af_vsock)
 }
 END_TEST
 
-/* A program dials PORT of the host, which is the guest's. */
+/* A program connects to PORT of the host, which leads into the guest. */
 static void lead_in(struct scene *s, struct pair *p, uint32_t port)
 {
 	struct gsock *listener = gsock_listen(&s->guest.sockets, port);
@@ -187,13 +188,14 @@ START_TEST(host_programs_reach_the_guest_without_a_line)
 }
 END_TEST
 
-/* The kernel's loopback may refuse what TCP accepts and then closes. */
+/* The kernel's loopback may refuse where TCP accepts and closes at once. */
 static void expect_closed(struct scene *s, uint32_t port)
 {
 	int fd = vsock_host_dial(port);
 	struct host_conn c;
 
-	if (fd < 0) /* closed so soon that it was no connection */
+	if (fd <
+	    0) /* closed so soon that there was no connection for the program */
 		return;
 	host_adopt(&c, &s->world, fd);
 	drive_until(&s->world, host_over(&c));
@@ -333,7 +335,7 @@ START_TEST(programs_see_the_end_when_the_guest_is_killed)
 }
 END_TEST
 
-/* TCP tells of it only when something is sent. */
+/* TCP reports the end only when something is sent. */
 START_TEST(a_guest_sees_that_a_program_is_gone)
 {
 	int listener;
@@ -360,7 +362,7 @@ START_TEST(a_guest_sees_that_a_program_is_gone)
 }
 END_TEST
 
-/* TCP's full backlog is silent; AF_VSOCK's refuses. */
+/* A full backlog is silent with TCP; with AF_VSOCK it refuses. */
 START_TEST(no_answer_in_two_seconds_is_a_refusal_and_stops_nobody)
 {
 	struct gsock *g[8];
@@ -386,7 +388,7 @@ START_TEST(no_answer_in_two_seconds_is_a_refusal_and_stops_nobody)
 }
 END_TEST
 
-/* Its descriptors go with it, and its answers come to nobody. */
+/* The VM's dials close their descriptors, and answers to them reach nobody. */
 START_TEST(a_guest_may_die_before_af_vsock_answers)
 {
 	unsigned fds;

@@ -42,8 +42,8 @@ END_TEST
 		text, sizeof(text) - 1 \
 	}
 
-/* The guest listens at port 0: a line that is read as a number all the same
- * would reach it. */
+/* The guest listens at port 0, which a bad line that is read as a number all
+ * the same would reach. */
 START_TEST(malformed_lines_end_that_client_only)
 {
 	static const struct {
@@ -94,7 +94,8 @@ START_TEST(malformed_lines_end_that_client_only)
 }
 END_TEST
 
-/* The end of file and no error, however much of it was wrong or in vain. */
+/* The client sees the end of file and no error, however much of what it sent
+ * was wrong or was not read. */
 START_TEST(a_refusal_is_an_end_whatever_stands_behind_the_line)
 {
 	static const char *const beginnings[] = { "CONNECT 9\n", "GET /\n", "",
@@ -118,7 +119,8 @@ START_TEST(a_refusal_is_an_end_whatever_stands_behind_the_line)
 }
 END_TEST
 
-/* Messages behind the first one are left unread no more than bytes are. */
+/* As with bytes, messages behind the first one do not stay unread when the
+ * client is refused. */
 START_TEST(a_refused_message_is_an_end)
 {
 	static const char *const firsts[] = { "CONNECT 9", "HELLO",
@@ -238,7 +240,7 @@ START_TEST(a_megabyte_behind_the_line_arrives)
 END_TEST
 
 /*
- * systemd's ssh proxy reads nine bytes: the line is all there at the first
+ * systemd's ssh proxy reads nine bytes: the line must be complete at its first
  * byte, no longer than that, and ahead of what the guest says.
  */
 START_TEST(ok_line_is_one_write_before_the_guests_bytes)
@@ -273,7 +275,8 @@ START_TEST(ok_line_is_one_write_before_the_guests_bytes)
 }
 END_TEST
 
-/* TEXT, with a descriptor or, if that is refused, without. False: with. */
+/* Sends TEXT with a descriptor or, if the kernel refuses that, without. False:
+ * with it. */
 static bool say_without(int fd, const char *text, int passed)
 {
 	if (host_pass_descriptor(fd, text, passed))
@@ -283,8 +286,8 @@ static bool say_without(int fd, const char *text, int passed)
 	return true;
 }
 
-/* Nobody keeps them, and a kernel that lets them through (before Linux 6.16)
- * costs who sends them the connection. */
+/* Nobody keeps the descriptors. On a kernel that lets them through (before
+ * Linux 6.16) sending them costs the program its connection. */
 START_TEST(descriptors_within_the_line_are_refused)
 {
 	static const char *const pieces[][3] = {

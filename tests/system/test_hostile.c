@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A guest at its worst beside a healthy one in the same daemon, whose bytes
- * stay right. Runs for URING_VSOCK_HOSTILE_S seconds (30) in all, for each
- * engine; the seed is printed when something fails, and URING_VSOCK_SEED
- * repeats it.
+ * must stay right. The test runs for URING_VSOCK_HOSTILE_S seconds (30)
+ * altogether, for each engine. A failure prints the seed, which
+ * URING_VSOCK_SEED repeats.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,7 +155,7 @@ static void random_descriptor(struct siege *siege, struct vring_desc *d,
 		htole16((uint16_t)pick(siege, pick(siege, 20) ? size : 65536));
 }
 
-/* Everything in a ring at random, while the device looks at it. */
+/* Writes random values anywhere in a ring while the device looks at it. */
 static void scribble(struct siege *siege, struct ring *r)
 {
 	for (unsigned i = 0; i < BURST; i++)
@@ -175,7 +175,7 @@ static void random_rings(struct siege *siege)
 
 	if (d->running) {
 		driver_halt(d);
-		/* tables, if descriptors lead there, hold nonsense too */
+		/* if descriptors lead there, the tables hold nonsense too */
 		for (unsigned i = 0; i < 2000; i++)
 			random_descriptor(
 				siege,
@@ -212,7 +212,7 @@ static struct packet random_packet(struct siege *siege)
 	};
 }
 
-/* Host programs at the other end: some read, some leave. */
+/* Host programs at the other end: some read, and some leave. */
 static void random_hosts(struct siege *siege)
 {
 	static struct host_conn hosts[32];
@@ -230,7 +230,8 @@ static void random_hosts(struct siege *siege)
 	}
 }
 
-/* Correct rings, nonsense in the packets; what comes back is not looked at. */
+/* The rings are correct, but the packets are nonsense. What comes back is not
+ * looked at. */
 static void random_headers(struct siege *siege)
 {
 	static const uint8_t bytes[4096];
@@ -248,7 +249,8 @@ static void random_headers(struct siege *siege)
 	random_hosts(siege);
 }
 
-/* Connections without end, to a server that never accepts, and to nobody. */
+/* Connections without end, to a server that never accepts and to ports that
+ * nobody listens at. */
 static void request_flood(struct siege *siege)
 {
 	struct driver *d = &siege->bad.sockets.driver;
@@ -269,7 +271,7 @@ static void request_flood(struct siege *siege)
 	}
 }
 
-/* Questions without end, and no buffer for the answers. */
+/* Questions without end, and no buffers for the answers. */
 static void question_flood(struct siege *siege)
 {
 	struct driver *d = &siege->bad.sockets.driver;

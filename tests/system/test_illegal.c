@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Packets that are not legal where they come: each is answered by RST, and RST
- * by nothing. The guest's side is played by hand, on raw sockets.
+ * Packets that are not legal where they come: each is answered by an RST, but
+ * an RST by nothing. The guest's side is played by hand, on raw sockets.
  */
 #include <stdio.h>
 #include <sys/socket.h>
@@ -23,8 +23,8 @@ static struct gsock *raw(struct scene *s, uint32_t port)
 }
 
 /*
- * When this returns the device has answered everything that was sent before:
- * a refused connection is a question with a quick answer.
+ * When this returns, the device has answered all that was sent before: a
+ * REQUEST that is refused serves as a question with a quick answer.
  */
 static void flush(struct scene *s)
 {
@@ -89,7 +89,8 @@ START_TEST(rst_is_never_answered)
 }
 END_TEST
 
-/* Who is addressed answers, even if there is nobody. */
+/* The answer comes from the address that the guest used, also if nobody has
+ * that. */
 START_TEST(requests_that_nobody_takes_get_rst_from_their_address)
 {
 	static const struct {
@@ -122,7 +123,7 @@ START_TEST(requests_that_nobody_takes_get_rst_from_their_address)
 }
 END_TEST
 
-/* Of a connection that begins nothing can have been received. */
+/* A connection that only begins cannot have received anything. */
 START_TEST(requests_that_acknowledge_bytes_get_rst)
 {
 	static const uint32_t cases[] = { 1, 65536, INT32_MAX };
@@ -150,7 +151,7 @@ START_TEST(requests_that_acknowledge_bytes_get_rst)
 }
 END_TEST
 
-/* A guest may speak for itself only. */
+/* A guest may only use its own CID as the source. */
 START_TEST(packets_from_another_cid_open_nothing)
 {
 	struct host_conn c;
@@ -162,7 +163,7 @@ START_TEST(packets_from_another_cid_open_nothing)
 	listener = host_listen(s.daemon.uds[0], PORT, 8);
 	p = gsock_packet(raw(&s, RAW_PORT), VIRTIO_VSOCK_OP_REQUEST);
 	p.src_cid = DAEMON_CID + 1;
-	/* an answer would go to that CID, which the guest would not accept */
+	/* an answer would go to that CID, and the guest would not accept it */
 	driver_send_raw(&s.guest.sockets.driver, &p, NULL, 0);
 	drive_until(&s.world, driver_tx_idle(&s.guest.sockets.driver));
 	ck_assert(!host_accept(&c, &s.world, listener));
@@ -201,7 +202,7 @@ START_TEST(what_is_illegal_on_an_open_connection_gets_rst)
 }
 END_TEST
 
-/* A listener whose backlog is full keeps a connect pending. */
+/* A listener whose backlog is full leaves a connect(2) pending. */
 static int fill_backlog(struct scene *s, int clients[], unsigned max,
 			unsigned *count_out)
 {
@@ -272,7 +273,8 @@ START_TEST(what_is_illegal_while_the_guest_is_asked_gets_rst)
 		uint32_t host_port;
 		uint64_t start;
 
-		/* the listener stays mute: only the REQUEST is looked at */
+		/* the guest's listener stays mute: only the REQUEST is looked
+		 * at */
 		trap->mute = true;
 		host_connect(&c, &s.world, s.daemon.uds[0], 1024);
 		drive_until(&s.world, trap->packets);
@@ -282,7 +284,7 @@ START_TEST(what_is_illegal_while_the_guest_is_asked_gets_rst)
 		start = clock_ms();
 		send_op(&s, g, ops[i]);
 		drive_until(&s.world, host_over(&c));
-		/* not by the deadline of 2 s */
+		/* and not because of the deadline of 2 s */
 		ck_assert_uint_lt(clock_ms() - start, 1000);
 		ck_assert_uint_eq(c.line_length, 0);
 		drive_until(&s.world, g->packets);
@@ -298,7 +300,7 @@ START_TEST(what_is_illegal_while_the_guest_is_asked_gets_rst)
 }
 END_TEST
 
-/* The header says more than there is, or less. */
+/* The header says that there are more bytes than there are, or fewer. */
 START_TEST(lengths_that_lie_end_that_connection_only)
 {
 	static const struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Hypervisors and daemons that die or stop while bytes move; idling ones. */
+/* Hypervisors and daemons that die or stop while bytes move, and daemons
+ * without load. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 #define KILLS 100
 #define PAIRS 4
 
-/* Endless flows both ways on connections of both origins. */
+/* Endless flows in both directions, on connections that either side opened. */
 static void load(struct scene *s, struct pair *p, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -32,8 +33,8 @@ static uint64_t moved(const struct pair *p, unsigned n)
 	return sum;
 }
 
-/* Each kill comes a little later into the flows than the last. Four MiB are for
- * what the allocator keeps. */
+/* Each kill comes a little later in the flows than the last one. Four MiB are
+ * left to the allocator, for what it keeps. */
 START_TEST(hypervisor_killed_a_hundred_times_under_load)
 {
 	struct daemon_usage before;
@@ -64,7 +65,7 @@ START_TEST(hypervisor_killed_a_hundred_times_under_load)
 }
 END_TEST
 
-/* A new hypervisor dials before the daemon can have seen the old one go. */
+/* A new hypervisor connects before the daemon can have seen the old one go. */
 START_TEST(the_next_hypervisor_is_served_at_once)
 {
 	struct scene s;
@@ -79,7 +80,8 @@ START_TEST(the_next_hypervisor_is_served_at_once)
 }
 END_TEST
 
-/* COUNT connections, each from a port of its own that is the same each time. */
+/* Makes COUNT connections. Each has a port of its own, the same in each call.
+ * */
 static void connect_many(struct scene *s, struct host_conn *c, unsigned count,
 			 int listener)
 {
@@ -103,9 +105,9 @@ static void expect_over(struct scene *s, struct host_conn *c, unsigned count)
 	}
 }
 
-/* They are more than end in a few turns. The next machine connects from the
- * same ports to the same, and meets none of them; who talked to the last one
- * learns of its end. */
+/* The last session has more connections than end in a few turns. The next
+ * machine connects from the same ports to the same ones and meets none of them.
+ * The host programs that talked to the last machine learn of its end. */
 START_TEST(the_next_session_meets_no_connection_of_the_last)
 {
 	enum { BEFORE = 2000, NOW = 400 };
@@ -154,7 +156,7 @@ START_TEST(guest_reboots_a_hundred_times_under_load)
 }
 END_TEST
 
-/* What was used is complete, what was not is untouched. */
+/* Chains that were used are complete; the others are untouched. */
 static void expect_consistent(struct ring *r)
 {
 	uint32_t len;
@@ -185,7 +187,8 @@ static void stop_under_load(int engine, int signal)
 	scene_close(&s);
 }
 
-/* Three times each: under full load a signal finds the workers anywhere. */
+/* Each signal three times: under full load it finds the workers in different
+ * places. */
 START_TEST(signals_under_load_end_it_cleanly)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -195,7 +198,7 @@ START_TEST(signals_under_load_end_it_cleanly)
 }
 END_TEST
 
-/* nohup(1) has it ignored. */
+/* as nohup(1) leaves it: SIGHUP is ignored */
 START_TEST(sighup_is_left_alone_if_it_was_ignored)
 {
 	struct daemon_config d = { .nohup = true };
@@ -211,7 +214,7 @@ START_TEST(sighup_is_left_alone_if_it_was_ignored)
 }
 END_TEST
 
-/* The report's line of the one VM, as it is when all has come to rest. */
+/* The report's line of the only VM, when nothing moves any more. */
 static unsigned reports(const struct daemon *d)
 {
 	return daemon_log_count(d, "hypervisor connected; connections: 1, 2 so "
@@ -231,7 +234,7 @@ START_TEST(sigusr1_asks_for_a_report)
 	pair_to_host(&p[0], 12345);
 	pair_to_guest(&p[1], 54321);
 	pair_close(&p[0]);
-	/* Until the daemon has seen the end, too. */
+	/* Waits until the daemon has seen the end as well. */
 	for (unsigned i = 0; i < 1000 && !reports(&s.daemon); i++) {
 		kill(s.daemon.pid, SIGUSR1);
 		world_rest(&s.world, 5);
@@ -291,7 +294,8 @@ START_TEST(machines_do_not_mix)
 }
 END_TEST
 
-/* Start, a hypervisor that comes and goes: nothing else is worth a line. */
+/* The daemon logs its start, and a hypervisor that comes and goes; nothing else
+ * is worth a line. */
 START_TEST(a_quiet_daemon_logs_little)
 {
 	struct scene s;
@@ -307,8 +311,8 @@ START_TEST(a_quiet_daemon_logs_little)
 }
 END_TEST
 
-/* After 300 ms for what is still under way: not one wake-up, not one tick, in
- * two seconds. */
+/* After 300 ms, for what is still under way, there is not one wake-up and not
+ * one tick of processor time in two seconds. */
 static void expect_asleep(struct scene *s)
 {
 	struct daemon_usage before, after;
@@ -340,7 +344,8 @@ START_TEST(an_idle_daemon_sleeps)
 }
 END_TEST
 
-/* Nor does it wake up for those of whom nothing is expected. */
+/* Nor does the daemon wake up for connections that nobody expects anything of.
+ * */
 START_TEST(half_closed_and_paused_daemons_sleep)
 {
 	struct pair p[3];
@@ -359,7 +364,7 @@ START_TEST(half_closed_and_paused_daemons_sleep)
 	drive_until(&s.world, driver_tx_idle(&s.guest.sockets.driver));
 	expect_asleep(&s);
 	guest_pause(&s.guest);
-	/* it is looked at for three seconds whether the driver has gone */
+	/* for three seconds the daemon looks whether the driver has gone */
 	world_rest(&s.world, 3000);
 	expect_asleep(&s);
 	guest_start(&s.guest);
@@ -369,8 +374,8 @@ START_TEST(half_closed_and_paused_daemons_sleep)
 }
 END_TEST
 
-/* The hypervisor leaves a guest paused, and comes again with it as it was: the
- * way of a restored snapshot, and of a device that was restarted. */
+/* The hypervisor leaves while its guest is paused, and comes back with the
+ * guest as it was: as after restoring a snapshot or restarting the device. */
 static void come_back(struct guest *g, const char *path)
 {
 	guest_pause(g);
@@ -379,8 +384,9 @@ static void come_back(struct guest *g, const char *path)
 	guest_start(g);
 }
 
-/* TRANSPORT_RESET is for a guest whose rings go on where its connections do not
- * (virtio 1.3, 5.10.6.7); a pause loses none, and a boot knows by itself. */
+/* TRANSPORT_RESET is for a guest whose rings go on while its connections do not
+ * (virtio 1.3, 5.10.6.7). A pause loses no connection, and a guest that boots
+ * knows by itself. */
 START_TEST(a_guest_that_goes_on_is_told_of_its_loss)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);
@@ -410,7 +416,8 @@ START_TEST(a_guest_that_goes_on_is_told_of_its_loss)
 }
 END_TEST
 
-/* Eight resets use up the buffers that it has; the ninth waits for one. */
+/* Eight resets use up the event buffers that the guest has; the ninth waits for
+ * one. */
 START_TEST(a_reset_is_owed_until_there_is_a_buffer)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);

@@ -26,7 +26,7 @@ static void end_greedy(struct pair *p, unsigned n)
 	}
 }
 
-/* What the one of N that got the least did get. */
+/* The smallest amount that one of the N pairs got. */
 static uint64_t least(const struct pair *p, unsigned n)
 {
 	uint64_t got = UINT64_MAX;
@@ -40,8 +40,8 @@ static uint64_t least(const struct pair *p, unsigned n)
 	return got;
 }
 
-/* Turns stay short as long as a light one is active: meanwhile each greedy one
- * gets a few megabytes more, in whichever direction it has any. */
+/* Turns stay short as long as a light connection is active. Meanwhile each
+ * greedy one, whichever direction it uses, must get a few megabytes more. */
 static void expect_share(struct pair *greedy, unsigned n, struct pair *light)
 {
 	uint64_t enough = least(greedy, n) + 4 * MIB;
@@ -52,7 +52,8 @@ static void expect_share(struct pair *greedy, unsigned n, struct pair *light)
 	}
 }
 
-/* Greedy ones on all sides, and one that wants only an answer. */
+/* Greedy connections of both origins, and a light one that only wants answers.
+ * */
 START_TEST(a_light_connection_is_served_beside_greedy_ones)
 {
 	struct pair greedy[MANY], light;
@@ -67,7 +68,7 @@ START_TEST(a_light_connection_is_served_beside_greedy_ones)
 	for (unsigned i = 0; i < 200; i++)
 		pair_both_ways(&light, 64);
 	for (unsigned i = 0; i < MANY; i++) {
-		/* and none of the greedy ones has been left out */
+		/* and none of the greedy ones was left out */
 		drive_until(&s.world, greedy[i].host.in.got > MIB &&
 					      greedy[i].guest->in.got > MIB);
 		host_close(&greedy[i].host);
@@ -78,8 +79,8 @@ START_TEST(a_light_connection_is_served_beside_greedy_ones)
 }
 END_TEST
 
-/* The ring stops where the light one's packets are ahead of others: nothing
- * is lost, and nothing is sent again. */
+/* The ring stops while the light connection's packets were used ahead of
+ * others: nothing is lost, and nothing is sent twice. */
 START_TEST(rings_stop_at_any_time)
 {
 	struct pair greedy[GREEDY], light;
@@ -109,7 +110,8 @@ START_TEST(rings_stop_at_any_time)
 }
 END_TEST
 
-/* Were the light ones always first, 64 of them would leave it nothing. */
+/* If light connections were always served first, 64 of them would leave the
+ * greedy one nothing. */
 START_TEST(many_light_ones_leave_the_greedy_their_share)
 {
 	struct pair light[64], greedy;
@@ -141,8 +143,8 @@ START_TEST(many_light_ones_leave_the_greedy_their_share)
 }
 END_TEST
 
-/* A turn is short for all guests; those that it leaves out are first in the
- * next one. */
+/* A turn is short for all guests. The guests that it leaves out are first in
+ * the next one. */
 START_TEST(a_light_guest_leaves_greedy_guests_their_share)
 {
 	struct daemon_config d = { .vms = VMS };
@@ -172,8 +174,8 @@ START_TEST(a_light_guest_leaves_greedy_guests_their_share)
 }
 END_TEST
 
-/* One guest only sends, another only receives: neither is served always first.
- * Light programs on the host use up nothing of a stream's share. */
+/* One guest only sends, another only receives: neither is always served first.
+ * Light connections of host programs use up nothing of a stream's share. */
 START_TEST(each_direction_has_its_share)
 {
 	struct daemon_config d = { .vms = 2 };

@@ -12,7 +12,7 @@
 #define BYTES 1000u
 #define SCARCE 80u /* descriptors */
 
-/* As many connections as descriptors allow here, at most MANY. */
+/* As many connections as this machine's descriptors allow, at most MANY. */
 static unsigned how_many(void)
 {
 	struct rlimit limit;
@@ -29,14 +29,15 @@ static unsigned how_many(void)
 	return n / (2 * BATCH) * (2 * BATCH);
 }
 
-/* BATCH at once from the guest. */
+/* The guest opens BATCH connections at once. */
 static void open_from_guest(struct scene *s, struct pair *p, int listener)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
 		p[i].world = &s->world;
 		p[i].guest = gsock_connect(&s->guest.sockets, PORT);
 	}
-	/* The servers' order is the guest's: one ring, one listener. */
+	/* The servers accept in the guest's order: there is one ring and one
+	 * listener. */
 	for (unsigned i = 0; i < BATCH; i++)
 		drive_until(&s->world,
 			    host_accept(&p[i].host, &s->world, listener));
@@ -44,8 +45,8 @@ static void open_from_guest(struct scene *s, struct pair *p, int listener)
 		drive_until(&s->world, p[i].guest->state == GSOCK_OPEN);
 }
 
-/* The daemon asks the guest in an order of its own; which socket is which is
- * told by the port of the OK line. */
+/* The daemon asks the guest in an order of its own. The port in the OK line
+ * tells which of the guest's sockets belongs to the program's. */
 static void open_from_host(struct scene *s, struct pair *p,
 			   struct gsock *listener)
 {
@@ -92,7 +93,8 @@ static void move_bytes(struct scene *s, struct pair *p, unsigned n)
 					       p[i].guest->in.got == BYTES);
 }
 
-/* From both ends in turn: an even one's host program goes first. */
+/* Both sides close in turn: of an even connection the host program closes
+ * first. */
 static void close_many(struct scene *s, struct pair *p, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -113,7 +115,7 @@ static void close_many(struct scene *s, struct pair *p, unsigned n)
 	drive_until(&s->world, s->guest.sockets.count == 0);
 }
 
-/* But for a few connections' worth, which is kept. */
+/* A few connections' worth of memory may be kept. */
 static bool memory_is_back(const struct daemon *daemon,
 			   const struct daemon_usage *before)
 {
@@ -138,7 +140,8 @@ START_TEST(ten_thousand_connections_move_bytes_and_leave_nothing)
 		open_many(&s, p, n);
 		opened = daemon_usage(&s.daemon);
 		ck_assert_uint_eq(opened.fds, before.fds + n);
-		/* 1 KiB for each idle connection, and a little for all */
+		/* 1 KiB for each idle connection, and a little for all of them
+		 * */
 		expect_memory(opened.anonymous_kib,
 			      before.anonymous_kib + n + 2048);
 		move_bytes(&s, p, n);
@@ -173,7 +176,7 @@ START_TEST(ten_thousand_dials_two_hundred_at_a_time)
 }
 END_TEST
 
-/* A daemon that can have few descriptors only. */
+/* A daemon that may have few descriptors only. */
 static void open_scarce(struct scene *s, int engine, unsigned nofile)
 {
 	struct daemon_config d = { .nofile = nofile };
@@ -183,8 +186,9 @@ static void open_scarce(struct scene *s, int engine, unsigned nofile)
 	guest_boot(&s->guest, &c, &s->world, s->daemon.socket[0]);
 }
 
-/* Some of them are the daemon's own, or set aside, and 100 are wanted. The log
- * is bounded, too: guests cannot fill it with their wishes. */
+/* Of the descriptors some are the daemon's own and some are set aside, while
+ * the guest wants 100. The log is bounded too: a guest cannot fill it by
+ * asking. */
 START_TEST(without_descriptors_guests_are_refused)
 {
 	struct gsock *g[100];
@@ -222,7 +226,8 @@ START_TEST(without_descriptors_guests_are_refused)
 }
 END_TEST
 
-/* Clients wait in the socket's backlog; nothing spins, nothing is lost. */
+/* Clients wait in the socket's backlog; the daemon does not spin, and no client
+ * is lost. */
 START_TEST(without_descriptors_clients_wait)
 {
 	struct daemon_usage before, after;

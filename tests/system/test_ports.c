@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Which ports may be had, and where they are: allow-guest, allow-host, map. */
+/* Which ports may be used, and where they lead: allow-guest, allow-host, map.
+ * */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static void expect_refusal(struct scene *s, uint32_t port)
 	gsock_close(g);
 }
 
-/* The guest connects to PORT and talks to LISTENER's program. */
+/* The guest connects to PORT and talks with LISTENER's program. */
 static void expect_reached(struct scene *s, uint32_t port, int listener)
 {
 	struct gsock *g = gsock_connect(&s->guest.sockets, port);
@@ -91,7 +92,7 @@ START_TEST(a_guest_reaches_the_ports_that_it_may)
 }
 END_TEST
 
-/* A guest cannot fill the log with what it may not have. */
+/* A guest cannot fill the log with attempts that are not allowed. */
 START_TEST(refusals_are_logged_a_few_times)
 {
 	struct scene s;
@@ -173,7 +174,7 @@ START_TEST(a_mapped_port_is_elsewhere)
 	expect_refusal(&s, 7);
 	ck_assert_uint_eq(daemon_log_count(&s.daemon, path), 1);
 	ck_assert_uint_eq(daemon_log_count(&s.daemon, name), 1);
-	/* a program where the port would be otherwise is not reached */
+	/* a program where the port would lead without the map is not reached */
 	usual = host_listen(s.daemon.uds[0], 1024, 8);
 	expect_refusal(&s, 1024);
 	host_unlisten(s.daemon.uds[0], 1024, usual);
@@ -192,7 +193,8 @@ START_TEST(a_mapped_port_is_elsewhere)
 }
 END_TEST
 
-/* The first programs fill the backlog of two, the guest's third waits. */
+/* The first programs fill the backlog of two; the guest's third connection
+ * waits. */
 START_TEST(a_mapped_ports_full_backlog_is_waited_for)
 {
 	char dir[] = "/tmp/uv-map-XXXXXX";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Unmodified programs that speak AF_VSOCK, on the host with the preloaded
- * library, and a guest behind the daemon. A program's standard input and
- * output are a socket of ours.
+ * Unmodified programs that use AF_VSOCK, on the host with the preloaded
+ * library, and a guest behind the daemon. Each program's standard input and
+ * output are a socket of this test.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct program {
 	struct host_conn terminal;
 };
 
-/* An absolute path, since programs may be scripts that change directories. */
+/* An absolute path, as programs may be scripts that change directories. */
 static const char *library(void)
 {
 	static char path[PATH_MAX];
@@ -74,7 +74,7 @@ static void program_end(struct program *p, struct scene *s)
 	s->world.context = NULL;
 }
 
-/* Until the program listens the guest is refused. */
+/* The guest is refused until the program listens. */
 static struct gsock *call_program(struct scene *s)
 {
 	struct gsock *g;
@@ -99,7 +99,7 @@ static const char *const relays_in[] = {
 	"exec ncat --vsock -l 5000",
 };
 
-/* Both ends see what the other has sent, and its end. */
+/* Both ends see what the other one has sent, and that it has ended. */
 static void relay(struct scene *s, struct program *p, struct gsock *g)
 {
 	gsock_read_all(g);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Ports that a guest uses again at once, as a notifier does that binds to a
- * port of its own: what still comes of the last connection, or is still owed to
- * it, does not end the next one. The guest's side is played by hand, on raw
+ * Ports that a guest uses again at once, like a notifier that always binds to
+ * the same port. What still arrives from the last connection, or is still owed
+ * to it, must not end the next one. The guest's side is played by hand, on raw
  * sockets.
  */
 #include "system/twins.h"
@@ -10,7 +10,7 @@
 #define NOTIFY_PORT 1023u /* the guest's */
 #define SMALL_RING 8u
 
-/* What a guest may still send when its kernel has sent RST. */
+/* What a guest may still send after its kernel has sent an RST. */
 static const struct {
 	uint16_t op;
 	uint8_t flags;
@@ -39,7 +39,7 @@ static void say_late(struct gsock *g, unsigned i)
 	say(g, late[i].op, late[i].flags);
 }
 
-/* When this returns all that G's guest sent before has been answered. */
+/* Returns when all that G's guest has sent before was answered. */
 static void flush(struct gsock *g)
 {
 	struct sockets *sockets = g->owner;
@@ -49,7 +49,7 @@ static void flush(struct gsock *g)
 	gsock_close(other);
 }
 
-/* The last packet but BEFORE is OP, and it is the only one. */
+/* One packet has come since there were BEFORE of them, and it is OP. */
 static void expect_alone(struct gsock *g, uint64_t before, uint16_t op)
 {
 	drive_until(g->owner->driver.world, g->packets > before);
@@ -61,7 +61,8 @@ static void expect_alone(struct gsock *g, uint64_t before, uint16_t op)
 struct notifier {
 	struct scene s;
 	struct gsock *g;
-	struct host_conn hosts[2]; /* this connection's, and the last one's */
+	struct host_conn
+		hosts[2]; /* the ports of this connection, and of the last one */
 	unsigned connections;
 	int listener;
 };
@@ -88,7 +89,7 @@ static void notifier_close(struct notifier *n)
 	scene_close(&n->s);
 }
 
-/* REQUEST was sent after BEFORE packets had come. */
+/* A REQUEST was sent when BEFORE packets had come: its connection begins. */
 static void expect_connection(struct notifier *n, uint64_t before)
 {
 	expect_alone(n->g, before, VIRTIO_VSOCK_OP_RESPONSE);
@@ -104,7 +105,7 @@ static void notifier_connect(struct notifier *n)
 	expect_connection(n, before);
 }
 
-/* The host program closes, and the guest is told. */
+/* The host program closes, and the guest is told so. */
 static void host_ends(struct notifier *n)
 {
 	host_close(host_of(n, n->connections));
@@ -121,7 +122,7 @@ static void host_hears(struct notifier *n, unsigned connection)
 	host_close(host);
 }
 
-/* The guest gives the connection up. */
+/* The guest gives the connection up by an RST. */
 static void guest_ends(struct notifier *n)
 {
 	say(n->g, VIRTIO_VSOCK_OP_RST, 0);
@@ -149,7 +150,7 @@ START_TEST(late_packets_do_not_end_the_next_connection)
 }
 END_TEST
 
-/* Its program goes on with the socket for a while, then connects. */
+/* The guest's program uses the dead socket for a while, then connects again. */
 START_TEST(late_packets_are_not_answered)
 {
 	const struct guest_config config = guest_defaults(DAEMON_CID);
@@ -170,7 +171,8 @@ START_TEST(late_packets_are_not_answered)
 }
 END_TEST
 
-/* By our RST, which crosses what the guest sends. */
+/* The daemon ends the connection by an RST, which crosses what the guest sends.
+ * */
 START_TEST(what_crosses_our_rst_is_not_answered)
 {
 	const struct guest_config config = guest_defaults(DAEMON_CID);
@@ -193,7 +195,8 @@ START_TEST(what_crosses_our_rst_is_not_answered)
 }
 END_TEST
 
-/* SHUT_WR and more data, sent before the guest saw that the host closed. */
+/* SHUT_WR and more data, sent before the guest has seen that the host closed.
+ * */
 START_TEST(what_crosses_our_shutdown_is_not_answered)
 {
 	const struct guest_config config = guest_defaults(DAEMON_CID);
@@ -214,8 +217,8 @@ START_TEST(what_crosses_our_shutdown_is_not_answered)
 }
 END_TEST
 
-/* Linux forgets a connection that the host closed even if it has data that its
- * program did not read: no RST comes before that program closes. */
+/* When the host closes, Linux forgets the connection even if its program has
+ * not read all data: no RST comes before that program closes. */
 START_TEST(a_guest_told_of_the_end_may_connect_again)
 {
 	const struct guest_config config = guest_defaults(DAEMON_CID);
@@ -233,7 +236,7 @@ START_TEST(a_guest_told_of_the_end_may_connect_again)
 }
 END_TEST
 
-/* Drivers that wait for an answer to their own SHUTDOWN get one. */
+/* A driver that waits for an answer to its own SHUTDOWN gets one. */
 START_TEST(both_closing_at_once_ends_by_rst)
 {
 	const struct guest_config config = guest_defaults(DAEMON_CID);
@@ -262,7 +265,8 @@ START_TEST(a_shutdown_of_what_was_never_there_is_answered)
 }
 END_TEST
 
-/* Another kernel in the same VM knows nothing of what its predecessor had. */
+/* Another kernel in the same VM knows nothing of its predecessor's connections.
+ * */
 START_TEST(the_next_driver_is_answered)
 {
 	const struct guest_config config = guest_defaults(DAEMON_CID);
@@ -279,7 +283,7 @@ START_TEST(the_next_driver_is_answered)
 }
 END_TEST
 
-/* RSTs for others fill the RX ring, of which the guest takes nothing. */
+/* RSTs for other ports fill the RX ring, from which the guest takes nothing. */
 static void exhaust(struct sockets *sockets)
 {
 	driver_pause_rx(&sockets->driver, true);
@@ -312,7 +316,7 @@ START_TEST(what_is_owed_to_nobody_is_not_sent_to_the_next)
 		uint64_t before = n.g->packets;
 
 		use_up_buffers(&n);
-		/* never seen, or remembered for its RST alone */
+		/* never sent, or remembered in place of its RST alone */
 		say(n.g, VIRTIO_VSOCK_OP_SHUTDOWN, SHUT_RCV | SHUT_SEND);
 		say(n.g, VIRTIO_VSOCK_OP_REQUEST, 0);
 		take_again(&n);
@@ -346,7 +350,7 @@ START_TEST(what_is_owed_to_the_last_is_not_sent_to_the_next)
 }
 END_TEST
 
-/* Ends of a connection that both sides are told of by us. */
+/* Connections whose end the daemon tells both sides. */
 enum ending { GUEST_CLOSES, GUEST_FINISHES, GUEST_BREAKS_RULES, ENDINGS };
 
 static void end(struct notifier *n, enum ending how)
@@ -366,7 +370,7 @@ static void end(struct notifier *n, enum ending how)
 	}
 }
 
-/* A connection whose end the guest cannot be told of. */
+/* A connection whose end the daemon cannot tell the guest. */
 static void end_unheard(struct notifier *n, enum ending how)
 {
 	notifier_connect(n);
@@ -380,7 +384,8 @@ static void end_unheard(struct notifier *n, enum ending how)
 	drive_until(&n->s.world, driver_tx_idle(&n->s.guest.sockets.driver));
 }
 
-/* Its port is free then, before anybody can tell its program to go on. */
+/* Its port is free from then on, before anybody can tell the host program to go
+ * on. */
 START_TEST(the_guest_hears_of_the_end_before_the_host_program)
 {
 	struct guest_config config = guest_defaults(DAEMON_CID);
@@ -409,7 +414,7 @@ START_TEST(the_guest_hears_of_the_end_before_the_host_program)
 }
 END_TEST
 
-/* It has no buffer for the last packet for as long as it likes. */
+/* A guest may have no buffer for the last packet for as long as it likes. */
 START_TEST(a_guest_that_takes_nothing_does_not_keep_the_host_program)
 {
 	struct guest_config config = guest_defaults(DAEMON_CID);
@@ -457,7 +462,7 @@ START_TEST(another_guest_hears_of_the_end_second)
 			drive_until(&t.s.world, driver_tx_idle(driver));
 			world_rest(&t.s.world, 20);
 			ck_assert_uint_eq(b->peer_shut, 0);
-			if (i) /* never takes any more */
+			if (i) /* the guest takes nothing more, ever */
 				drive_until(&t.s.world, b->peer_shut);
 			driver_pause_rx(driver, false);
 			drive_until(&t.s.world, b->peer_shut);
@@ -547,7 +552,7 @@ START_TEST(between_guests_the_other_one_may_be_late)
 }
 END_TEST
 
-/* Two guests, of which B takes nothing after A has got a connection to it. */
+/* Two guests, of which B takes nothing after it was connected to A. */
 struct slow_pair {
 	struct twins t;
 	struct gsock *listener;
@@ -569,7 +574,7 @@ static void slow_pair_open(struct slow_pair *p, int engine, unsigned workers)
 	p->a->peer_cid = DAEMON_CID + 1;
 }
 
-/* A's connection has been accepted. */
+/* A's connection was accepted. */
 static void slow_pair_met(struct slow_pair *p, uint64_t before)
 {
 	expect_alone(p->a, before, VIRTIO_VSOCK_OP_RESPONSE);
@@ -592,8 +597,8 @@ static void slow_pair_close(struct slow_pair *p)
 	twins_close(&p->t);
 }
 
-/* A ends its connection, of which B does not hear, and begins another. Returns
- * the packets that A got until then. */
+/* A ends its connection, which B does not hear, and begins another one. Returns
+ * how many packets A had received until then. */
 static uint64_t ask_again(struct slow_pair *p, bool break_off)
 {
 	uint64_t before;
@@ -614,7 +619,8 @@ static uint64_t ask_again(struct slow_pair *p, bool break_off)
 	return before;
 }
 
-/* B's program may CLOSE, by which its port is free in case of RST, too. */
+/* B's program may close its socket (CLOSE); an RST then frees its port as well.
+ * */
 static void take_again_at_b(struct slow_pair *p, bool close)
 {
 	struct driver *driver = &p->t.b.sockets.driver;
@@ -650,7 +656,7 @@ START_TEST(a_request_waits_until_the_other_guest_knows_of_the_end)
 }
 END_TEST
 
-/* What it asked for last is what it gets. */
+/* A gets what it asked for last. */
 START_TEST(a_request_that_waits_can_be_withdrawn)
 {
 	FOR_EACH_WORKER_COUNT(w)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Host programs that send descriptors whose close(2) waits, and a guest in
- * another VM of the same worker that goes on all the same. A hang is the
- * failure. On the kernel as it is, which refuses them since Linux 6.16, and on
- * one that does not. Needs FUSE, as a file system that never answers.
+ * Host programs that send descriptors whose close(2) waits, while a guest in
+ * another VM of the same worker must go on. The failure is a hang. The test
+ * runs on the kernel as it is, which refuses descriptors since Linux 6.16, and
+ * on one that lets them through. Needs FUSE, for a file system that never
+ * answers.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,7 +25,7 @@
 #define GUEST_PORT 2000u
 #define LINE "CONNECT 2000\n"
 
-/* Of which no VM may have as many as a message may bring. */
+/* With so few descriptors no VM may have as many as one message can bring. */
 #define NOFILE_FEW 400u
 
 struct night {
@@ -75,7 +76,7 @@ static void begin(struct night *n, int engine, const struct machine *machine)
 	silent_fs_lock_epoll(&n->fs);
 }
 
-/* The neighbour's bytes move. */
+/* The neighbour's bytes still move. */
 static void expect_awake(struct night *n)
 {
 	pair_both_ways(&n->healthy, 100000);
@@ -92,7 +93,7 @@ static void end(struct night *n)
 	scene_close(&n->s);
 }
 
-/* 0 or an errno. */
+/* Returns 0 or an errno. */
 static int send_fds(int to, const char *text, int flags, const int *fds,
 		    unsigned n)
 {
@@ -117,8 +118,8 @@ static int send_fds(int to, const char *text, int flags, const int *fds,
 	return sendmsg(to, &msg, MSG_NOSIGNAL | flags) < 0 ? errno : 0;
 }
 
-/* Until resume() the daemon does nothing, so that what is sent meanwhile is all
- * there when it looks, and its descriptors are the last ones. */
+/* Until resume() the daemon is stopped: all that is sent meanwhile is there
+ * when it looks, and the descriptors in it are the last ones. */
 static void stop(struct night *n)
 {
 	siginfo_t info;
@@ -133,8 +134,8 @@ static void resume(struct night *n)
 	kill(n->s.daemon.pid, SIGCONT);
 }
 
-/* To the stopped daemon: sends TEXT with an eventfd, whose last descriptor is the daemon's then, or is
- * refused. */
+/* To the stopped daemon: sends TEXT with an eventfd. Afterwards either the
+ * daemon has that eventfd's last descriptor, or the kernel has refused it. */
 static void pass_stopped(struct night *n, int to, const char *text, int flags)
 {
 	int *fd = &n->fs.watched[n->fs.nwatched - 1];
@@ -162,7 +163,7 @@ static bool hears(int fd, char *bytes, size_t len, ssize_t *n)
 	return *n >= 0 || errno != EAGAIN;
 }
 
-/* An answer, or where descriptors were taken the end. */
+/* Expects an answer or, where the descriptors were taken, the end. */
 static void expect_answer(struct night *n, int fd)
 {
 	char bytes[64];
@@ -212,7 +213,8 @@ static void behind_the_line(struct night *n)
 	expect_answer(n, fd);
 }
 
-/* Behind a line that is wrong, whose client is not listened to. */
+/* Descriptors come behind a line that is wrong, whose client is not heard any
+ * more. */
 static void behind_a_wrong_line(struct night *n)
 {
 	int fd = host_dial(n->s.daemon.uds[0]);
@@ -247,7 +249,7 @@ static void with_the_message(struct night *n)
 		expect_answer(n, fd);
 }
 
-/* Both ends of P hear of it; or it works as before. */
+/* Both ends of P hear of the end; or P works as before. */
 static void expect_cut_off(struct night *n, struct pair *p)
 {
 	expect_awake(n);
@@ -313,7 +315,7 @@ static void by_a_server_of_messages(struct night *n)
 	expect_cut_off(n, &p);
 }
 
-/* The daemon finds the end and them at once. */
+/* The daemon finds the end and the descriptors at once. */
 static void behind_the_end(struct night *n)
 {
 	struct pair p;
@@ -330,7 +332,7 @@ static void behind_the_end(struct night *n)
 	expect_awake(n);
 }
 
-/* The guest takes no more than its buffer, and ends. */
+/* The guest does not read: it takes no more than its buffer holds, and ends. */
 static void unread(struct night *n)
 {
 	struct pair p;
@@ -384,7 +386,7 @@ static int listen_tcp(struct sockaddr_in *at)
 	return fd;
 }
 
-/* With bytes that nobody reads. */
+/* Descriptors come with bytes that nobody reads. */
 static int lingering(const struct sockaddr_in *at)
 {
 	const struct linger linger = { 1, 30 };
@@ -399,7 +401,8 @@ static int lingering(const struct sockaddr_in *at)
 	return fd;
 }
 
-/* As many as a message may bring, nearly, from a client and from a server. */
+/* Nearly as many descriptors as a message may bring, from a client and from a
+ * server. */
 static void pass_lingering(struct night *n, struct pair *p)
 {
 	unsigned before = daemon_fds(&n->s.daemon);
@@ -422,7 +425,7 @@ static void pass_lingering(struct night *n, struct pair *p)
 	}
 	resume(n);
 	expect_cut_off(n, p);
-	/* all, and the connection's socket */
+	/* the message's descriptors, and the connection's socket */
 	drive_until(&n->s.world, daemon_fds(&n->s.daemon) < before);
 	close(listener);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* SOCK_SEQPACKET: what one side sends at once the other side gets at once. */
+/* SOCK_SEQPACKET: what one side sends at once, the other side receives at once.
+ * */
 #include "system/system.h"
 
 #define EACH 5 /* messages of each size */
 #define TX_BUFFER 262144u
 
-/* The next messages that are expected, and where they were counted from. */
+/* Which messages are expected next, and from where they are counted. */
 static void expect_messages(struct lengths *got, unsigned *at, unsigned count,
 			    uint32_t length)
 {
@@ -67,7 +68,7 @@ START_TEST(boundaries_are_kept_both_ways)
 }
 END_TEST
 
-/* What the guest's driver does to packets and buffers. */
+/* Options of the guest's driver for packets and buffers. */
 static const struct {
 	const char *name;
 	struct shape rx, tx;
@@ -145,7 +146,7 @@ START_TEST(boundaries_do_not_depend_on_shapes)
 }
 END_TEST
 
-/* Sizes that tell messages apart, small beside large. */
+/* Sizes by which messages can be told apart, small ones beside large ones. */
 static uint32_t mixed(unsigned i)
 {
 	return i % 7 == 6 ? 40000 + i : 1 + i * 13 % 5000;
@@ -160,7 +161,7 @@ static void expect_mixed(const struct lengths *got)
 		ck_assert_uint_eq(got->at[i], mixed(i));
 }
 
-/* The next of them, where the one before is in the ring. */
+/* Sends the next message when the one before is in the ring. */
 static bool send_mixed(struct gsock *g, unsigned *i)
 {
 	while (*i < MIXED && gsock_sent(g)) {
@@ -171,7 +172,8 @@ static bool send_mixed(struct gsock *g, unsigned *i)
 	return *i == MIXED && gsock_sent(g);
 }
 
-/* Far more than credit and socket hold: they wait in the backlog, in order. */
+/* Far more messages than the credit and the socket hold: they wait in the
+ * backlog, in order. */
 START_TEST(a_slow_host_gets_each_message_in_order)
 {
 	unsigned sent = 0;
@@ -196,7 +198,8 @@ START_TEST(a_slow_host_gets_each_message_in_order)
 }
 END_TEST
 
-/* Many to one socket in a turn, while it is full and while it is not. */
+/* Many messages to one socket in a turn, while it is full and while it is not.
+ * */
 START_TEST(small_messages_stay_in_order)
 {
 	struct scene s;
@@ -237,7 +240,8 @@ START_TEST(a_slow_guest_gets_each_message_in_order)
 }
 END_TEST
 
-/* The room for the second message is that of the first, and must be told. */
+/* The room for the second message is that of the first one; the guest must be
+ * told of it. */
 START_TEST(a_message_may_need_all_the_credit)
 {
 	static const uint32_t first[] = { 1, 1000, 10000, 60000, 200000 };
@@ -257,7 +261,7 @@ START_TEST(a_message_may_need_all_the_credit)
 }
 END_TEST
 
-/* Linux of 2026 counts packets as well: see frontend/sockets_recv.c. */
+/* Linux of 2026 counts packets too: see frontend/sockets_recv.c. */
 START_TEST(a_guest_that_does_not_read_is_not_flooded_with_packets)
 {
 	struct scene s;

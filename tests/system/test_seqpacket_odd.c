@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * SOCK_SEQPACKET at its edges: messages that are too long, empty or never end,
- * and connections that end before all is said.
+ * and connections that end in the middle of a message.
  */
 #include <signal.h>
 #include <sys/socket.h>
@@ -36,7 +36,7 @@ START_TEST(a_message_is_held_until_its_end_comes)
 }
 END_TEST
 
-/* In one turn, 200 and 1000 segments: sendmsg(2) takes 1024. */
+/* 200 and 1,000 segments in one turn: sendmsg(2) takes 1,024. */
 START_TEST(a_message_may_have_more_segments_than_one_call_takes)
 {
 	struct guest_config config = guest_defaults(DAEMON_CID);
@@ -62,7 +62,7 @@ START_TEST(a_message_may_have_more_segments_than_one_call_takes)
 }
 END_TEST
 
-/* How a guest may leave a message without its end. */
+/* Ways in which a guest may leave a message without its end. */
 static const struct {
 	uint16_t op;
 	uint32_t flags;
@@ -72,7 +72,8 @@ static const struct {
 	{ VIRTIO_VSOCK_OP_RST, 0 },
 };
 
-/* In the turn that brought its beginning, and in a later one. */
+/* The end comes in the turn that brought the message's beginning, or in a later
+ * one. */
 START_TEST(a_message_without_end_is_dropped)
 {
 	struct hand h;
@@ -100,7 +101,7 @@ START_TEST(a_message_without_end_is_dropped)
 }
 END_TEST
 
-/* A message that the credit has no room for, in one packet and in two. */
+/* A message that is larger than the credit, in one packet and in two. */
 START_TEST(a_message_beyond_the_credit_resets)
 {
 	static const struct {
@@ -136,7 +137,7 @@ START_TEST(a_message_beyond_the_credit_resets)
 }
 END_TEST
 
-/* What is promised is what AF_UNIX sends at once, not what was configured. */
+/* The daemon promises what AF_UNIX sends at once, not what was configured. */
 START_TEST(the_credit_is_no_more_than_a_host_socket_takes)
 {
 	struct scene s;
@@ -179,8 +180,9 @@ START_TEST(a_message_beyond_the_guests_buffer_resets)
 }
 END_TEST
 
-/* A guest that takes a message only whole, and counts packets: buffers so
- * small that it would take more of them than its buffer allows for. */
+/* A guest that takes messages only whole, and counts packets. Its receive
+ * buffers are so small that the packets of a message would outnumber those that
+ * its buffer allows for. */
 START_TEST(a_message_of_too_many_packets_resets)
 {
 	struct guest_config config = guest_defaults(DAEMON_CID);
@@ -221,7 +223,7 @@ START_TEST(empty_messages_arrive_and_are_no_end)
 	for (unsigned i = 0; i < ARRAY_SIZE(due); i++)
 		ck_assert_uint_eq(p.guest->messages.at[i], due[i]);
 	ck_assert(!gsock_eof(p.guest));
-	/* one right before the end */
+	/* one of them right before the end */
 	send(fd, "", 0, MSG_NOSIGNAL);
 	host_shutdown(&p.host);
 	drive_until(&s.world, gsock_eof(p.guest));
@@ -231,7 +233,8 @@ START_TEST(empty_messages_arrive_and_are_no_end)
 }
 END_TEST
 
-/* Read by hand: to a host program recv(2) says 0 of them. */
+/* These are read by hand: for an empty message a host program's recv(2) returns
+ * 0, as at the end. */
 START_TEST(empty_messages_reach_the_host)
 {
 	struct hand h;
@@ -254,7 +257,7 @@ START_TEST(empty_messages_reach_the_host)
 }
 END_TEST
 
-/* They cost no credit, but memory for their lengths. */
+/* Empty messages cost no credit, but memory for their lengths. */
 START_TEST(a_flood_of_empty_messages_is_bounded)
 {
 	struct hand h;
@@ -275,7 +278,8 @@ START_TEST(a_flood_of_empty_messages_is_bounded)
 }
 END_TEST
 
-/* It leaves with something unread: what it said itself still arrives. */
+/* The guest leaves with something unread: what it has sent must still arrive.
+ * */
 START_TEST(the_last_words_of_a_host_program_arrive)
 {
 	struct scene s;
@@ -324,7 +328,7 @@ START_TEST(half_closed_connections_work)
 }
 END_TEST
 
-/* A guest that goes leaves what it has sent, whole messages only. */
+/* What a guest has sent before it went arrives, whole messages only. */
 START_TEST(what_a_guest_left_is_delivered)
 {
 	struct scene s;
@@ -350,8 +354,8 @@ START_TEST(what_a_guest_left_is_delivered)
 }
 END_TEST
 
-/* Neither an empty message's nor another's is kept, and on a kernel that lets
- * them through (before Linux 6.16) the connection ends. */
+/* Nobody keeps descriptors that come with a message, empty or not. On a kernel
+ * that lets them through (before Linux 6.16) the connection ends. */
 START_TEST(descriptors_that_come_along_are_refused)
 {
 	struct scene s;

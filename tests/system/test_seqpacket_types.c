@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Who gets a SOCK_SEQPACKET connection and who does not: types on both sides,
- * the feature, and the line on <uds-path>_seqpacket.
+ * Which connections are SOCK_SEQPACKET, by the types on both sides, the feature
+ * bit and the line on <uds-path>_seqpacket.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -48,8 +48,8 @@ START_TEST(a_socket_of_the_other_type_refuses)
 }
 END_TEST
 
-/* Both ways: a stranger's packet of another type gets RST of that type, and
- * the connection between the same ports goes on. */
+/* In both directions: a stranger's packet of the other type is answered by an
+ * RST of that type, and the connection between the same ports goes on. */
 START_TEST(packets_of_another_type_are_answered_and_harm_nobody)
 {
 	static const uint16_t types[] = { STREAM, 3, 0, 0xffff };
@@ -82,7 +82,7 @@ START_TEST(packets_of_another_type_are_answered_and_harm_nobody)
 }
 END_TEST
 
-/* "host program: closed without a byte", and why. */
+/* The daemon logs "host program: closed without a byte", and why. */
 static void expect_closed(struct scene *s, int fd)
 {
 	struct host_conn c;

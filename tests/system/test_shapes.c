@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Packets cut into descriptors in every way that virtio allows, both ways,
- * contents compared; and rings of every size and kind of notification.
+ * Packets that are cut into descriptors in every way that virtio allows, in
+ * both directions, contents compared; and rings of every size and kind of
+ * notification.
  */
 #include <stdio.h>
 
@@ -9,7 +10,8 @@
 
 #define FEW 262144u
 
-/* Boots a guest like C, moves LENGTH bytes each way in sends of WRITE. */
+/* Boots a guest like C and moves LENGTH bytes in each direction, in sends of
+ * WRITE bytes. */
 static void check(struct scene *s, struct guest_config *c, size_t write,
 		  uint64_t length)
 {
@@ -80,7 +82,7 @@ START_TEST(every_shape_of_sent_packets_is_taken)
 }
 END_TEST
 
-/* Receive buffers; all their bytes are in the cuts. */
+/* Receive buffers; the cuts are all that they consist of. */
 static const struct shape rx_shapes[] = {
 	{ "3776", 1, { 3776 }, 0, RING_DIRECT, false },
 	{ "4140", 1, { 4140 }, 0, RING_DIRECT, false },
@@ -149,7 +151,7 @@ START_TEST(receive_buffers_may_cross_regions)
 }
 END_TEST
 
-/* Rings so short that a packet just fits, and the longest. */
+/* Rings so short that a packet just fits, and the longest one. */
 static const struct {
 	uint16_t rx, tx;
 	uint32_t rest; /* of the TX shape behind the header; 1: one piece */
@@ -217,7 +219,7 @@ START_TEST(indexes_wrap)
 }
 END_TEST
 
-/* Nobody kicks, nobody is called: both sides look. */
+/* The guest does not kick and is not called: both sides look at the rings. */
 START_TEST(rings_without_notifications_are_polled)
 {
 	static const struct {
@@ -254,7 +256,8 @@ START_TEST(three_rings_work_as_two)
 }
 END_TEST
 
-/* Old front ends know no ENABLE: a ring runs from its kick descriptor on. */
+/* Old front ends do not know ENABLE: a ring runs as soon as it has a kick
+ * descriptor. */
 START_TEST(rings_run_at_once_without_protocol_features)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);
@@ -267,7 +270,7 @@ START_TEST(rings_run_at_once_without_protocol_features)
 }
 END_TEST
 
-/* The driver kicks after each packet, as Linux 6.12 does when it is quick. */
+/* The driver kicks after each packet, as Linux 6.12 does on a fast machine. */
 START_TEST(a_kick_for_each_packet_does_no_harm)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * One VM's guest, host programs or hypervisors want all descriptors that there
- * are. Another VM's hypervisor comes, and its connections are made.
+ * are. Still another VM's hypervisor can come, and its connections are made.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +13,17 @@
 #define CROWD 400u
 #define NOFILE 300u
 #define GUEST_PORT 1024u
-#define FDS 8u /* with a message */
+#define FDS 8u /* in one message */
 
-/* What VM 0 has at any time, and more than a few. */
+/* VM 0's guaranteed descriptors, and a few more. */
 #define SHARE 30u
 
 static const char *const workers[] = { "1", "2" };
 
 struct neighbours {
-	struct scene s;	     /* the VM that comes late is VM 0 */
+	struct scene s;	     /* VM 0 is the VM that comes late */
 	struct guest greedy; /* in VM 1 */
-	unsigned fds;	     /* of the daemon, with the greedy one alone */
+	unsigned fds;	     /* the daemon's, with the greedy VM alone */
 };
 
 static void neighbours_open(struct neighbours *n, int engine, const char *of)
@@ -36,7 +36,7 @@ static void neighbours_open(struct neighbours *n, int engine, const char *of)
 	n->fds = daemon_fds(&n->s.daemon);
 }
 
-/* The late one has its hypervisor, and its share. */
+/* The late VM has its hypervisor, and its share. */
 static void expect_served(struct neighbours *n)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);
@@ -113,7 +113,8 @@ static void programs_stay_silent(struct neighbours *n)
 
 	for (unsigned i = 0; i < CROWD; i++)
 		fds[i] = host_dial(n->s.daemon.uds[1]);
-	/* The oldest are closed one day, or nobody is accepted any more. */
+	/* In the end the oldest programs are closed, or nobody is accepted any
+	 * more. */
 	drive_until(&n->s.world, accepting_pauses(n) || at_end(fds[200]));
 	expect_served(n);
 	for (unsigned i = 0; i < CROWD; i++)
@@ -132,7 +133,7 @@ START_TEST(silent_host_programs_leave_another_vm_its_share)
 }
 END_TEST
 
-/* Eleven bytes of a header, and descriptors. */
+/* Sends eleven bytes of a header, and descriptors. */
 static void say_part(int fd)
 {
 	struct vu_header header = { VU_SET_MEM_TABLE, 1, 8 };
@@ -169,7 +170,8 @@ static void hypervisors_wait(struct neighbours *n)
 		vhost_dial(&v[i], n->s.daemon.socket[1]);
 		say_part(v[i].fd);
 	}
-	/* By the last answer all of them were accepted and heard. */
+	/* When the last one has its answer, all of them were accepted and
+	 * heard. */
 	for (unsigned i = 0; i < 2 * HYPERVISORS; i++)
 		vhost_ask_u64(&n->greedy.vhost, VU_GET_FEATURES);
 	expect_served(n);
@@ -193,7 +195,7 @@ START_TEST(hypervisors_that_wait_leave_another_vm_its_share)
 }
 END_TEST
 
-/* All three at once, and the guest with what it was given before them. */
+/* All three at once, and the guest with what it was given before the others. */
 START_TEST(all_together_leave_another_vm_its_share)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(workers); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Guests of one daemon that talk to each other: with both on one worker, and
+ * Guests of one daemon that talk to each other, with both on one worker and
  * with each on its own.
  */
 #include "system/twins.h"
@@ -25,7 +25,7 @@ START_TEST(bytes_arrive_both_ways)
 }
 END_TEST
 
-/* Whoever is not there, is not to be known of, or does not listen. */
+/* A guest that is not there, must not be known of, or does not listen. */
 START_TEST(refusals_are_all_alike)
 {
 	static const struct daemon_config plain = { .vms = 2 };
@@ -102,7 +102,7 @@ START_TEST(half_closed_connections_go_on)
 }
 END_TEST
 
-/* All that was sent before close() comes before the end. */
+/* All that was sent before close() arrives before the end. */
 START_TEST(close_loses_nothing)
 {
 	FOR_EACH_WORKER_COUNT(w)
@@ -127,7 +127,8 @@ START_TEST(close_loses_nothing)
 }
 END_TEST
 
-/* Its packets are counted, its bytes are bounded, and others go on. */
+/* A guest that takes nothing: the packets for it are counted, the bytes are
+ * bounded, and others go on. */
 START_TEST(a_guest_that_does_not_read_hurts_nobody)
 {
 	static const size_t sizes[] = { 1, 129, 3732, 65536 };
@@ -163,7 +164,8 @@ START_TEST(a_guest_that_does_not_read_hurts_nobody)
 }
 END_TEST
 
-/* Dies, or boots anew, or stops its rings: whoever talked to it hears so. */
+/* The other guest dies, boots anew or stops its rings: the one that talked to
+ * it hears so. */
 START_TEST(connections_end_with_either_guest)
 {
 	static void (*const ends[])(struct guest *) = { guest_kill,
@@ -224,7 +226,7 @@ START_TEST(messages_keep_their_boundaries)
 }
 END_TEST
 
-/* Of both guests' other connections, too, which share the rings. */
+/* The same goes for both guests' other connections, which share the rings. */
 START_TEST(many_connections_at_once)
 {
 	enum { COUNT = 64 };
@@ -270,9 +272,9 @@ static void set_buffers(struct sockets *s, uint32_t size, bool silent)
 	s->silent = silent;
 }
 
-/* A kernel that says what was read when its buffer is full, and not before,
- * while only a part of such a buffer is granted to the other guest; and a driver
- * that never says it. */
+/* A kernel that says what was read only when its buffer is full, while the
+ * other guest is granted only a part of that buffer; and a driver that never
+ * says it. */
 START_TEST(guests_that_do_not_say_what_they_read_are_asked)
 {
 	static const struct {

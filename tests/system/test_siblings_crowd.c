@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Who talks beside others: a healthy pair while another pair does what it
+ * Pairs of guests beside others: a healthy pair while another pair does what it
  * should not, and sixty-four pairs at once.
  */
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "system/twins.h"
 
-/* A pair of guests that does what a row says, and one that only talks. */
+/* A pair of guests that does what a row says, and a pair that only talks. */
 struct foursome {
 	struct twins bad;
 	struct guest c, d;
@@ -27,7 +27,7 @@ static struct gsock *by_hand(struct guest *guest, uint32_t port, uint32_t peer,
 	return g;
 }
 
-/* Each refused, and none kept. */
+/* Every connection is refused, and none is kept. */
 static void flood_with_requests(struct foursome *f)
 {
 	struct sockets *a = &f->bad.s.guest.sockets;
@@ -43,7 +43,7 @@ static void flood_with_requests(struct foursome *f)
 	drive_until(&f->bad.s.world, a->resets == resets + FLOOD);
 }
 
-/* More than was granted: RST, and nothing more. */
+/* A guest that sends more than it was granted gets an RST, and nothing more. */
 static void send_beyond_credit(struct foursome *f)
 {
 	static const uint8_t payload[65536];
@@ -64,7 +64,7 @@ static void send_beyond_credit(struct foursome *f)
 	twins_part(&f->bad);
 }
 
-/* Acknowledges what was never sent. */
+/* A guest acknowledges what was never sent. */
 static void acknowledge_too_much(struct foursome *f)
 {
 	struct gsock *g;
@@ -122,7 +122,7 @@ static const struct {
 	{ stop_refilling, refill_again, false },
 };
 
-/* LENGTH bytes each way, with sockets of their own. */
+/* LENGTH bytes in each direction, with sockets of their own. */
 static void talk(struct world *w, struct guest *from, struct guest *to,
 		 uint64_t length)
 {

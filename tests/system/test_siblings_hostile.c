@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Guests that abuse their siblings: what they can use up is their own, and what
- * they say too late changes nothing. Packets are made by hand.
+ * Guests that abuse their siblings. All that they can use up is their own, and
+ * what they say too late changes nothing. Their packets are made by hand.
  */
 #include <signal.h>
 
@@ -41,7 +41,7 @@ static void settle(struct guest *guest)
 	drive_until(guest->world, driver_tx_idle(&guest->sockets.driver));
 }
 
-/* What B's connections to host programs are granted. */
+/* The credit that B's connections to host programs are granted. */
 static uint32_t grant_of_b(struct twins *t)
 {
 	struct pair p;
@@ -76,8 +76,8 @@ START_TEST(announcing_much_costs_nobody_else)
 }
 END_TEST
 
-/* However often it announces, what one guest is granted is 512 MiB, and at
- * least 4 KiB for each connection. */
+/* However often a guest announces buffers, it is granted 512 MiB altogether,
+ * and at least 4 KiB for each connection. */
 START_TEST(announcing_often_is_bounded)
 {
 	enum { COUNT = 100 };
@@ -101,7 +101,8 @@ START_TEST(announcing_often_is_bounded)
 }
 END_TEST
 
-/* Streams that take every buffer there is: others are answered in between. */
+/* Streams that take every buffer there is: other connections are still served
+ * in between. */
 START_TEST(a_short_ring_serves_everybody)
 {
 	const struct daemon_config d = { .vms = 2 };
@@ -129,7 +130,7 @@ START_TEST(a_short_ring_serves_everybody)
 }
 END_TEST
 
-/* B announces 4 MiB, then next to nothing; A sends them and goes. */
+/* B announces 4 MiB, then next to nothing. A sends as much and goes. */
 static void leave_bytes(struct twins *t, uint32_t port)
 {
 	struct hand a = hand_of(&t->s.guest, port, 7, DAEMON_CID + 1,
@@ -169,8 +170,9 @@ START_TEST(bytes_left_behind_are_bounded)
 }
 END_TEST
 
-/* Both reset, and A asks again from the same ports, before anybody was told of
- * anything: B's end of the old connection is not the end of the new one. */
+/* Both guests reset the connection, and A asks again from the same ports,
+ * before the daemon has told either of anything. The end of B's old connection
+ * must not end the new one. */
 START_TEST(a_late_end_is_the_old_connections)
 {
 	FOR_EACH_WORKER_COUNT(w)
@@ -193,7 +195,7 @@ START_TEST(a_late_end_is_the_old_connections)
 		say(&a, VIRTIO_VSOCK_OP_RST, 0, 65536, 0);
 		say(&a, VIRTIO_VSOCK_OP_REQUEST, 0, 65536, 0);
 		ck_assert_int_eq(kill(t.s.daemon.pid, SIGCONT), 0);
-		/* Either it is refused, or B is asked and may accept. */
+		/* The new one is refused, or B is asked and may accept. */
 		drive_until(&t.s.world,
 			    a.sock->last.op == VIRTIO_VSOCK_OP_RST ||
 				    b.sock->last.op == VIRTIO_VSOCK_OP_REQUEST);
@@ -210,7 +212,8 @@ START_TEST(a_late_end_is_the_old_connections)
 }
 END_TEST
 
-/* No credit counts them, and nothing tells that they were read. */
+/* Empty messages: no credit counts them, and nothing says that they were read.
+ * */
 START_TEST(messages_without_a_byte_go_on)
 {
 	enum { COUNT = 3000 };

@@ -59,7 +59,7 @@ struct soak {
 	char round[64];
 };
 
-/* Of the round that each engine has played last. */
+/* The talks of the round that each engine has played last. */
 static uint64_t *last_seeds;
 
 static uint32_t below(struct soak *s, uint32_t n)
@@ -189,7 +189,7 @@ static void close_end(struct end *e)
 	/* send(2) would not have returned before */
 	if (!e->sock || !gsock_sent(e->sock))
 		return;
-	/* A kernel knows nothing of a socket that gave up connecting. */
+	/* A kernel knows nothing of a socket whose connect() has given up. */
 	if (e->sock->state == GSOCK_CONNECTING)
 		e->broken = true;
 	else
@@ -232,7 +232,7 @@ static void act_on_talk(struct soak *s, struct talk *t)
 		reset_end(e);
 }
 
-/* Whoever asks a guest that is not ready is refused. */
+/* A connection to a guest that is not ready is refused. */
 static void note_pause_of(struct soak *s, const struct guest *guest)
 {
 	for (unsigned i = 0; i < TALKS; i++)
@@ -240,7 +240,8 @@ static void note_pause_of(struct soak *s, const struct guest *guest)
 			s->talks[i].refusable = true;
 }
 
-/* Connections of a guest end with it; what asks for one may come later. */
+/* A guest's connections end with it. Some who asked for one may hear of that
+ * later. */
 static void note_end_of(struct soak *s, const struct guest *guest)
 {
 	note_pause_of(s, guest);
@@ -254,7 +255,7 @@ static void note_end_of(struct soak *s, const struct guest *guest)
 	}
 }
 
-/* It misses nothing, and its memory is left alone. */
+/* A paused guest misses nothing, and its memory is left alone. */
 static void pause_guest(struct soak *s, struct guest *guest)
 {
 	uint64_t sum;
@@ -297,7 +298,7 @@ static bool both_directions_ended(const struct talk *t)
 	       ((b->shut & SHUT_SEND) || (a->shut & SHUT_RCV));
 }
 
-/* What end I is to have heard of the other's end. */
+/* Which ends of the other's directions end I must have heard of. */
 static uint8_t due_shut(const struct talk *t, unsigned i)
 {
 	const struct end *other = &t->ends[!i];
@@ -307,14 +308,14 @@ static uint8_t due_shut(const struct talk *t, unsigned i)
 	return other->shut;
 }
 
-/* All of what the other sent is to arrive. */
+/* All bytes that the other end sent must arrive. */
 static bool due_all(const struct talk *t, unsigned i)
 {
 	return !t->ends[!i].broken && !(t->ends[i].shut & SHUT_RCV);
 }
 
-/* The other broke off an open connection, and nothing else ended it. Whoever
- * shuts both directions down is answered by an RST in any case. */
+/* The other end broke off an open connection, and nothing else ended it. An end
+ * that shuts both directions down is answered by an RST in any case. */
 static bool due_cut(const struct talk *t, unsigned i)
 {
 	const struct end *other = &t->ends[!i];
@@ -328,7 +329,7 @@ static bool may_be_cut(const struct talk *t, unsigned i)
 	return t->ends[!i].broken || t->ends[i].shut == SHUT_BOTH;
 }
 
-/* Never is an end told of what did not happen. */
+/* No end ever hears of something that did not happen. */
 static void check_end(const struct talk *t, unsigned i)
 {
 	const struct gsock *g = t->ends[i].sock;
@@ -399,7 +400,7 @@ static void check_messages(const struct talk *t, const struct gsock *g)
 		ck_assert_uint_eq(g->messages.at[i], t->write_size);
 }
 
-/* All is quiet, as it must be, and all is over. */
+/* Everything must be quiet and over. */
 static void settle(struct soak *s)
 {
 	drive_until(&s->world, all_settled(s));
@@ -506,7 +507,7 @@ int main(void)
 	const TTest *const tests[] = { bytes_and_ends_are_the_models };
 	int status;
 
-	/* What is asked for takes the time that it takes. */
+	/* A longer soak takes as long as was asked for. */
 	if (getenv("URING_VSOCK_SOAK"))
 		setenv("CK_TIMEOUT_MULTIPLIER", "100", 1);
 	last_seeds = mmap(NULL, sizeof(*last_seeds) * ENGINES,

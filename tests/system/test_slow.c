@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Somebody stands still: a reader on either side, a server that does not
- * accept. Nothing is lost, no CPU is spent on waiting, and the others do not
- * notice.
+ * Somebody stands still: a reader on either side, or a server that does not
+ * accept. Nothing is lost, waiting costs no processor time, and the others do
+ * not notice.
  */
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "system/system.h"
 
-/* CPU seconds are counted in ticks of 10 ms; waiting costs none, or one. */
+/* Processor time is counted in ticks of 10 ms; waiting costs none, or one. */
 static void expect_no_cpu(struct scene *s, unsigned ms)
 {
 	struct daemon_usage before = daemon_usage(&s->daemon), after;
@@ -64,7 +64,8 @@ START_TEST(a_guest_that_does_not_read_stops_nobody_else)
 }
 END_TEST
 
-/* A byte now and then; the backlog moves in the smallest steps. */
+/* The reader takes a byte now and then: the backlog moves in the smallest
+ * steps. */
 START_TEST(a_host_that_reads_in_drops_gets_everything)
 {
 	struct scene s;
@@ -79,7 +80,7 @@ START_TEST(a_host_that_reads_in_drops_gets_everything)
 }
 END_TEST
 
-/* A server at PORT + 1 that accepts nobody, and its backlog is full. */
+/* A server at PORT + 1 accepts nobody, and its backlog is full. */
 static unsigned fill_backlog(struct scene *s, int clients[], unsigned max)
 {
 	return host_fill_backlog(s->daemon.uds[0], PORT + 1, clients, max);
@@ -107,7 +108,7 @@ START_TEST(a_full_backlog_is_refused_after_two_seconds_and_stops_nobody)
 		gsock_close(waiting[i]);
 	}
 	ck_assert_uint_ge(clock_ms() - start, 1900);
-	/* by that deadline, and no other one */
+	/* by that deadline and by no other one */
 	ck_assert_uint_ge(daemon_log_count(&s.daemon, "no answer in 2000 ms"),
 			  1);
 	while (n)
@@ -144,7 +145,7 @@ START_TEST(a_backlog_that_gets_room_in_time_is_used)
 }
 END_TEST
 
-/* The connection is made by the kernel; nobody will ever read. */
+/* The kernel has made the connection, but nobody will ever read. */
 START_TEST(a_server_that_never_accepts_stops_nobody)
 {
 	struct gsock *g;
@@ -168,7 +169,7 @@ START_TEST(a_server_that_never_accepts_stops_nobody)
 }
 END_TEST
 
-/* The guest's RX ring stays full: TX must be taken all the same. */
+/* The guest's RX ring stays full: its TX ring must be served all the same. */
 START_TEST(a_guest_that_takes_no_packets_can_still_send)
 {
 	struct scene s;
@@ -192,7 +193,8 @@ START_TEST(a_guest_that_takes_no_packets_can_still_send)
 }
 END_TEST
 
-/* New buffers are the guest's only words: nothing is read, nothing sent. */
+/* The guest offers buffers and does nothing else: it reads nothing, and sends
+ * nothing. */
 START_TEST(buffers_that_come_later_are_found)
 {
 	static const uint64_t features[] = { 0, VU_F_EVENT_IDX };
@@ -218,7 +220,7 @@ START_TEST(buffers_that_come_later_are_found)
 }
 END_TEST
 
-/* Replies pile up on both sides; neither waits for the other for ever. */
+/* Replies pile up on both sides; neither waits for the other one for ever. */
 START_TEST(owed_replies_do_not_lock_both_sides_up)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A guest spoils its receive buffers after the device has looked at them, and
- * then the ring stops. Two host programs are served in one turn, the first of
- * which fills less than it may be offered: whatever a device still holds of the
- * buffers behind that must not be written to by what it remembers of them.
+ * then the ring stops. Two host programs are served in one turn, and the first
+ * of them fills less than it may be offered. The device still holds the buffers
+ * behind that, and must not write to them by what it remembers of them.
  *
- * And what breaks is a queue, not the guest: buffers of the other queues come
- * back, and the next queue that breaks ends the connections that there are then.
+ * And it is a queue that breaks, not the guest: the buffers of the other queues
+ * come back, and the next queue that breaks ends the connections that exist
+ * then.
  */
 #include "system/system.h"
 
@@ -88,7 +89,8 @@ static void (*const spoils[])(struct vring_desc *d) = {
 
 static void stop_by_base(struct guest *g)
 {
-	/* In order: what was used is all that was taken. */
+	/* Chains are used in order, so that all that was used is all that was
+	 * taken. */
 	ck_assert_uint_eq(
 		vhost_ask_base(&g->vhost, DRIVER_RX),
 		le16toh(g->sockets.driver.rings[DRIVER_RX].used->idx));
@@ -174,8 +176,9 @@ START_TEST(a_broken_tx_ring_takes_no_receive_buffers_with_it)
 }
 END_TEST
 
-/* The event queue breaks as the device looks at it: after the rings have moved,
- * which tells of a restored guest, that owes it an event. */
+/* The event queue breaks when the device looks at it: after the rings have
+ * moved to another place, by which the device knows that the guest was
+ * restored, and owes it an event. */
 static void break_event_queue(struct spoiled *b)
 {
 	struct ring *event = &b->bad.sockets.driver.rings[DRIVER_EVENT];
@@ -214,7 +217,7 @@ START_TEST(each_queue_that_breaks_ends_the_connections)
 }
 END_TEST
 
-/* A connection whose answer cannot reach the guest does not begin. */
+/* A connection does not begin if its answer cannot reach the guest. */
 START_TEST(a_guest_without_rx_ring_is_not_heard)
 {
 	struct spoiled b;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Bytes, many of them, both ways at once, compared; and refusals. */
+/* Many bytes, in both directions at once, compared; and refusals. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 #include "system/system.h"
 
 #define PAIRS 8
-/* From connect() to ECONNRESET; the best of several, as machines are busy. */
+/* From connect() to ECONNRESET. The best of several counts, as machines are
+ * busy. */
 #define REFUSED_MS 50
 
 /* Connections of both origins, guests of both kinds. */
@@ -80,8 +81,8 @@ START_TEST(connections_do_not_mix)
 }
 END_TEST
 
-/* Around a header (44), the room of the guest's buffers behind one (3,776 less
- * 44), a page, 32 KiB and the largest packet. */
+/* Sizes around a header (44), the room in the guest's buffers behind one (3,776
+ * less 44), a page, 32 KiB and the largest packet. */
 START_TEST(writes_of_every_size_arrive)
 {
 	static const size_t sizes[] = { 1,     2,     43,    44,    45,	  127,
@@ -103,14 +104,16 @@ START_TEST(writes_of_every_size_arrive)
 }
 END_TEST
 
-/* Under TSan, which is for the order of things and not for sums, it is less. */
+/* Fewer bytes under TSan, which looks at the order of accesses and not at sums.
+ * */
 #ifdef DAEMON_WITH_TSAN
 #define WRAPPING (MIB * 512ull)
 #else
 #define WRAPPING (5ull << 30)
 #endif
 
-/* 32-bit counters of both directions wrap. Not compared, for speed. */
+/* The 32-bit counters of both directions wrap. To be faster, bytes are not
+ * compared. */
 START_TEST(five_gigabytes_each_way_wrap_the_counters)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);
@@ -136,7 +139,7 @@ START_TEST(five_gigabytes_each_way_wrap_the_counters)
 }
 END_TEST
 
-/* Nobody is there, in various ways. */
+/* Ways in which nobody is there. */
 static void make_absent(const char *path, unsigned how)
 {
 	int fd;
@@ -151,7 +154,7 @@ static void make_absent(const char *path, unsigned how)
 	case 2: /* a dangling link */
 		need(!symlink("/nonexistent/x", path), path);
 		return;
-	case 3: /* the link leads round */
+	case 3: /* the link leads to itself */
 		need(!symlink(path, path), path);
 		return;
 	default:
@@ -180,7 +183,7 @@ START_TEST(refused_connections_are_reset_at_once)
 		uint64_t best = UINT64_MAX;
 
 		make_absent(path, how);
-		if (how == 4) /* a socket that nobody listens at any more */
+		if (how == 4) /* a socket at which nobody listens any more */
 			close(host_listen(s.daemon.uds[0], PORT, 1));
 		for (unsigned i = 0; i < 10; i++) {
 			uint64_t ms = time_of_refusal(&s);

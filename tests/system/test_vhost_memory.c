@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Guest memory as vhost-user hands it over: tables, slots, replacements. */
+/* Guest memory as a front end hands it over: tables, slots, replacements. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,12 +60,12 @@ START_TEST(five_hundred_slots_can_be_added)
 }
 END_TEST
 
-/* Puts FD, which is SIZE bytes long, in the place of the guest's memory. */
+/* Puts FD, a file of SIZE bytes, in the place of the guest's memory. */
 static void use_file(struct ram *ram, int fd)
 {
 	uint8_t *saved = malloc(ram->size);
 
-	/* nothing is running: what is in memory so far moves over */
+	/* nothing runs: the present contents move over */
 	need(saved != NULL, "malloc");
 	memcpy(saved, ram->base, ram->size);
 	need(mmap(ram->base, ram->size, PROT_READ | PROT_WRITE,
@@ -126,7 +126,7 @@ static uint64_t remove_region(struct scene *s, struct vu_region region)
 			  NULL, 0);
 }
 
-/* What is wrong with each of two regions, as a change of the second. */
+/* What is wrong with one of two regions: a change of the second one. */
 static void spoil(struct vu_region r[2], unsigned how)
 {
 	switch (how) {
@@ -217,7 +217,7 @@ START_TEST(bad_slots_are_refused_and_the_others_stay)
 }
 END_TEST
 
-/* Without slots a front end sends all of the table again when its memory
+/* A front end without slots sends the whole table again when its memory
  * changes, and the rings run on. */
 START_TEST(table_is_replaced_while_bytes_move)
 {
@@ -244,8 +244,8 @@ START_TEST(table_is_replaced_while_bytes_move)
 }
 END_TEST
 
-/* The slot is far from the guest's memory and in use by nobody: what it
- * disturbs would be the map as a whole. */
+/* The slot is far from the guest's memory, and nobody uses it: all that it
+ * could disturb is the map as a whole. */
 START_TEST(slots_come_and_go_while_bytes_move)
 {
 	struct scene s;
@@ -271,7 +271,8 @@ START_TEST(slots_come_and_go_while_bytes_move)
 }
 END_TEST
 
-/* Rings cannot run in memory that is not there; they run when it is again. */
+/* Rings cannot run in memory that is not there; they run once it is there
+ * again. */
 START_TEST(region_of_rings_is_removed_and_comes_back)
 {
 	struct vu_region region;
@@ -295,7 +296,8 @@ START_TEST(region_of_rings_is_removed_and_comes_back)
 }
 END_TEST
 
-/* A guest in VM 1 with a connection, whose memory will go, beside another. */
+/* A guest in VM 1 with a connection, whose memory will go, beside another
+ * guest. */
 struct doomed {
 	struct scene s;
 	struct guest guest;
@@ -314,14 +316,14 @@ static void doomed_open(struct doomed *d, int engine)
 	pair_open_from_guest(&d->p, &d->guest, d->s.daemon.uds[1]);
 }
 
-/* From here on nobody on this side touches that memory. */
+/* From here on this side does not touch that memory. */
 static void truncate_memory(struct doomed *d)
 {
 	driver_halt(&d->guest.sockets.driver);
 	ck_assert(!ftruncate(d->guest.ram.fds[0], 0));
 }
 
-/* Its connection ends, and nothing of the other guest's. */
+/* The bad guest's connection ends, and nothing of the other guest's. */
 static void doomed_close(struct doomed *d)
 {
 	drive_until(&d->s.world, host_over(&d->p.host));
@@ -345,7 +347,7 @@ START_TEST(truncated_memory_ends_that_guest_only)
 }
 END_TEST
 
-/* The same, noticed by a system call rather than by a fault. */
+/* The same, where a system call and not a fault notices it. */
 START_TEST(data_for_truncated_memory_does_no_harm)
 {
 	struct doomed d;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* What each vhost-user request is answered; no guest runs here. */
+/* The answer to each vhost-user request; no guest runs here. */
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -114,7 +114,8 @@ START_TEST(requests_in_one_piece_are_answered_in_order)
 }
 END_TEST
 
-/* NEED_REPLY on a request that has a reply of its own gives one answer. */
+/* NEED_REPLY on a request that has a reply of its own gives one answer, not
+ * two. */
 START_TEST(no_request_is_answered_twice)
 {
 	struct vhost_message reply;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* vhost-user requests that are wrong: refused, survived, nothing leaks. */
+/* vhost-user requests that are wrong: the daemon refuses them, lives on and
+ * leaks nothing. */
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -76,7 +77,7 @@ static bool is_known(uint32_t code)
 	return false;
 }
 
-/* Up to numbers that no version has yet, with and without a descriptor. */
+/* Up to numbers that no version uses yet, with a descriptor and without. */
 START_TEST(unknown_requests_are_refused_and_their_descriptors_closed)
 {
 	uint8_t payload[64] = { 0 };
@@ -181,7 +182,7 @@ START_TEST(ring_sizes_must_be_powers_of_two_in_range)
 }
 END_TEST
 
-/* Whether the daemon hung up or answered; either way it lives on. */
+/* Whether the daemon hung up or answered; it lives on in either case. */
 static void provoke(struct talk *t, uint32_t code, uint32_t size)
 {
 	uint8_t payload[4096] = { 0 };
@@ -196,8 +197,8 @@ static void provoke(struct talk *t, uint32_t code, uint32_t size)
 	ck_assert_uint_eq(reply.header.code, code);
 }
 
-/* Around the sizes that requests have, for each request: a handler that trusts
- * its payload reads what is not there. */
+/* For each request, sizes around its own: a handler that trusts its payload
+ * would read what is not there. */
 START_TEST(payloads_of_any_size_do_no_harm)
 {
 	static const uint32_t sizes[] = {

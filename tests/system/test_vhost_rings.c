@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* How rings are set up, enabled, stopped and set up anew. */
+/* How rings are set up, enabled, stopped, and set up anew. */
 #include <unistd.h>
 
 #include "system/system.h"
@@ -59,8 +59,8 @@ static void set_up_in_order(struct guest *g, unsigned ring, unsigned n)
 }
 
 /*
- * SET_VRING_BASE behind a ring's start cannot be meant for the running ring,
- * so bases stay 0 here, and are told at another time in other tests.
+ * SET_VRING_BASE after a ring has started cannot be meant for the running ring.
+ * So bases stay 0 here; other tests set them at another time.
  */
 START_TEST(rings_may_be_set_up_in_any_order)
 {
@@ -91,7 +91,7 @@ START_TEST(rings_may_be_set_up_in_any_order)
 }
 END_TEST
 
-/* Packets that lie in the ring before anybody can kick are taken. */
+/* Packets are taken that lay in the ring before anybody could kick. */
 START_TEST(rings_are_looked_at_when_they_start)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);
@@ -110,7 +110,7 @@ START_TEST(rings_are_looked_at_when_they_start)
 		g = gsock_connect(&s.guest.sockets, 9);
 		world_rest(&s.world, 5);
 		for (unsigned i = 0; i < 2; i++) {
-			/* the driver's kicks are gone */
+			/* the driver's kicks were lost */
 			int kick = s.guest.sockets.driver.rings[i].kick_fd;
 
 			ck_assert(read(kick, &count, 8) == 8);
@@ -126,7 +126,7 @@ START_TEST(rings_are_looked_at_when_they_start)
 }
 END_TEST
 
-/* What was sent meanwhile is not lost: it goes on with the ring. */
+/* What the guest sent meanwhile is not lost: it goes on with the ring. */
 START_TEST(disabled_rings_stand_still)
 {
 	struct scene s;
@@ -155,7 +155,7 @@ START_TEST(disabled_rings_stand_still)
 }
 END_TEST
 
-/* Descriptors of notification are exchanged under load. */
+/* Notification descriptors are exchanged under load. */
 START_TEST(kick_and_call_are_replaced_while_bytes_move)
 {
 	struct scene s;
@@ -188,7 +188,7 @@ START_TEST(kick_and_call_are_replaced_while_bytes_move)
 }
 END_TEST
 
-/* GET_VRING_BASE of rings that never ran, and twice of one that did. */
+/* GET_VRING_BASE for rings that never ran, and twice for one that did. */
 START_TEST(bases_can_be_asked_at_any_time)
 {
 	struct scene s;
@@ -207,7 +207,7 @@ START_TEST(bases_can_be_asked_at_any_time)
 }
 END_TEST
 
-/* Aligned, so that nothing but where they lie is wrong with them. */
+/* The addresses are aligned: only where they lie is wrong. */
 START_TEST(addresses_outside_memory_do_not_start_a_ring)
 {
 	static const uint64_t wrong[] = { 0, 0x1000, UINT64_MAX - 7 };
@@ -234,7 +234,7 @@ START_TEST(addresses_outside_memory_do_not_start_a_ring)
 }
 END_TEST
 
-/* The driver wants no call: none comes; then one is enough. */
+/* The driver wants no call, and none comes; later one is enough. */
 START_TEST(calls_come_only_when_asked_for)
 {
 	static const uint64_t features[] = { 0, VU_F_EVENT_IDX };
@@ -254,7 +254,7 @@ START_TEST(calls_come_only_when_asked_for)
 		pair_to_guest(&p, 1000);
 		driver_pause_rx(&s.guest.sockets.driver, true);
 		ring_calls_off(rx);
-		if (features[i]) /* an event that lies behind */
+		if (features[i]) /* an event index that lies behind */
 			rx->avail->ring[rx->size] =
 				htole16((uint16_t)(rx->last_used - 1));
 		ring_called(rx);
@@ -273,7 +273,7 @@ START_TEST(calls_come_only_when_asked_for)
 }
 END_TEST
 
-/* Many packets in one go cost few interrupts and few kicks. */
+/* Many packets at once cost few interrupts and few kicks. */
 START_TEST(notifications_are_few)
 {
 	struct scene s;

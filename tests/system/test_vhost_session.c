@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Hypervisors that come, pause, reset, die, and who else dials their socket. */
+/* Hypervisors that come, pause, reset and die, and others that connect to their
+ * socket. */
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "system/system.h"
 
-/* From an event to the EOF that host programs see; far below any deadline. */
+/* From an event to the end of file that host programs see: far below any
+ * deadline. */
 #define AT_ONCE_MS 1000
 
-/* As tools do that only look whether the socket is served. */
+/* As tools do that only look whether somebody serves the socket. */
 static void probe(const struct scene *s, unsigned times)
 {
 	while (times--) {
@@ -21,8 +23,9 @@ static void probe(const struct scene *s, unsigned times)
 }
 
 /*
- * Around the end of a header (12 bytes) and of one with a number behind it
- * (20); descriptors come with the first piece of a message or with a later one.
+ * Cuts around the end of a header (12 bytes) and of a header with a number
+ * behind it (20). Descriptors come with the first piece of a message or with a
+ * later one.
  */
 START_TEST(messages_may_come_in_any_pieces)
 {
@@ -76,7 +79,7 @@ START_TEST(probes_change_nothing)
 }
 END_TEST
 
-/* A front end is who has sent a valid request, not who has connected. */
+/* A connection becomes the front end by a valid request, not by connecting. */
 START_TEST(silent_connections_do_not_keep_the_front_end_out)
 {
 	struct guest_config c = guest_defaults(DAEMON_CID);
@@ -126,7 +129,7 @@ static void expect_eof(struct scene *s, struct pair *pairs, unsigned n)
 	}
 }
 
-/* Host programs see EOF soon after what has happened since START. */
+/* Host programs see the end of file soon after the event at START. */
 static void expect_eof_at_once(struct scene *s, struct pair *pairs, unsigned n,
 			       uint64_t start)
 {
@@ -134,7 +137,7 @@ static void expect_eof_at_once(struct scene *s, struct pair *pairs, unsigned n,
 	ck_assert_uint_lt(clock_ms() - start, AT_ONCE_MS);
 }
 
-/* Two connections of either origin, the even ones with bytes under way. */
+/* Two connections of each origin; the even ones have bytes under way. */
 static void open_four(struct scene *s, struct pair p[4])
 {
 	for (unsigned i = 0; i < 4; i++) {
@@ -185,7 +188,7 @@ START_TEST(hosts_see_eof_when_the_guest_reboots)
 }
 END_TEST
 
-/* Resets of a device whose rings run. */
+/* The device is reset while its rings run. */
 static const struct {
 	const char *name;
 	uint32_t code;
@@ -220,7 +223,8 @@ START_TEST(hosts_see_eof_when_a_running_device_is_reset)
 }
 END_TEST
 
-/* QEMU since 9.1, when a driver goes: first the rings, then the device. */
+/* What QEMU does since 9.1 when a driver goes: it stops the rings, then resets
+ * the device. */
 START_TEST(hosts_see_eof_when_a_stopped_device_is_reset)
 {
 	struct pair p[4];
@@ -240,10 +244,12 @@ START_TEST(hosts_see_eof_when_a_stopped_device_is_reset)
 }
 END_TEST
 
-/* Before 9.1 nothing is said, but a driver that goes takes its buffers back. */
+/* Before 9.1 QEMU says nothing, but a driver that goes takes its buffers back.
+ * */
 START_TEST(hosts_see_eof_when_the_driver_takes_its_buffers_back)
 {
-	/* from where the ring stopped; then its memory is somebody else's */
+	/* from where the ring stopped; from now on somebody else uses its
+	 * memory */
 	static const uint16_t indexes[] = { 0, 30000 };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(indexes); i++) {
@@ -268,7 +274,7 @@ START_TEST(hosts_see_eof_when_the_driver_takes_its_buffers_back)
 }
 END_TEST
 
-/* However long nothing happens, a pause ends nothing. */
+/* A pause ends nothing, however long it is. */
 START_TEST(a_long_pause_is_not_taken_for_an_end)
 {
 	struct scene s;
@@ -285,7 +291,7 @@ START_TEST(a_long_pause_is_not_taken_for_an_end)
 }
 END_TEST
 
-/* What QEMU's "stop" and "cont" do, in the middle of everything. */
+/* What QEMU's "stop" and "cont" do, in the middle of traffic. */
 START_TEST(pauses_keep_connections_and_bytes)
 {
 	struct scene s;
@@ -352,7 +358,8 @@ START_TEST(nothing_is_written_to_memory_of_stopped_rings)
 }
 END_TEST
 
-/* A host program that dials in a pause: served later, or refused; no hang. */
+/* A host program that connects during a pause is served later or refused; it
+ * does not hang. */
 START_TEST(dials_during_a_pause_end_one_way_or_the_other)
 {
 	struct scene s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Several workers: hypervisors are spread over them as they come, and a VM
- * that changes hands loses nobody who knocks at its sockets.
+ * Several workers: hypervisors are spread over them as they come, and nobody
+ * who connects to a VM's sockets is lost when the VM changes hands.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define THREADS_MAX 8
 #define VMS 6
 
-/* Nanoseconds that each thread of the daemon has run. */
+/* Nanoseconds that each of the daemon's threads has run. */
 struct times {
 	unsigned count;
 	long tid[THREADS_MAX];
@@ -56,7 +56,7 @@ static struct times times_of(pid_t pid)
 	return t;
 }
 
-/* Threads that ran for more than a millisecond since BEFORE. */
+/* How many threads have run for more than a millisecond since BEFORE. */
 static unsigned busy_since(pid_t pid, const struct times *before)
 {
 	unsigned busy = 0;
@@ -85,7 +85,7 @@ static void boot(struct machines *m, unsigned i)
 	guest_boot(&m->guests[i], &c, &m->s.world, m->s.daemon.socket[i]);
 }
 
-/* VMs 0, 2 and 4 have the same worker to begin with, were they not spread. */
+/* VMs 0, 2 and 4 begin on the same worker, and must be spread. */
 START_TEST(hypervisors_are_spread_as_they_come)
 {
 	static const unsigned order[] = { 0, 2 };
@@ -112,7 +112,7 @@ START_TEST(hypervisors_are_spread_as_they_come)
 }
 END_TEST
 
-/* Probes, host programs that are early, and hypervisors in a crowd. */
+/* Probes, host programs that are early, and a crowd of hypervisors. */
 START_TEST(a_vm_that_changes_hands_loses_nobody)
 {
 	struct machines m;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Two guests of different kernels on one daemon, without a host program between
- * them. They are as unlike as their drivers are, 6.12 and 6.1, since each
- * side's credit and buffer shapes reach the other through the daemon only.
+ * Two guests with different kernels on one daemon, without a host program
+ * between them. They differ as the drivers of 6.12 and 6.1 do, since each
+ * side's credit and buffer shapes reach the other one through the daemon only.
  *
- * Tests run with one worker, where the two hand over directly, and with two,
- * where all that is said crosses lanes between threads.
+ * Tests run with one worker, where the two halves hand over directly, and with
+ * two, where all messages cross lanes between threads.
  */
 #include "system/twins.h"
 
@@ -40,8 +40,8 @@ void twins_close(struct twins *t)
 	scene_close(&t->s);
 }
 
-/* A pair of ports that is used again may meet the end of its last connection,
- * which the other guest has still to forget. */
+/* The next connection on the same ports may meet the end of the last one, which
+ * the other guest has still to forget. */
 uint32_t twins_port(void)
 {
 	static uint32_t port = 40000;
@@ -49,8 +49,8 @@ uint32_t twins_port(void)
 	return port++;
 }
 
-/* gsock_connect() knows the host only: here the CID of the other guest is
- * asked. */
+/* gsock_connect() knows the host only; this connects to the other guest's CID.
+ * */
 static struct gsock *ask_b(struct twins *t, uint16_t type)
 {
 	struct gsock *g = gsock_new(&t->s.guest.sockets, GSOCK_CONNECTING,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Two guests of one daemon that talk to each other: A, which connects, and B;
- * with both on one worker, or with each on its own.
+ * Two guests of one daemon that talk to each other: A, which connects, and B.
+ * Both are on one worker, or each is on its own.
  */
 #ifndef URING_VSOCK_TESTS_TWINS_H
 #define URING_VSOCK_TESTS_TWINS_H
@@ -23,7 +23,7 @@ struct twins {
 #define TWINS_WORKERS 2
 #define FOR_EACH_WORKER_COUNT(w) for (unsigned w = 0; w < TWINS_WORKERS; w++)
 
-/* Linux 6.12 and 6.1; or guests and a daemon like these. */
+/* Linux 6.12 and 6.1, or guests and a daemon like these. */
 void twins_open(struct twins *t, int engine, unsigned workers);
 void twins_open_with(struct twins *t, int engine, unsigned workers,
 		     const struct daemon_config *config,
@@ -31,14 +31,14 @@ void twins_open_with(struct twins *t, int engine, unsigned workers,
 		     const struct guest_config *b);
 void twins_close(struct twins *t);
 
-/* A port of A's that was not used before. */
+/* A port of A that was not used before. */
 uint32_t twins_port(void);
 
 /* A connects to B, with a socket of TYPE. */
 void twins_meet(struct twins *t, uint16_t type);
 /* Both close; returns when neither has a socket. */
 void twins_part(struct twins *t);
-/* LENGTH bytes each way, compared. */
+/* LENGTH bytes in each direction, compared. */
 void twins_both_ways(struct twins *t, uint64_t length);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * An AF_VSOCK socket can be made wherever the module is, with or without a
- * loopback. Whether VMADDR_CID_LOCAL can be bound is the question that only
- * vsock_loopback says yes to, as Linux looks for a transport that has the CID.
+ * An AF_VSOCK socket can be made wherever the module is loaded, with a loopback
+ * or without. Only vsock_loopback lets a socket bind to VMADDR_CID_LOCAL, as
+ * Linux looks for a transport that has the CID: so that is what is tried.
  *
- * Without it, tests run over TCP, through a library that is preloaded into the
- * daemon alone: this side opens TCP sockets itself. Each test is a process, and
- * the two middle bytes of its addresses are its number's, so that tests that
- * run side by side do not take each other's ports.
+ * Without it the tests run over TCP, through a library that the daemon alone
+ * preloads; this side opens TCP sockets itself. Each test is a process, and its
+ * number makes the two middle bytes of its addresses, so that tests that run
+ * side by side do not take each other's ports.
  */
 #include "system/vsock_host.h"
 
@@ -48,7 +48,7 @@ bool vsock_host_is_real(void)
 	return real;
 }
 
-/* Of this process alone. */
+/* The network of this process alone. */
 static void net(char text[32])
 {
 	unsigned pid = (unsigned)getpid();

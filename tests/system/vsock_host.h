@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Host programs of AF_VSOCK: the kernel's own where its vsock_loopback is
- * there, elsewhere what tests/system/fake_vsock.c puts in its place in the daemon.
+ * Host programs that use AF_VSOCK: by the kernel's own sockets where its
+ * vsock_loopback is there, elsewhere by what tests/system/fake_vsock.c puts in
+ * their place in the daemon.
  */
 #ifndef URING_VSOCK_TESTS_VSOCK_HOST_H
 #define URING_VSOCK_TESTS_VSOCK_HOST_H
@@ -9,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VSOCK_HOST_CID 1u /* where the programs are */
+#define VSOCK_HOST_CID 1u /* the CID of these programs */
 
-/* The kernel's own is used. */
+/* Whether the kernel's own are used. */
 bool vsock_host_is_real(void);
 
-/* Around the daemon's start: what it needs is in its environment. */
+/* Around the daemon's start: sets up its environment, and restores it. */
 void vsock_host_prepare(void);
 void vsock_host_done(void);
 
