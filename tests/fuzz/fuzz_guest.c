@@ -26,6 +26,7 @@ enum op {
 	TIME,
 	CONNECT,
 	SERVE,
+	STREAM,
 	OPS
 };
 
@@ -187,6 +188,26 @@ static void turn(const struct record *r)
 	}
 }
 
+/* A stream to a program that reads: what makes a connection greedy. Mostly it
+ * is short, as inputs with long ones take long. */
+static void stream(const struct record *r)
+{
+	struct end *end = end_of(r);
+	const struct play_packet p = {
+		.op = VIRTIO_VSOCK_OP_RW,
+		.len = lengths[ARRAY_SIZE(lengths) - 1],
+		.buf_alloc = end->said_alloc,
+	};
+	unsigned n = 1 + (r->c % 16 ? r->c % 4 : r->d % 128);
+
+	for (; n && end->open; n--) {
+		packet_post(end, &p);
+		stage_turn();
+		packets_collect();
+		program_receive(end, UINT16_MAX);
+	}
+}
+
 static void use_programs(const struct record *r)
 {
 	struct end *end = end_of(r);
@@ -237,6 +258,9 @@ static void act(const struct record *r)
 	case SERVE:
 		serve();
 		break;
+	case STREAM:
+		stream(r);
+		break;
 	default:
 		use_programs(r);
 	}
@@ -249,7 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct record r;
 
 	if (!stage.nvms)
-		stage_open(PLAY_VMS, 2, places, 131072);
+		stage_open(PLAY_VMS, 2, places, 262144);
 	play_begin();
 	for (unsigned n = 0; n < RECORDS_MAX && record_next(&in, &r); n++) {
 		r.op %= OPS;

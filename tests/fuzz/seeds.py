@@ -18,7 +18,7 @@ STEPS = {
         SEND SEND_TOO RESPOND TAMPER TAMPER_RING OFFER_EVENT SHRINK KNOCK
         ANSWER PROGRAM PROGRAM_TOO TIME""".split(),
     "guest": """TURN REST SET_UP OFFER PACKET DATA DATA_TOO CREDIT CALL ACCEPT
-        WRITE READ LEAVE TIME CONNECT SERVE""".split(),
+        WRITE READ LEAVE TIME CONNECT SERVE STREAM""".split(),
 }
 
 REQUEST, RESPONSE, RST, SHUTDOWN, RW, UPDATE, ASK = range(1, 8)
@@ -171,8 +171,7 @@ GUEST = {
             write(A, 9, 2), ("TURN",), ("TURN",), offer(A), REST],
     "backlog": [connect(A, 0)] + [data(A, 0, 7), ("TURN",)] * 8 + [
         read(A, 0), REST] * 4,
-    "no-credit": [connect(A, 0), data(A, 0, 7), data(A, 0, 7), data(A, 0, 7),
-                  REST],
+    "no-credit": [connect(A, 0)] + [data(A, 0, 7)] * 5 + [REST],
     "small-credit": [connect(A, 8), packet(A, 8, UPDATE, credit=SMALL),
                      write(A, 8, 4), offer(A), REST, ("CREDIT", A, 8, 0, 0, 2),
                      REST, packet(A, 8, UPDATE, credit=NONE), write(A, 8, 4),
@@ -216,6 +215,12 @@ GUEST = {
                          REST],
     "sibling-full": [connect(A, 12), data(A, 12, 7), data(A, 12, 7), REST,
                      offer(B, 1, 3), REST, offer(B), REST],
+    "messages-wait": [connect(A, 4)] + [data(A, 4, 7, 1)] * 4 + [
+        data(A, 4, 1, 1), data(A, 4, 5), data(A, 4, 2, 1), REST] + [
+        read(A, 4), read(A, 4), REST] * 4,
+    "greedy": [connect(A, 0), connect(A, 1)] + [
+        ("STREAM", A, 0, 0, 127), ("STREAM", A, 1, 0, 127)] * 3 + [
+        ("STREAM", A, 0, 3), REST],
     "late": [connect(A, 12), data(B, 20, 2), packet(A, 12, RST), REST,
              packet(A, 12, REQUEST), data(B, 20, 1), REST, data(B, 20, 1),
              ("CREDIT", B, 20), REST, ("SERVE",), REST, data(A, 12, 2),
