@@ -5,8 +5,8 @@
  * they are never a measure of speed.
  *
  * This library is an oracle: it is written from the specifications and from
- * Linux's behaviour, and shares no code with the daemon but src/base's small
- * headers.
+ * Linux's behaviour, and shares no code with the daemon but the small headers
+ * of src/base.
  */
 #ifndef URING_VSOCK_FRONTEND_BASICS_H
 #define URING_VSOCK_FRONTEND_BASICS_H
@@ -27,16 +27,16 @@
 #endif
 
 /*
- * Reports and does not return. The program that links this library defines
- * it: a test ends by ck_abort_msg(), a bench by exit().
+ * Reports and does not return. The program that links this library defines it:
+ * a test ends by ck_abort_msg(), a bench by exit().
  */
 _Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Memory that is there, zeroed; a failure ends the program. */
+/* Zeroed memory; a failure ends the program. */
 void *need_zeroed(size_t count, size_t size);
 
-/* Fails with WHAT and errno if CONDITION does not hold. It stands here so that
- * static analysis sees what holds afterwards. */
+/* Fails with WHAT and errno if CONDITION does not hold. It is inline so that
+ * static analysis knows that CONDITION holds afterwards. */
 static inline void need(bool condition, const char *what)
 {
 	if (!condition)

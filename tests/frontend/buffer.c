@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- *	gap segment gap segment ... gap
+ * gap segment gap segment ... gap
  *
- * Gaps, and what a packet leaves unused of its buffer, hold a pattern. A device
- * that takes a segment for longer than it is, or goes on where the next one
- * seems to lie, overwrites some of it. A test of contents alone would not show
- * that.
+ * The gaps, and what a packet leaves unused of its buffer, hold a pattern. A
+ * device that takes a segment to be longer than it is, or goes on where the
+ * next one seems to lie, overwrites some of it. A test that compares contents
+ * alone would not notice.
  */
 #include "frontend/buffer.h"
 

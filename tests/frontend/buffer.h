@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Packets cut into descriptors. A shape says where the cuts are; a buffer is a
- * span of guest memory into which one packet is laid by a shape. Segments are
- * kept apart by poisoned gaps, so that whoever ignores their borders is found.
+ * span of guest memory into which one packet is laid by a shape. Poisoned gaps
+ * keep the segments apart, so that a device that ignores their borders is
+ * found.
  */
 #ifndef URING_VSOCK_FRONTEND_BUFFER_H
 #define URING_VSOCK_FRONTEND_BUFFER_H
@@ -14,9 +15,9 @@
 #define BUFFER_GAP 16u
 
 /*
- * The lengths of the first segments, then segments of REST bytes until the
- * packet ends; REST 0: whatever is left in one. Zero lengths among the cuts
- * are descriptors without bytes.
+ * The lengths of the first segments; after them come segments of REST bytes
+ * until the packet ends. REST 0: all that is left is one segment. Zero lengths
+ * among the cuts are descriptors without bytes.
  */
 struct shape {
 	const char *name;
@@ -27,7 +28,7 @@ struct shape {
 	bool across; /* buffers lie across two regions of guest memory */
 };
 
-/* Most segments that this shape makes of a packet of BYTES. */
+/* The most segments that this shape makes of a packet of BYTES. */
 unsigned shape_segments_max(const struct shape *shape, size_t bytes);
 
 struct buffer {
@@ -47,16 +48,17 @@ void buffer_init(struct buffer *b, struct ram *ram, const struct shape *shape,
 		 size_t bytes);
 void buffer_free(struct buffer *b);
 
-/* Cuts it for a packet of BYTES; poisons the gaps if POISON. */
+/* Cuts the buffer for a packet of BYTES; poisons the gaps if POISON. */
 void buffer_cut(struct buffer *b, const struct shape *shape, size_t bytes,
 		bool poison);
 void buffer_write(struct buffer *b, size_t offset, const void *from, size_t n);
 void buffer_read(const struct buffer *b, size_t offset, void *to, size_t n);
-/* One contiguous piece of the packet at OFFSET, at most *N bytes. */
+/* The packet's bytes at OFFSET that lie in one piece, at most *N of them. */
 void *buffer_piece(const struct buffer *b, size_t offset, size_t *n);
-/* Fails if anything outside the segments was written; with EXACT, outside their
- * first USED bytes. A device may write more of a buffer than it says (virtio
- * 1.3, 2.7.8.2): packets that were read behind an empty buffer move up. */
+/* Fails if anything outside the segments was written or, with EXACT, outside
+ * their first USED bytes. A device may write more of a buffer than it reports
+ * (virtio 1.3, 2.7.8.2): packets that it read behind an empty buffer move up.
+ * */
 void buffer_check_poison(const struct buffer *b, size_t used, bool exact);
 
 #endif

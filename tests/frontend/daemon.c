@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The daemon is watched by a pidfd in the same loop as its peers: if it dies,
- * what was being waited for never happens, and the test says why, with the log,
- * instead of hanging. If the test dies, the daemon goes with it
+ * The loop in which the daemon's peers live watches the daemon too, by a pidfd.
+ * If it dies, what the test waits for never happens, and the test says why,
+ * with the log, instead of hanging. If the test dies, the daemon dies with it
  * (PR_SET_PDEATHSIG).
  *
- * It is stopped by SIGTERM and has to clean up: status 0, and no socket file
- * left. So each test that ends well has tested the way out, too, with whatever
- * state it has left the daemon in.
+ * The daemon is stopped by SIGTERM and must clean up: its status is 0, and it
+ * leaves no socket file. So each test that ends well has tested the way out as
+ * well, from whatever state it has brought the daemon into.
  */
 #include "frontend/daemon.h"
 
@@ -125,7 +125,7 @@ static void add_vms(const struct daemon *d, const struct daemon_config *config,
 	}
 }
 
-/* So that every test can be run with any number of workers. */
+/* So every test can be run with any number of workers. */
 static void add_workers(const struct daemon *d,
 			const struct daemon_config *config, struct argv *argv)
 {
@@ -164,7 +164,7 @@ static void become(const struct daemon *d, const struct daemon_config *config,
 	int log;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Whatever the tests were started by, as nohup(1). */
+	/* Whatever started the tests, such as nohup(1). */
 	signal(SIGHUP, config->nohup ? SIG_IGN : SIG_DFL);
 	log_path(d, path);
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -185,7 +185,8 @@ static bool exists(const char *path)
 	return !stat(path, &st) && S_ISSOCK(st.st_mode);
 }
 
-/* A socket's file is there before anybody listens at it, so ours says when. */
+/* The socket's file exists before anybody listens on it, so the daemon's own
+ * log says when it is ready. */
 static bool has_started(const struct daemon *d)
 {
 	if (d->ours)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The program under test, run in a directory of its own: the environment's
- * URING_VSOCK, or the one built in this tree, or vhost-device-vsock where a
- * comparison is wanted. Its death at the wrong time ends the program that
- * drives it. Its log is kept until daemon_stop(); if it never comes to that,
- * the directory stays behind for who looks into the failure.
+ * The program under test, run in a directory of its own: the one that the
+ * environment variable URING_VSOCK names, or the one built in this tree, or
+ * vhost-device-vsock where a comparison is wanted. If it dies at the wrong
+ * time, the test program ends. daemon_stop() removes its log; if that is never
+ * called, the directory stays behind for whoever looks into the failure.
  */
 #ifndef URING_VSOCK_FRONTEND_DAEMON_H
 #define URING_VSOCK_FRONTEND_DAEMON_H
@@ -22,7 +22,7 @@ struct daemon_config {
 	const char *engine;  /* NULL: no --engine */
 	const char *workers; /* NULL: the environment's URING_VSOCK_WORKERS */
 	unsigned vms;	     /* 0: one */
-	bool classic;	     /* --guest-cid, --socket, --uds-path; one VM */
+	bool classic;	     /* --guest-cid, --socket, --uds-path: one VM */
 	bool no_uds;	     /* no uds-path */
 	bool nohup;	     /* SIGHUP is ignored from the start */
 	const char *vm_keys; /* appended to each --vm, begins with a comma */
@@ -49,18 +49,19 @@ struct daemon_usage {
 	uint64_t wakeups; /* voluntary context switches of all threads */
 };
 
-/* Returns when it serves. Not for a log level above info. */
+/* Returns when the daemon serves. The log level must not be above info. */
 void daemon_start(struct daemon *d, const struct daemon_config *config,
 		  struct world *w);
-/* SIGTERM; fails unless it exits with 0 and cleans up after itself. */
+/* Sends SIGTERM; fails unless the daemon exits with 0 and cleans up after
+ * itself. */
 void daemon_stop(struct daemon *d);
-/* The same after somebody else sent the signal, or will. */
+/* The same if somebody else has sent the signal, or will. */
 void daemon_expect_exit(struct daemon *d);
 void daemon_kill(struct daemon *d);
 
 struct daemon_usage daemon_usage(const struct daemon *d);
 unsigned daemon_fds(const struct daemon *d);
-/* How many lines of the log hold TEXT. */
+/* How many lines of the log contain TEXT. */
 unsigned daemon_log_count(const struct daemon *d, const char *text);
 /* The log's size in lines. */
 unsigned daemon_log_lines(const struct daemon *d);

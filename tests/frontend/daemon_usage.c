@@ -38,7 +38,7 @@ unsigned daemon_fds(const struct daemon *d)
 }
 
 /* ThreadSanitizer has a thread of its own, which wakes up all the time and uses
- * a little of the processor. */
+ * a little processor time. */
 #ifdef DAEMON_WITH_TSAN
 static const bool counts_activity = false;
 #else
@@ -66,7 +66,8 @@ static uint64_t switches(const struct daemon *d)
 	return sum;
 }
 
-/* utime and stime: fields 14 and 15, counted behind the name's parenthesis */
+/* utime and stime: fields 14 and 15, counted from behind the parenthesis of the
+ * name */
 static uint64_t cpu_ticks(const struct daemon *d)
 {
 	unsigned long long user = 0, kernel = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A driver reacts to two things only, as Linux's does: a call on either ring,
- * and its own wish to send, which the ticker stands for. Calls are switched off
- * while used buffers are taken and on again afterwards, and then the ring is
- * looked at once more: a device that forgets a call at the wrong moment makes
- * the test hang.
+ * Like Linux's, the driver reacts to two things only: a call on either ring,
+ * and its own wish to send, for which the ticker stands. It switches calls off
+ * while it takes used buffers, on again afterwards, and then looks at the ring
+ * once more. A device that forgets a call at the wrong moment makes the test
+ * hang.
  */
 #include "frontend/driver.h"
 
@@ -30,7 +30,8 @@ static unsigned rx_buffers(const struct driver_config *c)
 	return c->rx_buffers && c->rx_buffers < fit ? c->rx_buffers : fit;
 }
 
-/* Those that lie across regions need a border each, and the memory up to it. */
+/* Each buffer that lies across two regions needs a border of its own, and the
+ * memory up to that. */
 static unsigned tx_buffers(const struct driver_config *c)
 {
 	return min_u32(c->tx_size, c->tx_shape.across ? 2 : TX_BUFFERS_MAX);

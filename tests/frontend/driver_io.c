@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What keeps Linux from drowning is played here as well. Control packets wait
- * in a list without a bound, but the answers among them are counted: when there
- * are as many as the RX ring has entries nothing more is received until some
- * were sent. A device that waits for RX buffers before it takes from TX would
- * stand still now.
+ * This plays how Linux avoids being flooded, too. Control packets wait in a
+ * list without a bound, but the replies among them are counted: when there are
+ * as many of them as the RX ring has entries, nothing more is received until
+ * some were sent. A device that waits for RX buffers before it takes from the
+ * TX ring would then stand still.
  *
- * RX is refilled when half of the buffers are gone, as the driver does it, so
- * that the device meets an RX ring that runs low.
+ * The RX ring is refilled when half of its buffers are gone, as Linux's driver
+ * does it, so that the device also meets an RX ring that runs low.
  */
 #include "frontend/driver_io.h"
 
@@ -118,7 +118,7 @@ static struct buffer *tx_buffer(struct driver *d)
 	return list_first(&d->tx_free, struct buffer, node);
 }
 
-/* B is cut and filled. */
+/* B was cut and filled. */
 static bool offer(struct driver *d, struct buffer *b)
 {
 	struct ring *tx = &d->rings[DRIVER_TX];
@@ -173,8 +173,8 @@ static bool send_queued(struct driver *d)
 }
 
 /*
- * A data packet needs as many descriptors as its shape makes at most: looked
- * at before pull(), so that pull() never has to take anything back.
+ * A data packet needs at most as many descriptors as its shape says. That is
+ * checked before pull(), so that pull() never has to take anything back.
  */
 static bool room_for_data(struct driver *d)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * All seeds share one long pseudo-random block, each begins elsewhere in it.
- * Its length is a prime, so that a shift by any round number shows.
+ * All seeds share one long pseudo-random block, and each begins at another
+ * place in it. The block's length is a prime, so that a shift by any round
+ * number shows.
  */
 #include "frontend/flow.h"
 

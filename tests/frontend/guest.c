@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The order of the requests is QEMU's, and each answer is held against what
- * must come of it: the configuration has the CID, a queue stops at exactly the
- * index up to which it has used everything. That last check is made at each
- * pause of each test: a chain that was taken and not given back would be lost.
+ * The requests come in QEMU's order, and each answer is compared with what it
+ * must be: the configuration space has the CID, and a queue stops exactly at
+ * the index up to which it has used everything. Each pause in each test checks
+ * the latter, so that a chain that was taken and not given back is found.
  */
 #include "frontend/guest.h"
 
@@ -75,7 +75,7 @@ static void expect_ok(uint64_t answer, const char *what)
 		die("%s is refused: %llu", what, (unsigned long long)answer);
 }
 
-/* A header of 12 bytes, and the 8 that were asked for. */
+/* A header of 12 bytes, and the 8 bytes that were asked for. */
 static void check_config_space(struct guest *g)
 {
 	struct vu_config config;
@@ -228,7 +228,7 @@ void guest_pause(struct guest *g)
 	set_status(g, 0);
 }
 
-/* Only when the device no longer knows the rings. */
+/* Call it only when the device no longer knows the rings. */
 static void forget(struct guest *g)
 {
 	sockets_forget(&g->sockets);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A host program here is a source and a sink with a socket. Sends are as long
- * as write_size, also where the pattern's block ends in the middle of one: of
+ * A host program here is a source and a sink with a socket. Each send has
+ * write_size bytes, also where the pattern's block ends within them: with
  * SEQPACKET each send is a message, so that one in two parts would be two
  * messages.
  */
@@ -127,7 +127,7 @@ static void rearm(struct host_conn *c)
 		world_rewatch(c->world, &c->watch, interest(c));
 }
 
-/* Takes the OK line's bytes; returns how many of N belong to it. */
+/* Takes the bytes of the OK line; returns how many of N belong to it. */
 static size_t take_line(struct host_conn *c, const char *bytes, size_t n)
 {
 	const char *end = memchr(bytes, '\n', n);
@@ -163,7 +163,7 @@ static void receive(struct host_conn *c)
 	sink_take(&c->in, bytes + line, (size_t)n - line);
 }
 
-/* One send(2), of write_size bytes unless there are fewer. */
+/* One send(2) of write_size bytes, or of those that are left. */
 static ssize_t send_some(struct host_conn *c)
 {
 	struct source at = c->out;
@@ -207,7 +207,8 @@ static void on_ready(struct watch *watch, uint32_t events)
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !c->paused && !c->eof)
 		receive(c);
 	if ((c->eof || c->error) && events & (EPOLLHUP | EPOLLERR)) {
-		/* nothing more can happen: HUP would be reported for ever */
+		/* nothing more can happen, and HUP would be reported for ever
+		 * */
 		world_unwatch(c->world, &c->watch);
 		c->gone = true;
 		return;
@@ -236,7 +237,8 @@ bool host_accept(struct host_conn *c, struct world *w, int listener)
 	return true;
 }
 
-/* A message must fit the send buffer: the largest without a privilege. */
+/* A message must fit into the send buffer: this is the largest one that needs
+ * no privilege. */
 static void keep_messages(struct host_conn *c)
 {
 	int size = SNDBUF_MAX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Programs on the host: clients of the hybrid socket (CONNECT and OK lines)
- * and servers on <uds-path>_<port>.
+ * Programs on the host: clients of the hybrid socket (CONNECT and OK lines) and
+ * servers on <uds-path>_<port>.
  */
 #ifndef URING_VSOCK_FRONTEND_HOST_H
 #define URING_VSOCK_FRONTEND_HOST_H
@@ -17,10 +17,10 @@ struct host_conn {
 	struct sink in;
 	size_t write_size; /* of each send(2) */
 	size_t read_size;  /* of each recv(2) */
-	bool paused;	   /* reads nothing */
-	bool shut_after;   /* shutdown(SHUT_WR) when all is sent */
-	bool shut;	   /* done */
-	bool eof;	   /* read 0 */
+	bool paused;	   /* the program does not read */
+	bool shut_after;   /* shutdown(SHUT_WR) once all is sent */
+	bool shut;	   /* that has been done */
+	bool eof;	   /* recv(2) has returned 0 */
 	int error;	   /* errno of a failed send or recv */
 	bool gone;	   /* over, and no longer watched */
 	bool wants_line;   /* the OK line has not come yet */
@@ -30,31 +30,32 @@ struct host_conn {
 	struct lengths messages; /* received */
 };
 
-/* Blocking connect(2) to PATH; -1 with errno. */
+/* A blocking connect(2) to PATH; -1 with errno. */
 int host_dial(const char *path);
 int host_dial_seqpacket(const char *path);
-/* A server's socket at <uds>_<port>, non-blocking. */
+/* A server's listening socket at <uds>_<port>, non-blocking. */
 int host_listen(const char *uds, uint32_t port, int backlog);
 int host_listen_seqpacket(const char *uds, uint32_t port, int backlog);
 void host_unlisten(const char *uds, uint32_t port, int fd);
-/* Dials it until its backlog is full: as many descriptors in CLIENTS, which
- * has room for MAX. */
+/* Connects to it until its backlog is full. CLIENTS, which has room for MAX,
+ * gets the descriptors; returns how many. */
 unsigned host_fill_backlog(const char *uds, uint32_t port, int clients[],
 			   unsigned max);
-/* The next client as C, or false. */
+/* Accepts the next client as C; false if there is none. */
 bool host_accept(struct host_conn *c, struct world *w, int listener);
 
 bool host_accept_seqpacket(struct host_conn *c, struct world *w, int listener);
 
-/* Takes FD into the world. */
+/* Takes FD over into the world. */
 void host_adopt(struct host_conn *c, struct world *w, int fd);
-/* Dials UDS and sends "CONNECT PORT\n"; the OK line is awaited. */
+/* Connects to UDS and sends "CONNECT PORT\n"; the OK line is awaited. */
 void host_connect(struct host_conn *c, struct world *w, const char *uds,
 		  uint32_t port);
 /* The same over <UDS>_seqpacket. */
 void host_connect_seqpacket(struct host_conn *c, struct world *w,
 			    const char *uds, uint32_t port);
-/* An OK line has come; fails if it is not one. Returns the host port. */
+/* Whether an OK line has come; fails if something else has. Returns the host
+ * port. */
 bool host_ready(const struct host_conn *c);
 uint32_t host_port(const struct host_conn *c);
 
@@ -67,8 +68,8 @@ bool host_sent(const struct host_conn *c);
 /* The connection is over: end of file or an error. */
 bool host_over(const struct host_conn *c);
 
-/* Sends TEXT, which may be empty for SEQPACKET, with a copy of the descriptor
- * PASSED. False: the kernel has it refused, and nothing was sent. */
+/* Sends TEXT, which may be empty with SEQPACKET, and a copy of the descriptor
+ * PASSED. False: the kernel has refused that, and nothing was sent. */
 bool host_pass_descriptor(int fd, const char *text, int passed);
 
 #endif

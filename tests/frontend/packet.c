@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The header of virtio 1.3, 5.10.6, written a second time. Nothing is shared
- * with src/vsock/packet.c, as a field in the wrong place on both sides would be
- * right.
+ * The header of virtio 1.3, 5.10.6, written a second time. It shares nothing
+ * with src/vsock/packet.c: a field that is in the same wrong place on both
+ * sides would look right.
  */
 #include "frontend/packet.h"
 

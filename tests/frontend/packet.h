@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The vsock header (virtio 1.3, 5.10.6) in the host's order. Any value can be
- * expressed: hostile guests use this too.
+ * The vsock header (virtio 1.3, 5.10.6) in the host's byte order. Fields may
+ * have any value, as hostile guests use this too.
  */
 #ifndef URING_VSOCK_FRONTEND_PACKET_H
 #define URING_VSOCK_FRONTEND_PACKET_H
@@ -36,7 +36,7 @@ struct packet {
 void packet_encode(const struct packet *p, uint8_t out[PACKET_HEADER]);
 void packet_decode(const uint8_t in[PACKET_HEADER], struct packet *p);
 const char *packet_op_name(uint16_t op);
-/* For messages: "RW 2:5000 -> 3:1024 len 17 ..." in TEXT. */
+/* For messages: writes "RW 2:5000 -> 3:1024 len 17 ..." to TEXT. */
 const char *packet_text(const struct packet *p, char text[128]);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The span is reserved first and each region then mapped over its part of it,
- * so that neighbours here are separate files to the device, in any order of
- * addresses there. Things are allocated in one region where they fit, as a ring
- * must be; or on purpose across a border, where no pointer of the device's may
- * cross.
+ * The whole span is reserved first; then each region is mapped over its part of
+ * it. So neighbours here are separate files to the device, which may map them
+ * at any addresses. Things are allocated within one region where they fit, as a
+ * ring must be, or on purpose across a border, which no pointer of the device's
+ * may cross.
  */
 #include "frontend/ram.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Descriptors are chained through a private list (next, length) and never
- * through what is in guest memory, as Linux's driver does: a device that writes
+ * through what is in guest memory, as in Linux's driver: a device that writes
  * to the descriptors, or a test that breaks them, does not confuse this side.
- * The tokens show which chains the device has, so that one used twice, or never
- * offered, is found at once; and so is one that is used before those that were
- * offered earlier, which this device promises not to do, negotiated or not.
+ * The tokens say which chains the device has, so that a chain that is used
+ * twice, or was never offered, is found at once. So is a chain that is used
+ * before those that were offered earlier, which this device promises not to do,
+ * whether IN_ORDER was negotiated or not.
  */
 #include "frontend/ring.h"
 
@@ -92,7 +93,8 @@ static struct vring_desc describe(const struct ring *r,
 	};
 }
 
-/* Segments FROM to COUNT into HEAD's table; returns what points to it. */
+/* Writes the segments FROM to COUNT into HEAD's table; returns the descriptor
+ * that points to it. */
 static struct vring_desc fill_table(const struct ring *r, uint16_t head,
 				    const struct ring_segment *segments,
 				    unsigned from, unsigned count,
@@ -248,7 +250,8 @@ static void release_chain(struct ring *r, uint16_t head)
 	r->tokens[head] = NULL;
 }
 
-/* The head that was offered N entries after the oldest in flight. */
+/* The head of the chain that was offered N entries after the oldest one in
+ * flight. */
 static uint16_t head_behind(const struct ring *r, uint16_t n)
 {
 	return r->heads[(uint16_t)(r->last_used + n) & (r->size - 1)];
@@ -262,7 +265,7 @@ static struct vring_used_elem read_element(const struct ring *r)
 	return (struct vring_used_elem){ le32toh(e->id), le32toh(e->len) };
 }
 
-/* A batch begins: its element names the last of the chains that are used. */
+/* A batch begins: its element names the last of the chains that were used. */
 static void open_batch(struct ring *r)
 {
 	uint16_t n = 0, waiting = ring_waiting(r);
@@ -277,7 +280,7 @@ static void open_batch(struct ring *r)
 	r->batch_open = true;
 }
 
-/* The next chain of a batch: all but the last were written in full. */
+/* The next chain of a batch. All but the last one were written in full. */
 static struct vring_used_elem next_of_batch(struct ring *r)
 {
 	uint16_t head = head_behind(r, 0);

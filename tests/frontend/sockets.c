@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Each socket has bytes to send and gets one packet at a time in turn, as the
- * kernel's work queue does it for many senders. A send() is a bound that no
- * packet crosses, which is where SEQPACKET's messages end.
+ * Each socket that has bytes to send gets one packet at a time, in turn, as the
+ * kernel's work queue does it for many senders. No packet crosses the end of a
+ * send(), which is where SEQPACKET's messages end.
  *
  * The window is the smaller of what the device announced and the socket's own
  * buffer: kernels of 2026 keep to both. CREDIT_UPDATE is sent as Linux does:
- * for each message, or of a stream when less than 64 KiB are left that the
- * device knows of, or nothing is unread; how other drivers differ (silent,
- * late) is a switch.
+ * for each message, and for a stream when the device knows of less than 64 KiB
+ * that are left, or when nothing is unread. Where other drivers differ (silent,
+ * late), there is a switch.
  */
 #include "frontend/sockets.h"
 
@@ -29,7 +29,8 @@ static uint32_t tx_credit(const struct gsock *g)
 	return used < window ? window - used : 0;
 }
 
-/* The next packet of one send(): never more than is left of that call. */
+/* The length of the next packet: never more than is left of the present send().
+ * */
 static uint32_t next_length(const struct gsock *g)
 {
 	uint64_t left = source_left(&g->out);
@@ -40,7 +41,7 @@ static uint32_t next_length(const struct gsock *g)
 	return min_u32((uint32_t)min_size(n, g->packet_max), tx_credit(g));
 }
 
-/* Of a packet after which AT bytes have been sent. */
+/* The flags of a packet after which AT bytes have been sent. */
 static uint32_t flags_at(const struct gsock *g, uint64_t at)
 {
 	bool ends = at == g->out.total ||
@@ -60,7 +61,7 @@ static void send_shutdown(struct gsock *g)
 	g->shut_after = 0;
 }
 
-/* send() says EPIPE */
+/* send() fails with EPIPE */
 static void drop_unsendable(struct gsock *g)
 {
 	if (!(g->peer_shut & SHUT_RCV) || !source_left(&g->out))
@@ -69,7 +70,7 @@ static void drop_unsendable(struct gsock *g)
 	source_advance(&g->out, (size_t)source_left(&g->out));
 }
 
-/* One packet of one ready socket, in turn. */
+/* Sends one packet of one ready socket; the sockets take turns. */
 static bool pull(struct driver *d)
 {
 	struct sockets *s = container_of(d, struct sockets, driver);
@@ -95,7 +96,7 @@ static bool pull(struct driver *d)
 	return list_empty(&d->queued);
 }
 
-/* After reading: a credit update where Linux sends one. */
+/* After a read: sends a credit update where Linux sends one. */
 static void update_credit(struct gsock *g)
 {
 	uint32_t unannounced = g->fwd_cnt - g->last_fwd_cnt;

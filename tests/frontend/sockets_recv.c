@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The judge. A packet that no correct device sends ends the test, whatever the
- * test is about: so each of them is a test of all these rules. Beside the
- * specification they hold what Linux does with its sockets, as a device that is
- * right on paper and makes Linux reset a connection is of no use.
+ * The judge. A packet that no correct device sends ends the test, whatever that
+ * is about: so each test is a test of all these rules. They contain the
+ * specification's and what Linux does with its sockets, as a device that is
+ * right on paper but makes Linux reset a connection is of no use.
  *
- * Unread packets are counted as a kernel of 2026 does, 576 bytes of overhead
- * each against the buffer, and small ones join the packet before if its receive
- * buffer has the room.
+ * Unread packets are counted as a kernel of 2026 does: each costs 576 bytes of
+ * the buffer beside its own, and a small one joins the packet before it if that
+ * one's receive buffer has the room.
  */
 #include "frontend/sockets_recv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PACKET_OVERHEAD 576u /* of an skb, in a 2026 kernel's accounting */
-#define MERGE_MAX 128u	     /* packets up to here join the one before */
+#define PACKET_OVERHEAD \
+	576u /* overhead of an skb in the accounting of a 2026 kernel */
+#define MERGE_MAX 128u /* packets up to this size join the one before */
 
 struct unread {
 	struct list node;
 	uint32_t len;
 	uint32_t off;
-	uint32_t room; /* of the receive buffer that it came in */
+	uint32_t room; /* room in the receive buffer that it came in */
 	bool ends;     /* a message: SEQPACKET */
 	uint8_t bytes[];
 };
@@ -33,7 +34,8 @@ static _Noreturn void wrong(const struct packet *p, const char *what)
 	die("%s: %s", what, packet_text(p, text));
 }
 
-/* RST to whoever sent P, which has no socket; never for a RST. */
+/* Sends an RST to the sender of P, which belongs to no socket; but never in
+ * answer to an RST. */
 static void reset_no_socket(struct sockets *s, const struct packet *p)
 {
 	struct packet rst = {
@@ -84,7 +86,7 @@ static void note_peer_credit(struct gsock *g, const struct packet *p)
 		wrong(p, "acknowledges more than was sent");
 	if (!p->buf_alloc)
 		wrong(p, "no buffer");
-	/* Linux until 2026 then sends without a limit. */
+	/* Linux before 2026 then sends without a limit. */
 	if ((int32_t)(p->fwd_cnt + p->buf_alloc - g->peer_fwd_cnt -
 		      g->peer_buf_alloc) < 0)
 		wrong(p, "credit is taken back");
@@ -137,8 +139,8 @@ static void recv_connecting(struct gsock *g, const struct packet *p)
 }
 
 /*
- * Whether the packet joins the one before it, as small ones do when there is
- * room behind it in its buffer.
+ * Whether the packet joins the one before it: small packets do if there is room
+ * behind that one in its buffer.
  */
 static bool merge(struct gsock *g, const struct packet *p,
 		  const struct buffer *buffer)
@@ -211,7 +213,7 @@ static void recv_data(struct gsock *g, const struct packet *p,
 		list_append(&g->owner->touched, &g->touched);
 }
 
-/* Its ports are free then, or when its program closes. */
+/* Its ports are free from then on, or once its program closes. */
 static void recv_shutdown(struct gsock *g, const struct packet *p)
 {
 	g->peer_shut |= (uint8_t)p->flags;
@@ -304,7 +306,7 @@ bool gsock_readable(const struct gsock *g)
 	return !list_empty(&g->unread);
 }
 
-/* All of a packet of SEQPACKET was read. */
+/* A whole SEQPACKET packet was read. */
 static void follow_message(struct gsock *g, const struct unread *u)
 {
 	g->rx_message += u->len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* What a packet from the device does to the guest's sockets. */
+/* What packets from the device do to the guest's sockets. */
 #ifndef URING_VSOCK_FRONTEND_SOCKETS_RECV_H
 #define URING_VSOCK_FRONTEND_SOCKETS_RECV_H
 
@@ -8,7 +8,7 @@
 /* Reads N bytes of the first unread packet, or what is left of it. */
 size_t gsock_consume(struct gsock *g, size_t n);
 
-/* There is something to read: of SEQPACKET, the rest of a whole message. */
+/* There is something to read: with SEQPACKET, the rest of a whole message. */
 bool gsock_readable(const struct gsock *g);
 
 void sockets_received(struct driver *d, const struct packet *p,

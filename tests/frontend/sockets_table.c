@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The guest's sockets by their two ports. A listener lies in the bucket of a
- * peer whose port is 0, and its state tells it from a connection to that port.
+ * peer whose port is 0; its state tells it from a connection to that port.
  */
 #include "frontend/sockets_table.h"
 
@@ -98,7 +98,7 @@ struct packet gsock_packet(struct gsock *g, uint16_t op)
 	};
 }
 
-/* The most that the daemon may ever have sent by now: a buffer that shrinks
+/* The most that the daemon may ever have sent so far: a buffer that shrinks
  * takes back nothing of what an earlier packet granted. */
 void gsock_announce(struct gsock *g)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* The guest's sockets as such: state, where to find them, what they say. */
+/* The guest's sockets themselves: their state, where to find them, what they
+ * say. */
 #ifndef URING_VSOCK_FRONTEND_SOCKETS_TABLE_H
 #define URING_VSOCK_FRONTEND_SOCKETS_TABLE_H
 
@@ -20,19 +21,19 @@ enum gsock_state {
 
 struct gsock {
 	struct list node;    /* in its bucket */
-	struct list ready;   /* has something to send */
-	struct list touched; /* got data in this batch */
+	struct list ready;   /* it has something to send */
+	struct list touched; /* it got data in this batch */
 	struct list accept;  /* a listener's queue, or a place on it */
 	struct sockets *owner;
 	enum gsock_state state;
-	uint16_t type; /* VIRTIO_VSOCK_TYPE_*; a listener's clients have it */
+	uint16_t type; /* VIRTIO_VSOCK_TYPE_*; those whom a listener accepts have its type */
 	uint64_t peer_cid;
 	uint32_t port;
 	uint32_t peer_port;
 
-	struct source out;   /* what is still to be sent */
-	size_t write_size;   /* of one send(); a packet never spans two */
-	uint64_t write_from; /* where in OUT the first of that size began */
+	struct source out; /* what is still to be sent */
+	size_t write_size; /* of one send(), which no packet crosses */
+	uint64_t write_from; /* where in OUT the first send() of that size began */
 	uint32_t packet_max; /* payload bytes */
 	uint8_t shut_after;  /* SHUT_* to send once all of OUT is gone */
 	uint32_t tx_cnt;
@@ -40,16 +41,16 @@ struct gsock {
 	uint32_t peer_fwd_cnt;
 
 	struct sink in;	    /* what the reader has read */
-	bool reading;	    /* there is a reader that never waits */
+	bool reading;	    /* a reader takes everything at once */
 	struct list unread; /* packets */
 	uint32_t buf_alloc;
 	uint32_t rx_bytes; /* unread */
 	uint32_t rx_packets;
-	uint32_t rx_messages;	 /* unread and whole: SEQPACKET */
+	uint32_t rx_messages;	 /* unread bytes of whole messages: SEQPACKET */
 	uint32_t rx_message;	 /* bytes of the one that is being read */
 	struct lengths messages; /* read */
 	uint32_t fwd_cnt;
-	uint32_t last_fwd_cnt; /* as last announced */
+	uint32_t last_fwd_cnt; /* credit as it was announced last */
 	uint64_t rx_total;
 	uint64_t rx_limit; /* the device may have sent up to here */
 
@@ -59,9 +60,9 @@ struct gsock {
 	bool reset;	   /* RST afterwards */
 	bool cut;	   /* and before SHUTDOWN of both directions */
 	bool done;	   /* Linux's SOCK_DONE */
-	bool released;	   /* closed by its user: freed with the connection */
+	bool released; /* its user has closed it: freed with the connection */
 	uint64_t close_due_ms;
-	bool broken_pipe;   /* the peer receives no more, some was not sent */
+	bool broken_pipe; /* the peer receives no more; some bytes were not sent */
 	uint64_t packets;   /* received */
 	struct packet last; /* received */
 	uint64_t updates;   /* CREDIT_UPDATE and CREDIT_REQUEST received */
@@ -78,10 +79,10 @@ struct sockets {
 	uint32_t next_port;
 	unsigned count;
 	uint32_t buf_alloc; /* of new sockets */
-	bool deaf;	    /* what comes is neither judged nor answered */
+	bool deaf;	    /* what comes is not judged and not answered */
 	bool silent;	    /* CREDIT_UPDATE only when asked (Windows) */
 	bool late;	 /* CREDIT_UPDATE only near a full buffer (Linux 6.1) */
-	bool eager;	 /* ports are free when both directions have ended */
+	bool eager;	 /* ports are free once both directions have ended */
 	uint64_t strays; /* RW for no socket */
 	uint64_t resets; /* RST for no socket */
 	uint64_t close_timeouts;
@@ -95,12 +96,13 @@ struct gsock *sockets_find_listener(struct sockets *s, uint32_t port);
 struct gsock *gsock_new(struct sockets *s, enum gsock_state state,
 			uint32_t port, uint32_t peer_port);
 void gsock_free(struct gsock *g);
-/* Something may be due to be sent. */
+/* There may be something to send. */
 void gsock_mark_ready(struct gsock *g);
 
-/* What goes out announces our credit: call it for each packet. */
+/* The packet that goes out announces our credit: call this for each one. */
 void gsock_announce(struct gsock *g);
-/* A packet with G's addresses and credit; a raw socket sends what it likes. */
+/* A packet with G's addresses and credit. The owner of a raw socket may change
+ * it as it likes. */
 struct packet gsock_packet(struct gsock *g, uint16_t op);
 void gsock_emit(struct gsock *g, uint16_t op, uint32_t flags, bool reply);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A stream has no messages: the daemon must put them together from any pieces,
- * and take descriptors with any of these. So a test may cut them as it likes.
- * Waiting is bounded everywhere, as a front end that is not answered shows a
- * fault of the daemon and not of the test.
+ * A stream has no message boundaries: the daemon must put messages together
+ * from any pieces, and take descriptors with any of these. So a test may cut
+ * them as it likes. All waiting is bounded, as a front end that gets no answer
+ * shows a fault of the daemon and not of the test.
  */
 #include "frontend/vhost.h"
 
@@ -139,7 +139,7 @@ void vhost_await_hang_up(struct vhost *v)
 		die("vhost-user: an answer where a hang-up is due");
 }
 
-/* The reply to CODE, or the program ends. */
+/* The reply to CODE; anything else ends the program. */
 static void receive_reply(struct vhost *v, uint32_t code,
 			  struct vhost_message *reply)
 {

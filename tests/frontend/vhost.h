@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The front end's side of a vhost-user socket. Messages can be sent in pieces
- * of any size, with their descriptors on any of the pieces; everything that
- * waits for an answer fails after HANG_MS.
+ * of any size, with their descriptors on any of the pieces. All that waits for
+ * an answer fails after HANG_MS.
  */
 #ifndef URING_VSOCK_FRONTEND_VHOST_H
 #define URING_VSOCK_FRONTEND_VHOST_H
@@ -27,7 +27,7 @@ struct vhost_message {
 	} payload;
 };
 
-/* Connects, waiting until somebody listens at PATH. */
+/* Connects, once somebody listens at PATH. */
 void vhost_dial(struct vhost *v, const char *path);
 void vhost_hang_up(struct vhost *v);
 
@@ -39,25 +39,27 @@ bool vhost_send(struct vhost *v, uint32_t code, uint32_t flags,
 bool vhost_receive(struct vhost *v, struct vhost_message *out);
 /* Nothing waits to be received. */
 bool vhost_silent(struct vhost *v);
-/* Waits for the back end to hang up; anything it says first is a failure. */
+/* Waits until the back end hangs up; anything that it says first is a failure.
+ * */
 void vhost_await_hang_up(struct vhost *v);
 
 /*
- * A request without a reply of its own. Returns what the back end answered:
- * 0 is success; always 0 without REPLY_ACK.
+ * Sends a request that has no reply of its own. Returns what the back end
+ * answered: 0 is success. Without REPLY_ACK it is always 0.
  */
 uint64_t vhost_tell(struct vhost *v, uint32_t code, const void *payload,
 		    uint32_t size, const int *fds, unsigned nfds);
 uint64_t vhost_tell_u64(struct vhost *v, uint32_t code, uint64_t value);
-/* INDEX and a descriptor; -1 sets the "no descriptor" bit. */
+/* INDEX and a descriptor; -1 sets the bit that says "no descriptor". */
 uint64_t vhost_tell_fd(struct vhost *v, uint32_t code, unsigned index, int fd);
 uint64_t vhost_tell_state(struct vhost *v, uint32_t code, unsigned index,
 			  uint32_t num);
 
-/* Requests with a reply. */
+/* Requests that have a reply. */
 uint64_t vhost_ask_u64(struct vhost *v, uint32_t code);
 uint32_t vhost_ask_base(struct vhost *v, unsigned index);
-/* SIZE bytes at OFFSET of the configuration space; returns the reply's size. */
+/* SIZE bytes at OFFSET of the configuration space; returns the size of the
+ * reply. */
 uint32_t vhost_ask_config(struct vhost *v, uint32_t offset, uint32_t size,
 			  struct vu_config *out);
 

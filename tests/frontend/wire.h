@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * vhost-user as a front end speaks it (QEMU's docs/interop/vhost-user.rst).
- * Written a second time on purpose: a wrong number in the daemon must not find
- * the same wrong number here.
+ * vhost-user as a front end speaks it (QEMU's docs/interop/vhost-user.rst). It
+ * is written a second time on purpose: a wrong number in the daemon must not
+ * meet the same wrong number here.
  */
 #ifndef URING_VSOCK_FRONTEND_WIRE_H
 #define URING_VSOCK_FRONTEND_WIRE_H

@@ -2,9 +2,9 @@
 /*
  * There is one thread, and the daemon is another process: between two steps
  * nothing of the test moves, so that a condition may look at any state without
- * a lock. Tickers do what no descriptor tells of. A user that cannot wait for
- * events, such as a polling driver, makes the loop spin, but yields to the
- * daemon, which may have the same processor.
+ * a lock. Tickers do what no descriptor announces. A user that cannot wait for
+ * events, such as a polling driver, makes the loop spin, which yields to the
+ * daemon: both may share a processor.
  */
 #include "frontend/world.h"
 
@@ -72,7 +72,7 @@ static void tick_all(struct world *w)
 	}
 }
 
-/* Callbacks may remove only their own watch: other events may be at hand. */
+/* A callback may remove only its own watch: events of others may be at hand. */
 static bool turn(struct world *w, int timeout_ms)
 {
 	struct epoll_event events[EVENTS_MAX];

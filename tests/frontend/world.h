@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The event loop that guests and host programs of one test live in. Single
- * threaded: nothing moves but inside drive_until() and world_rest().
+ * The event loop in which the guests and host programs of one test live. It has
+ * a single thread: nothing moves but inside drive_until() and world_rest().
  */
 #ifndef URING_VSOCK_FRONTEND_WORLD_H
 #define URING_VSOCK_FRONTEND_WORLD_H
@@ -10,14 +10,14 @@
 
 #include "frontend/basics.h"
 
-/* A descriptor of interest, level-triggered. */
+/* A descriptor that is watched, level-triggered. */
 struct watch {
 	int fd;
 	uint32_t events; /* EPOLLIN, EPOLLOUT */
 	void (*ready)(struct watch *watch, uint32_t events);
 };
 
-/* Called before and after every wait. */
+/* Called before and after each wait. */
 struct ticker {
 	struct list node;
 	void (*tick)(struct ticker *ticker);
@@ -26,7 +26,7 @@ struct ticker {
 struct world {
 	int epoll;
 	struct list tickers;
-	unsigned busy; /* users that cannot wait for events: never block */
+	unsigned busy; /* users that cannot wait for events: the loop must not block */
 	uint64_t until_ms;
 	const char *context; /* says which case hangs; may be NULL */
 };
@@ -35,9 +35,10 @@ void world_init(struct world *w);
 void world_free(struct world *w);
 
 void world_watch(struct world *w, struct watch *watch);
-/* Changes watch->events; nothing happens if they are the same. */
+/* Changes watch->events; does nothing if they are the same. */
 void world_rewatch(struct world *w, struct watch *watch, uint32_t events);
-/* Before the descriptor is closed. Safe on a watch that was never added. */
+/* Call it before the descriptor is closed. It may be called for a watch that
+ * was never added. */
 void world_unwatch(struct world *w, struct watch *watch);
 void world_add_ticker(struct world *w, struct ticker *ticker);
 void world_remove_ticker(struct ticker *ticker);
@@ -46,7 +47,7 @@ void world_start(struct world *w);
 void world_step(struct world *w, const char *awaited, const char *file,
 		int line);
 
-/* Runs the world until CONDITION holds; fails when it hangs. */
+/* Runs the world until CONDITION holds; fails if that hangs. */
 #define drive_until(world, condition)                                      \
 	do {                                                               \
 		world_start(world);                                        \
@@ -54,7 +55,8 @@ void world_step(struct world *w, const char *awaited, const char *file,
 			world_step(world, #condition, __FILE__, __LINE__); \
 	} while (0)
 
-/* Runs the world for MS: for what must not happen, and for nothing else. */
+/* Runs the world for MS milliseconds: for what must not happen, and for nothing
+ * else. */
 void world_rest(struct world *w, unsigned ms);
 
 #endif
