@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Calls that block, one after the other, as a simple program makes them: what
- * is measured is what such a program waits for, its own close(2) included.
- * Whatever the other end still does after that costs the next visit, if
- * anybody.
+ * Blocking calls, one after the other, as a simple program makes them. What is
+ * measured is what such a program waits for, its own close(2) included. What
+ * the daemon still does after that costs, if anybody, the next visit.
  */
 #include "dialer.h"
 
@@ -41,7 +40,8 @@ static void recv_all(int fd, char *bytes, size_t n)
 	}
 }
 
-/* The "OK <port>" line, byte by byte as the message may follow at once. */
+/* Reads the "OK <port>" line byte by byte, as the message may follow at once.
+ * */
 static void await_line(int fd)
 {
 	char c = 0;

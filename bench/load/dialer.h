@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Host programs that live for one message: connect to the hybrid socket, ask
- * for a port, send a message, wait for as much, close. Each dialer is a thread
- * that does this one after the other.
+ * Host programs that live for one message: they connect to the hybrid socket,
+ * ask for a port, send a message, wait for as much, and close. Each dialer is a
+ * thread that does this again and again.
  */
 #ifndef URING_VSOCK_BENCH_DIALER_H
 #define URING_VSOCK_BENCH_DIALER_H

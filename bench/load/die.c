@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* How bench-load gives up: with the reason as its line of JSON. */
+/* How bench-load gives up: it prints the reason as its line of JSON. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ _Noreturn void die(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	/* Not through stdout: another thread may be in the middle of a line. */
+	/* Not by stdout: another thread may be in the middle of a line. */
 	dprintf(STDOUT_FILENO, "{\"error\": \"%s\"}\n", text);
 	_exit(1);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A room holds a worker's seats, one for each socket. A job does what it can
- * at one seat when that is ready; with a single seat it simply blocks there.
+ * A room has a seat for each of a worker's sockets. A job does what it can at
+ * one seat when that is ready; if there is only one seat, it simply blocks
+ * there.
  */
 #include "host.h"
 
@@ -19,12 +20,12 @@
 #define EVENTS 64
 #define WRITES_PER_VISIT 4
 
-/* One socket in a worker's hands. */
+/* One socket of a worker. */
 struct seat {
 	int fd;
 	struct source out;
 	struct sink in;
-	bool contents;	/* matter */
+	bool contents;	/* contents are made and compared */
 	size_t owed;	/* bytes to be sent */
 	size_t awaited; /* bytes to come */
 	uint64_t asked_ns;
@@ -49,7 +50,7 @@ static void check(const struct seat *s, ssize_t n, const char *what)
 		die("%s: %s", what, n ? strerror(errno) : "end of file");
 }
 
-/* At most LIMIT bytes; 0: nothing was there. */
+/* Receives at most LIMIT bytes; 0: none were there. */
 static size_t take(struct room *r, struct seat *s, size_t limit)
 {
 	size_t want = min_size(limit, r->buffer_size);
@@ -64,7 +65,7 @@ static size_t take(struct room *r, struct seat *s, size_t limit)
 	return (size_t)n;
 }
 
-/* At most LIMIT bytes; 0: there is no room. */
+/* Sends at most LIMIT bytes; 0: there was no room. */
 static size_t give(struct room *r, struct seat *s, size_t limit)
 {
 	const void *bytes = r->buffer;

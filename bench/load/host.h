@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Programs on the host, or on either end of socket pairs: threads that read,
+ * Programs on the host, or at either end of socket pairs: threads that read,
  * write, ask or answer on a set of connected sockets. A thread with one socket
- * blocks in recv(2) or send(2) as a simple program does; one with more waits
+ * blocks in recv(2) or send(2), as a simple program does; one with more waits
  * for them with epoll.
  */
 #ifndef URING_VSOCK_BENCH_HOST_H
@@ -23,8 +23,8 @@ struct end {
 enum job {
 	JOB_READ,
 	JOB_WRITE,
-	JOB_ASK,    /* sends SIZE bytes, waits for as many, again */
-	JOB_ANSWER, /* waits for SIZE bytes, sends as many, again */
+	JOB_ASK,    /* sends SIZE bytes, waits for as many, and so on */
+	JOB_ANSWER, /* waits for SIZE bytes, sends as many, and so on */
 };
 
 struct worker {
@@ -35,7 +35,7 @@ struct worker {
 	size_t read_size; /* of a recv(2) */
 	struct meter meter;
 	struct latency latency; /* of JOB_ASK, since the last reset */
-	bool recording;		/* latencies count now; set by others */
+	bool recording;		/* latencies count at present; set by others */
 	pthread_t thread;
 };
 

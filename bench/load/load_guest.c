@@ -2,9 +2,10 @@
 /*
  * What Linux spreads over a program, a workqueue and interrupts is one loop
  * here: take back what was sent, take what was received, send one packet; and
- * block when none of that was possible. Interrupts are asked for again each
- * time a ring was emptied, as Linux does. Contents are neither made nor looked
- * at unless they are to be compared: a guest's own copying is not measured.
+ * block if none of that was possible. Interrupts are asked for again each time
+ * that a ring was emptied, as Linux does. Contents are neither made nor looked
+ * at unless they are to be compared, so that a guest's own copying is not
+ * measured.
  */
 #include "load_guest.h"
 
@@ -157,7 +158,7 @@ static void send_control(struct guest *g, struct gconn *c)
 	}
 }
 
-/* One packet of the connection whose turn it is. False: nobody can send. */
+/* Sends one packet of the connection whose turn it is. False: none can send. */
 static bool send_one(struct guest *g)
 {
 	struct gconn *c;
@@ -197,7 +198,7 @@ static void answered(struct guest *g, struct gconn *c)
 		ask(g, c);
 }
 
-/* The host's part in connection C of the sibling before. */
+/* Connection C, from the sibling before this one: plays the host's part. */
 static void play_host(const struct guest *g, struct gconn *c)
 {
 	uint32_t first = g->seed - GUEST_SEEDS;
@@ -289,7 +290,8 @@ static void handle(struct guest *g, const struct packet *p,
 		mark_ready(g, c);
 }
 
-/* The program reads until there is no more; an update where Linux sends it. */
+/* The program reads until there is nothing left, and sends an update where
+ * Linux does. */
 static void read_all(struct guest *g, struct gconn *c)
 {
 	uint64_t messages;

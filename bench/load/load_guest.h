@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A guest under load: stream sockets with the credit rules of Linux 6.12 and
- * one program that does one thing on all of them. A thread of its own runs it;
- * it works while it can and blocks for an interrupt when it cannot.
+ * A guest under load: stream sockets with the credit rules of Linux 6.12, and
+ * one program that does one thing on all of them. A thread of its own runs it:
+ * it works while it can, and blocks for an interrupt when it cannot.
  *
- * Of siblings the first of two guests dials the second by its CID, which then
- * has the part that the host's programs have in other plans.
+ * Siblings come in twos: the first guest dials the second by its CID, and the
+ * second has the part that host programs have in other plans.
  */
 #ifndef URING_VSOCK_BENCH_GUEST_H
 #define URING_VSOCK_BENCH_GUEST_H
@@ -82,7 +82,7 @@ struct guest {
 	unsigned dials; /* connections */
 	struct list ready;
 	struct list touched;
-	bool started;  /* the rings run; this and the next for any thread */
+	bool started; /* the rings run; any thread may read this and the next one */
 	unsigned open; /* connections */
 	struct meter received;
 	struct meter sent;
@@ -95,20 +95,20 @@ struct guest {
 	const char *path;
 };
 
-/* The VM with the INDEX, from 0, for the vhost-user socket PATH, which nobody
- * runs yet. The first one has the CID. */
+/* The VM with the INDEX, from 0, and the vhost-user socket PATH, whose session
+ * does not run yet. The first VM has the CID. */
 void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
 		unsigned index, const char *path);
 /* Sets the device up and asks for all connections. */
 void guest_begin(struct guest *g);
-/* Some of what can be done without waiting. False: that is nothing. */
+/* Does some of what can be done without waiting. False: there was nothing. */
 bool guest_step(struct guest *g);
-/* The program has BYTES to send on each of its greedy connections, and asks
- * on those where it does that. */
+/* The program gets BYTES to send on each of its greedy connections, and asks on
+ * those on which it asks. */
 void guest_offer(struct guest *g, uint64_t bytes);
 
-/* The same in a thread, for good: it waits when there is nothing to do, and
- * ends the process on what no correct device does. */
+/* The same in a thread that never ends: it waits when there is nothing to do,
+ * and ends the process if the device does what no correct device does. */
 void guest_start(struct guest *g, const struct plan *plan, uint64_t cid,
 		 unsigned index, const char *path);
 /* The device is set up. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * For bench/run, which knows what it asks for: numbers are taken as they come,
- * and only what would measure something else than it says is refused.
+ * For bench/run, which knows what it asks for: numbers are taken as they are,
+ * and only combinations are refused that would not measure what they say.
  */
 #include "load_options.h"
 
@@ -142,7 +142,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Whatever picks some of the connections picks the host's. */
+/* The other options pick connections to the host, so siblings exclude them. */
 static bool sibling_possible(const struct plan *plan)
 {
 	return !plan->siblings ||

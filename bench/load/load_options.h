@@ -10,7 +10,7 @@
 struct options {
 	struct plan plan;
 	double secs;
-	double patience; /* seconds, before it is called a stall */
+	double patience; /* seconds without progress until it is called a stall */
 	pid_t pid;	 /* of the daemon; 0: there is none */
 	unsigned cid;	 /* of the first VM */
 	char **paths;	 /* two for each VM; NULL: socket pairs */

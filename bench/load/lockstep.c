@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A daemon that runs beside its peers finds one packet in one turn and twenty
- * in the next, as the scheduler likes, and so it never executes the same
- * instructions twice. Stopped by a signal it finds all that its peers did
- * meanwhile, and nothing more until it has gone to sleep. The pause before it
- * is stopped again is longer than any that makes it spin instead.
+ * in the next, as the scheduler likes, and so never executes the same
+ * instructions twice. If a signal has stopped it, it finds all that its peers
+ * did meanwhile, and nothing more until it has gone to sleep. The pause before
+ * it is stopped again is longer than any after which it would spin instead.
  */
 #include "lockstep.h"
 
@@ -20,18 +20,18 @@
 
 #define LOOK_US 50
 #define PAUSE_US 1000
-#define STATE_MS 20000	 /* to stop, or to fall asleep */
-#define TURNS_MAX 100000 /* of a round: then it stalls */
+#define STATE_MS 20000	 /* until it has stopped, or fallen asleep */
+#define TURNS_MAX 100000 /* in a round: more are a stall */
 #define TURNS_TO_OPEN 3	 /* a request, the other guest, a response */
 
 struct lockstep {
 	const struct plan *plan;
 	pid_t pid;
-	struct guest guests[2]; /* the second is there if they are siblings */
+	struct guest guests[2]; /* siblings need the second */
 	int fds[GUEST_SEEDS];	/* of listeners, then of their connections */
 	char buffer[PACKET_PAYLOAD_MAX];
 	uint64_t to_host;  /* bytes that have arrived */
-	uint64_t expected; /* and are to arrive, in this and past rounds */
+	uint64_t expected; /* that must arrive, in this and past rounds */
 	uint64_t expected_in_guest;
 	uint64_t stops; /* of the daemon */
 };
@@ -61,7 +61,7 @@ static void run_daemon(const struct lockstep *l)
 	await_state(l, 'S');
 }
 
-/* A guest does all it can, and then the device hears of it. */
+/* Each guest does all it can; only then the device is told. */
 static void run_guests(struct lockstep *l)
 {
 	for (unsigned i = 0; i < l->plan->vms; i++) {

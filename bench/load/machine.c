@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * What costs a real guest no system call costs none here, so that the daemon
- * meets a peer as fast as a kernel: used buffers are seen in memory, interrupts
- * are edges that nobody reads. Slots are taken last in, first out, as a
- * kernel's allocator hands out memory that is still in the cache; a receive
- * buffer lies where its descriptor's number says.
+ * meets a peer as fast as a kernel: used buffers are seen in memory, and
+ * interrupts are edges that nobody reads. Slots are taken last in, first out,
+ * as a kernel's allocator hands out memory that is still in the cache. A
+ * receive buffer lies where its descriptor's number says.
  */
 #include "machine.h"
 
@@ -21,8 +21,8 @@
 
 /*
  * Both rings get the RX ring's eventfd. It is non-blocking, as QEMU's are, and
- * never read to go on: a guest pays no system call for an interrupt, and this
- * is the fewest that a thread can block with.
+ * is never read: a guest pays no system call for an interrupt, and this way a
+ * thread that blocks pays the fewest.
  */
 static void share_calls(struct machine *m)
 {
@@ -103,7 +103,7 @@ void machine_uncork(struct machine *m)
 static void post_buffers(struct machine *m)
 {
 	while (m->rx.free_count) {
-		/* Indexed by the descriptor that it will get. */
+		/* indexed by the descriptor that the buffer will get */
 		uint8_t *at = m->rx_buffers + (size_t)PAGE * m->rx.free_head;
 		struct ring_segment s = { at, MACHINE_RX_BYTES };
 
@@ -123,7 +123,7 @@ void machine_start(struct machine *m, const char *path)
 	features = vhost_ask_u64(v, VU_GET_FEATURES) &
 		   (m->wants_in_order ? FEATURES | VU_F_IN_ORDER : FEATURES);
 	m->rx.in_order = m->tx.in_order = features & VU_F_IN_ORDER;
-	/* Other devices promise nothing without that. */
+	/* Other devices promise no order without IN_ORDER. */
 	m->rx.any_order = m->tx.any_order = !m->rx.in_order;
 	protocol = vhost_ask_u64(v, VU_GET_PROTOCOL_FEATURES) &
 		   PROTOCOL_FEATURES;
@@ -217,7 +217,7 @@ void machine_wait(struct machine *m)
 	m->wakeups++;
 }
 
-/* Reading it would take the edge away from machine_wait(). */
+/* Reading the eventfd would take the edge away from machine_wait(). */
 uint64_t machine_interrupts(const struct machine *m)
 {
 	char path[48], line[128];

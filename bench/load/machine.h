@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A virtual machine without a guest in it: memory, a vhost-user session and
- * the rings as Linux 6.12's driver runs them under QEMU: 128 entries, EVENT_IDX
- * and INDIRECT, receive buffers of 3,776 bytes in one descriptor that are
- * refilled below half, a kick (if wanted) for each packet sent, both queues'
- * interrupts asked for again whenever a queue has been emptied.
+ * A virtual machine without a guest in it: memory, a vhost-user session, and
+ * the rings as Linux 6.12's driver runs them under QEMU. They have 128 entries,
+ * EVENT_IDX and INDIRECT; receive buffers have 3,776 bytes in one descriptor
+ * and are refilled when half of them are left; each packet that is sent is
+ * kicked, if a kick is wanted; and both queues ask for interrupts again
+ * whenever a queue was emptied.
  *
- * One thread owns a machine and blocks in machine_wait().
+ * One thread owns a machine, and blocks in machine_wait().
  */
 #ifndef URING_VSOCK_BENCH_MACHINE_H
 #define URING_VSOCK_BENCH_MACHINE_H
@@ -40,7 +41,7 @@ struct machine {
 	struct ring rx;
 	struct ring tx;
 	int call_fd; /* both queues' interrupts */
-	int epoll;   /* in which their edges arrive, unread as in a guest */
+	int epoll;   /* where their edges arrive, unread as in a guest */
 	struct slot slots[MACHINE_RING];
 	struct slot *free;
 	uint8_t *rx_buffers;
@@ -51,35 +52,35 @@ struct machine {
 	uint64_t received;
 };
 
-/* Memory and rings; nobody is connected to. */
+/* Makes memory and rings; connects to nobody. */
 void machine_init(struct machine *m, uint64_t cid, enum machine_shape shape);
 /* Negotiates with the back end at PATH and starts the rings. */
 void machine_start(struct machine *m, const char *path);
 
 /* A free slot or NULL. It is used up by machine_send(). */
 struct slot *machine_slot(const struct machine *m);
-/* Sends P with P->len bytes of the slot's payload, and kicks if that is
- * wanted. There is a free slot. */
+/* Sends P with P->len bytes of the slot's payload, and kicks if that is wanted.
+ * There must be a free slot. */
 void machine_send(struct machine *m, const struct packet *p);
 
-/* From the first to the second, the device is not told of anything. */
+/* Between the first call and the second, the device is told of nothing. */
 void machine_cork(struct machine *m);
 void machine_uncork(struct machine *m);
 
-/* Takes back what was sent. True if there was anything. */
+/* Takes back what was sent. True if there was something. */
 bool machine_reclaim(struct machine *m);
 
 /*
- * The next packet received: its payload or NULL if there is none. It stays
- * valid until machine_received_all(), which refills the ring and asks for
- * interrupts again; that returns true if more has come meanwhile.
+ * The next packet that was received: its payload, or NULL if there is none. It
+ * is valid until machine_received_all(), which refills the ring and asks for
+ * interrupts again. That returns true if more has come meanwhile.
  */
 const uint8_t *machine_receive(struct machine *m, struct packet *p);
 bool machine_received_all(struct machine *m);
 
 /* Blocks until an interrupt comes. */
 void machine_wait(struct machine *m);
-/* Interrupts so far. Any thread may ask. */
+/* The number of interrupts so far. Any thread may ask. */
 uint64_t machine_interrupts(const struct machine *m);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * One measurement: plays hypervisors, guests and host programs against a
- * daemon that runs already, or the same programs on plain socket pairs, and
- * prints what came of it as one line of JSON. bench/run calls this.
+ * One measurement: plays hypervisors, guests and host programs against a daemon
+ * that runs already, or the same programs on plain socket pairs, and prints the
+ * result as one line of JSON. bench/run calls this.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "scene.h"
 
 #define WARM_UP_MS 150.0
-#define OPENING 5 /* times the patience, for many connections */
+#define OPENING 5 /* times the patience, as there may be many connections */
 
 static void sleep_ms(double ms)
 {
@@ -32,8 +32,8 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Something has arrived since AT: in both directions, if both are sent to, and
- * at sibling guests, if there are any. */
+/* Whether something has arrived since AT: in both directions if both are used,
+ * and at sibling guests if there are any. */
 static bool progressed(const struct options *o, const struct scene_count *at,
 		       const struct scene_count *now)
 {
@@ -48,7 +48,7 @@ static bool progressed(const struct options *o, const struct scene_count *at,
 	return to_guest || to_host;
 }
 
-/* No progress from AT on, though it is given more time. */
+/* Whether nothing arrives from AT on, although it is given more time. */
 static bool stands_still(const struct options *o, const struct scene *s,
 			 const struct scene_count *at)
 {
@@ -72,7 +72,7 @@ static bool moves(const struct plan *plan)
 	return plan->guest_sends || plan->host_sends || plan->echoes;
 }
 
-/* What it took to open the connections. */
+/* What it cost to open the connections. */
 struct opening {
 	uint64_t took_ns;
 	uint64_t anonymous; /* the daemon's memory */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first number in FILE of each thread, or the one behind KEY, added up. */
+/* The first number in FILE, or the one behind KEY, of all threads together. */
 static uint64_t sum_over_threads(pid_t pid, const char *file, const char *key)
 {
 	char path[300], line[256];

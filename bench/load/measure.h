@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Advanced by one thread, read by any; alone in its cache line. */
+/* One thread advances it, any thread reads it; it is alone in its cache line.
+ * */
 struct meter {
 	_Alignas(64) uint64_t bytes;
 	uint64_t messages;
@@ -35,7 +36,7 @@ static inline struct meter meter_read(const struct meter *m)
 uint64_t process_cpu_ns(pid_t pid);
 /* Anonymous memory in bytes, page tables left out; 0 for PID 0. */
 uint64_t process_anonymous(pid_t pid);
-/* Voluntary context switches of all its threads: wake-ups, about. */
+/* Voluntary context switches of all its threads: about as many as wake-ups. */
 uint64_t process_sleeps(pid_t pid);
 
 /* Whether all its threads are in STATE: 'S' asleep, 'T' stopped. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What is counted is what has arrived and was read at the far end. A write that
- * has succeeded says only that some buffer on the way had room.
+ * Only what has arrived and was read at the far end is counted. A write that
+ * has succeeded says no more than that some buffer on the way had room.
  *
- * Which of a guest's connections a host program has accepted is not said by a
- * Unix socket. So the guest dials another port for each, as long as there are
- * seeds, and the contents that belong to the connection follow from the port.
- * Connections beyond that share a port in the order in which they come.
+ * A Unix socket does not say which of a guest's connections a host program has
+ * accepted. So the guest dials another port for each, as long as there are
+ * seeds, and the port tells which contents belong to the connection.
+ * Connections beyond that share a port, in the order in which they come.
  */
 #include "scene.h"
 
@@ -34,7 +34,7 @@ struct listener {
 struct scene {
 	const struct plan *plan;
 	struct guest *guests;
-	bool dialing; /* so the guests that dial have been started */
+	bool dialing; /* the guests that dial have been started */
 	char **paths;
 	unsigned cid;
 	struct listener *listeners;
@@ -47,7 +47,7 @@ struct scene {
 	unsigned nworkers;
 	const struct meter *meters[2 + PLAN_DIALERS_MAX]; /* that count */
 	unsigned nmeters;
-	const struct worker *far_reader; /* of pairs: where the guest would */
+	const struct worker *far_reader; /* of pairs: in the place of the guest */
 	const struct latency *latencies[PLAN_DIALERS_MAX];
 	unsigned nlatencies;
 	struct dialer *dialers;
@@ -82,7 +82,7 @@ static struct scene *scene_new(const struct plan *plan, unsigned nends)
 	s->ends = need_zeroed(nends + 1, sizeof(struct end));
 	s->workers = aligned(WORKERS * sizeof(struct worker));
 	s->dialers = aligned(PLAN_DIALERS_MAX * sizeof(struct dialer));
-	/* The flows' common block is made now, by one thread. */
+	/* One thread makes the block that all flows share, now. */
 	source_more(&warm, 1, 1);
 	source_peek(&warm, 1, &n);
 	return s;
@@ -111,7 +111,7 @@ struct scene *scene_of_pairs(const struct plan *plan)
 
 /* Virtual machines. */
 
-/* Connections of a VM that dials to the host. */
+/* How many connections of a VM that dials lead to the host. */
 static unsigned to_host(const struct plan *plan)
 {
 	return plan->conns - plan->siblings;
@@ -149,7 +149,7 @@ static void start_guest(struct scene *s, unsigned i)
 	guest_start(&s->guests[i], s->plan, s->cid, i, s->paths[2 * i]);
 }
 
-/* Guests that are dialed must be there before. */
+/* Guests that are dialed must have started before. */
 static void start_dialing(struct scene *s)
 {
 	unsigned step = s->plan->siblings ? 2 : 1;
@@ -251,7 +251,7 @@ static void count_latency(struct scene *s, const struct latency *l)
 	s->latencies[s->nlatencies++] = l;
 }
 
-/* A worker on connections FROM to TO of ENDS, unless there are none. */
+/* A worker for connections FROM to TO of ENDS, unless there are none. */
 static struct worker *add_worker(struct scene *s, enum job job,
 				 const struct end *ends, unsigned from,
 				 unsigned to, size_t size)
@@ -290,8 +290,8 @@ static void start_light(struct scene *s)
 	add_worker(s, JOB_ASK, s->ends, 0, light, LIGHT_SIZE);
 }
 
-/* What arrives at the host is counted there, and what does at the guest is
- * counted by the guests, or by the worker on the far ends. */
+/* The host's programs count what arrives at the host. The guests, or the worker
+ * on the far ends, count what arrives at the guest. */
 void scene_start(struct scene *s)
 {
 	const struct plan *plan = s->plan;

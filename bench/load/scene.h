@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Who takes part in a measurement: guests and host programs around a daemon,
- * or two programs around plain socket pairs, which are the limit. One of each
- * pair's ends does what the guest would do. Between sibling guests there are
- * no programs on the host: the second of two guests has their part.
+ * The participants of a measurement: guests and host programs around a daemon,
+ * or two programs around plain socket pairs, which are the limit. One end of
+ * each pair does what the guest would do. Between sibling guests there are no
+ * programs on the host: the second of two guests has their part.
  */
 #ifndef URING_VSOCK_BENCH_SCENE_H
 #define URING_VSOCK_BENCH_SCENE_H
@@ -17,8 +17,8 @@ struct scene;
 struct scene_count {
 	uint64_t ns; /* when this was counted */
 	uint64_t bytes;
-	uint64_t to_guest; /* of these */
-	uint64_t siblings; /* and to the second of two guests */
+	uint64_t to_guest; /* that arrived at guests, of these */
+	uint64_t siblings; /* that arrived at the second of two guests */
 	uint64_t messages;
 	uint64_t sent; /* packets, by guests */
 	uint64_t received;
@@ -40,7 +40,7 @@ unsigned scene_open_count(const struct scene *s);
 void scene_start(struct scene *s);
 
 struct scene_count scene_count(const struct scene *s);
-/* Latencies count from now on, or no longer. */
+/* Latencies are recorded from now on, or no longer. */
 void scene_record(struct scene *s, bool on);
 void scene_print_latency(const struct scene *s);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Paths may hold colons. What stands behind the last one is taken for a port
- * unless a slash follows, so that a mistyped port is a mistake and not another
- * path.
+ * Paths may contain colons. What stands behind the last one is taken for a port
+ * unless it contains a slash, so that a mistyped port is a mistake and not
+ * another path.
  */
 #include "perf/perf_address.h"
 

@@ -27,7 +27,7 @@ struct perf_address {
 	uint32_t cid;	      /* VSOCK */
 	uint32_t port;	      /* VSOCK, HYBRID */
 	char path[PERF_PATH]; /* HYBRID, UNIX */
-	const char *text;     /* as it was given; lives as long as that */
+	const char *text;     /* as it was given, and valid as long as that */
 };
 
 /* 0, or -1 and the reason. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * All that takes time is done before START: the threads run and wait, the
- * connections are made, and the server says that it has them all. What is
- * measured then begins with bytes, but for crr, whose connecting is what it
- * measures.
+ * connections are made, and the server says that it has them all. So the
+ * measurement begins with bytes, except in mode crr, which measures connecting.
  */
 #include "perf/perf_client.h"
 
@@ -21,7 +20,7 @@
 #include "perf/perf_trips.h"
 #include "perf/perf_watch.h"
 
-/* The control connection, after the server has accepted the plan; or -1. */
+/* The control connection once the server has accepted the plan, or -1. */
 static int propose(const struct perf_options *options,
 		   const struct perf_plan *plan, struct perf_why *why)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A direction ends by shutdown(2) after the last byte, which the receiver takes
- * for the end: so it need not know how much will come, be it a time or an
- * amount. When the time is up a sender finishes the write that it is at. Then
- * both ends' counts are whole, and must be equal.
+ * A direction ends by shutdown(2) after the last byte. The receiver takes that
+ * for the end, and so need not know how much will come, whether a time or an
+ * amount limits it. When the time is up, a sender finishes the present write.
+ * Then the counts of both ends are complete, and must be equal.
  */
 #include "perf/perf_flow.h"
 
@@ -79,7 +79,8 @@ static int send_piece(struct sender *sender, const uint8_t *at, size_t n)
 	return 0;
 }
 
-/* Without --verify always the same bytes, which are in the cache. */
+/* Without --verify the same bytes are sent each time, as they are in the cache.
+ * */
 static int send_pieces(struct sender *sender)
 {
 	struct perf_stream *stream = sender->stream;
@@ -117,8 +118,8 @@ void perf_flow_send(struct perf_stream *stream)
 			   __ATOMIC_RELAXED);
 }
 
-/* N bytes, of which the first is number POSITION of the connection's, have
- * arrived and should be the pattern's at PLACE. */
+/* N bytes have arrived, the first of which has the number POSITION in the
+ * connection and should be the pattern's at PLACE. */
 static int check(struct perf_stream *stream, uint64_t position, uint32_t place,
 		 const uint8_t *got, size_t n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Output goes out line by line also where it is no terminal: who reads it from
- * a pipe sees each second when it is over.
+ * Output is written line by line also if it is no terminal, so that whoever
+ * reads it from a pipe sees each second when it is over.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * All of a test is said at the client, which tells the server: the two cannot
- * disagree, and a server runs any number of different tests. An option of the
- * client's beside --listen is a mistake that is named, not ignored.
+ * A test is described at the client alone, which tells the server. So the two
+ * cannot disagree, and one server runs any number of different tests. A
+ * client's option beside --listen is reported as a mistake, not ignored.
  */
 #include "perf/perf_options.h"
 
@@ -53,7 +53,7 @@ static const struct option table[] = {
 struct line {
 	struct perf_options *out;
 	const char *address;
-	const char *of_client; /* an option that only a client has, if any */
+	const char *of_client; /* an option for clients only, if there was one */
 	int request;	       /* OPTION_HELP, OPTION_VERSION or 0 */
 	struct perf_why why;
 };
@@ -94,7 +94,7 @@ static int read_u32(struct line *line, int option, uint32_t max, uint32_t *out,
 	return 0;
 }
 
-/* Options of a client that have a value. */
+/* Options for clients that have a value. */
 static int read_value(struct line *line, int option)
 {
 	struct perf_plan *plan = &line->out->plan;

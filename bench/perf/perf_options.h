@@ -20,7 +20,8 @@ struct perf_options {
 	bool json;
 };
 
-/* 0: go on. 1: exit with *STATUS, all is said. Not thread-safe: getopt(3). */
+/* 0: go on. 1: exit with *STATUS; everything was printed. Not thread-safe, as
+ * getopt(3) is not. */
 int perf_options_parse(int argc, char **argv, struct perf_options *out,
 		       int *status);
 

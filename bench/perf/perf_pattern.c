@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The period stands in memory once, and behind it as much of it again as is
- * ever sent or compared at once: so a piece from any place is one run of bytes.
+ * Memory holds the period once, and behind it as much of it again as is ever
+ * sent or compared at once. So a piece from any place is one run of bytes.
  */
 #include "perf/perf_pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* SplitMix64: good bytes from any seed, 0 too. */
+/* SplitMix64: makes good bytes from any seed, even 0. */
 static uint64_t next_random(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15u;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The bytes that are sent: pseudo-random, the same at both ends, repeated
- * after PERF_PERIOD. That is a prime, so that no packet, buffer or page that
- * is lost, repeated or swapped leaves the bytes behind it in step. It is small
- * enough to stay in a processor's cache, so that --verify costs little, and
- * the bytes never change, so that they may be sent without being copied.
+ * The bytes that are sent: pseudo-random, the same at both ends, and repeated
+ * after PERF_PERIOD. That is a prime, so that a packet, buffer or page that is
+ * lost, repeated or swapped leaves the bytes behind it out of step. It is small
+ * enough to stay in a processor's cache, so that --verify costs little. The
+ * bytes never change, so that they can be sent without being copied.
  *
  * A place is a position in the period. Connections and directions begin at
- * different places: a mix-up of them is found, too.
+ * different places, so that a mix-up of them is found, too.
  */
 #ifndef URING_VSOCK_BENCH_PERF_PATTERN_H
 #define URING_VSOCK_BENCH_PERF_PATTERN_H
@@ -38,7 +38,7 @@ static inline const uint8_t *perf_pattern_at(const struct perf_pattern *pattern,
 	return pattern->bytes + place;
 }
 
-/* How many of the N bytes GOT are right before the first that is not. */
+/* How many of the N bytes GOT are right, up to the first that is not. */
 size_t perf_pattern_right(const struct perf_pattern *pattern, uint32_t place,
 			  const uint8_t *got, size_t n);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A plan comes from the command line or from another machine; perf_plan_check()
- * is the gate for both. Amounts are for all connections together and are shared
- * out, the remainder a byte each to the first ones, so that the sum is what was
- * asked for.
+ * is the gate for both. Amounts are for all connections together. Each
+ * connection gets its share, and the first ones a byte more if there is a
+ * remainder, so that the sum is what was asked for.
  */
 #include "perf/perf_plan.h"
 

@@ -27,7 +27,7 @@ struct perf_plan {
 	enum perf_mode mode;
 	bool reverse;  /* STREAM: the server sends */
 	bool verify;   /* receivers compare every byte */
-	bool zerocopy; /* whoever sends; in BIDIRECTIONAL the client */
+	bool zerocopy; /* the side that sends; in BIDIRECTIONAL the client */
 	uint32_t size; /* of a write, a request, a response */
 	uint32_t parallel;
 	uint64_t bytes;	  /* each way, all connections together; 0: no limit */
@@ -35,7 +35,7 @@ struct perf_plan {
 	uint64_t id;	  /* random: names the test, seeds the pattern */
 };
 
-/* NULL, or what is wrong with it. */
+/* NULL, or what is wrong with the plan. */
 const char *perf_plan_check(const struct perf_plan *plan);
 
 const char *perf_mode_name(enum perf_mode mode);
@@ -50,7 +50,7 @@ bool perf_plan_sends_uncopied(const struct perf_plan *plan, bool client);
 /* Measures round trips rather than throughput. */
 bool perf_plan_has_trips(const struct perf_plan *plan);
 
-/* What connection NUMBER contributes to the plan's bytes, or PERF_UNLIMITED. */
+/* How much of the plan's bytes connection NUMBER moves, or PERF_UNLIMITED. */
 uint64_t perf_plan_share(const struct perf_plan *plan, unsigned number);
 /* The same in round trips. */
 uint64_t perf_plan_trips(const struct perf_plan *plan, unsigned number);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Text and JSON come from the same figures. What was asked for is named in
- * powers of 1,024, as it was given; what was measured in powers of 1,000, as
- * networks are.
+ * Text and JSON show the same figures. Sizes that were asked for are given in
+ * powers of 1,024, as users write them; results in powers of 1,000, as networks
+ * are measured.
  */
 #include "perf/perf_print.h"
 
@@ -112,7 +112,8 @@ static const struct {
 	{ "p99.9", 0.999 },
 };
 
-/* All connections' round trips; NULL if there are none. The caller frees. */
+/* The round trips of all connections; NULL if there are none. The caller frees
+ * it. */
 static struct latency *all_latencies(const struct perf_run *run)
 {
 	struct latency *all;
@@ -156,8 +157,8 @@ static void json_latency(const struct latency *latency)
 	printf(", \"max\": %.3f}", (double)latency->max / 1e3);
 }
 
-/* Of the process: a client runs one test, and it is that test's; a server may
- * run several, and prints none. */
+/* The process's time: that of the test at a client, which runs only one. A
+ * server may run several at a time, and prints none. */
 static double cpu_seconds(void)
 {
 	struct rusage usage;

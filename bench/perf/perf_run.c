@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Threads are not joined. A run counts who is inside instead
- * (perf_run_enter()), and is freed by whoever made it, once nobody can find it
- * any more and the count is 0. The one that counted down to it may still hold
- * the lock by then: freeing takes it once more.
+ * Threads are not joined. Instead a run counts those that work on it
+ * (perf_run_enter()). Whoever made it frees it, once nobody can find it any
+ * more and the count is 0. The thread that counted down to 0 may still hold the
+ * lock then, so freeing takes the lock once more.
  *
- * A thread that blocks in a socket's call cannot be told anything, so failing
- * shuts all connections down, and every call returns. One that is only made
- * after that is shut down when it is handed in (set_fd()).
+ * A thread that blocks in a call on a socket cannot be told anything. So a
+ * failure shuts all connections down, which makes every call return. A
+ * connection that is made after that is shut down when it is handed in
+ * (set_fd()).
  */
 #include "perf/perf_run.h"
 

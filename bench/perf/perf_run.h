@@ -74,7 +74,8 @@ struct perf_sample {
 
 /* NULL without memory or descriptors. */
 struct perf_run *perf_run_new(const struct perf_plan *plan, bool client);
-/* Nobody else knows the run any more, and no thread works on it. */
+/* Call it when nobody else knows the run any more, and no thread works on it.
+ * */
 void perf_run_free(struct perf_run *run);
 
 /* A connection for a stream. Takes over FD; NULL if that stream has one. */
@@ -98,10 +99,12 @@ void perf_run_go(struct perf_run *run);
 /* Waits for perf_run_go(): true; false if the run has failed. */
 bool perf_run_wait_go(struct perf_run *run);
 
-/* Ends the run. A cause wins over a symptom, then the first wins. */
+/* Ends the run. A cause takes precedence over a symptom, then the first one
+ * counts. */
 void perf_run_fail(struct perf_run *run, enum perf_verdict verdict,
 		   const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* The same for what a system call on a connection said: a symptom. */
+/* The same for the error of a system call on a connection, which is a symptom.
+ * */
 void perf_stream_broke(struct perf_stream *stream, const char *doing,
 		       int error);
 enum perf_verdict perf_run_verdict(struct perf_run *run, struct perf_why *why);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Each connection has a thread of its own while it is served. Threads are
- * kept: one of the idle ones waits in accept(2), the others for their turn,
- * and whoever takes a connection and leaves none idle behind starts another.
+ * Each connection has a thread of its own while it is served. Threads are kept:
+ * one of the idle ones waits in accept(2), and the others for their turn to do
+ * so. A thread that takes a connection and leaves no idle thread behind starts
+ * another one.
  */
 #include "perf/perf_server.h"
 
@@ -33,13 +34,14 @@
 struct server {
 	const struct perf_options *options;
 	int listener;
-	int end;		   /* eventfd: --once is over */
-	pthread_mutex_t accepting; /* by whom waits in accept(2) */
-	pthread_mutex_t lock;	   /* of all below */
+	int end; /* eventfd: the test of --once is over */
+	pthread_mutex_t
+		accepting;    /* held by the thread that waits in accept(2) */
+	pthread_mutex_t lock; /* of all below */
 	struct perf_run *runs;
 	unsigned tests;
 	unsigned idle; /* threads */
-	bool failed;   /* a test has */
+	bool failed;   /* a test has failed */
 };
 
 static void add_run(struct server *server, struct perf_run *run,
@@ -63,7 +65,7 @@ static void remove_run(struct server *server, struct perf_run *run)
 	pthread_mutex_unlock(&server->lock);
 }
 
-/* The run of that id, entered, or NULL. */
+/* The run with that id, entered, or NULL. */
 static struct perf_run *enter_run(struct server *server, uint64_t id)
 {
 	struct perf_run *run;
@@ -190,7 +192,7 @@ static void refuse(struct server *server, int fd, const struct perf_why *why)
 	perf_say(fd, &m);
 }
 
-/* Takes over FD. Whoever connects and says nothing is no concern. */
+/* Takes over FD. A client that connects and says nothing is ignored. */
 static void serve(struct server *server, int fd)
 {
 	struct perf_message m;
@@ -268,7 +270,7 @@ static void *worker(void *argument)
 	return NULL;
 }
 
-/* Until there is a signal, or --once is over. */
+/* Waits until a signal comes, or the test of --once is over. */
 static void wait_for_end(struct server *server, const sigset_t *signals)
 {
 	struct pollfd fds[] = {

@@ -99,7 +99,7 @@ ssize_t perf_receive_all(int fd, void *bytes, size_t n)
 	return (ssize_t)have;
 }
 
-/* What to tell somebody who cannot connect. */
+/* What to tell a user who cannot connect. */
 static const char *remedy(const struct perf_address *address, int error)
 {
 	if (address->family == PERF_FAMILY_VSOCK) {
@@ -118,8 +118,8 @@ static const char *remedy(const struct perf_address *address, int error)
 	return "";
 }
 
-/* Reads the answer to CONNECT. The other end says nothing before we do, so
- * there is nothing behind the line. */
+/* Reads the answer to CONNECT. The other end sends nothing before we do, so
+ * nothing follows the line. */
 static int read_ok(int fd, const struct perf_address *address,
 		   struct perf_why *why)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Sockets, blocking, with a limit on how long they block: a call that moves no
+ * Blocking sockets, with a limit on how long they block: a call that moves no
  * byte for PERF_PATIENCE_S fails with EAGAIN.
  */
 #ifndef URING_VSOCK_BENCH_PERF_SOCKET_H

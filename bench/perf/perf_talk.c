@@ -29,8 +29,8 @@ static int receive_failed(ssize_t error, struct perf_why *why)
 	return perf_because(why, "%s", strerror((int)-error));
 }
 
-/* As perf_receive_all(), but what does not begin as a head does is not waited
- * for: it has another length. */
+/* As perf_receive_all(), but does not wait for the rest of what does not begin
+ * as a head does, as its length is unknown. */
 static ssize_t receive_head(int fd, uint8_t head[PERF_HEAD])
 {
 	ssize_t more;

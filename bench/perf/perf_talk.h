@@ -14,8 +14,8 @@ int perf_say_kind(int fd, enum perf_kind kind);
 /* 1 and a message; 0 at the end of file before one; -1 and the reason. */
 int perf_hear(int fd, struct perf_message *out, struct perf_why *why);
 
-/* Hears a message that has to be of that kind. 0, or -1 and the reason, which
- * is the other end's own if it refuses. */
+/* Hears a message that must be of that kind. 0, or -1 and the reason; that is
+ * the other end's own if it refuses. */
 int perf_hear_kind(int fd, enum perf_kind kind, struct perf_why *why);
 
 #endif

@@ -17,7 +17,7 @@ struct perf_why {
 int perf_because(struct perf_why *why, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Decimal digits and nothing else, at most MAX. 0 or -1. */
+/* Reads decimal digits and nothing else, at most MAX. 0 or -1. */
 int perf_plain_number(const char *text, uint64_t max, uint64_t *out);
 /* The same with an optional K, M or G of either case: times 1024 each. */
 int perf_number(const char *text, uint64_t max, uint64_t *out);

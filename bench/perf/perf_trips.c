@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Each request and each response is the next piece of the pattern, so that the
- * answer to another request is found out, too. The server of crr cannot know
- * how far its client is, and is told with each connection (sequence).
+ * answer to another request is found, too. In mode crr the server cannot know
+ * how far its client is, so each connection tells it (sequence).
  *
- * In crr the message that names the connection and the request behind it leave
- * in one call: a program that connects in earnest would not wait between the
+ * In mode crr the message that names the connection leaves in one call with the
+ * request behind it: a real program that connects would not wait between the
  * two.
  */
 #include "perf/perf_trips.h"
@@ -171,7 +171,7 @@ void perf_rr_answer(struct perf_stream *stream)
 	end_close(&end);
 }
 
-/* The DATA message and the request behind it, in one go. */
+/* Sends the DATA message and the request behind it in one call. */
 static int send_first(struct end *end)
 {
 	const struct perf_run *run = end->stream->run;

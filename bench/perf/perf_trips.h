@@ -18,7 +18,7 @@ void perf_rr_answer(struct perf_stream *stream);
 
 /* The client: connects for each round trip. */
 void perf_crr_ask(struct perf_stream *stream);
-/* The server: one connection, which stays the caller's, after its DATA. */
+/* The server's end of one connection, after its DATA; FD stays the caller's. */
 void perf_crr_answer(struct perf_run *run, const struct perf_data *data,
 		     int fd);
 

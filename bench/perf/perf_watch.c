@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Each end reports when its own part is over: the client once its threads are
- * done, the server once it has the client's report and its threads are done,
+ * Each end reports when its own part is over: the client when its threads are
+ * done, the server when it has the client's report and its threads are done,
  * which is when it has received everything. So the client's clock, from START
- * to the server's report, contains every byte's whole way, whoever sent it.
+ * to the server's report, covers the whole way of every byte, whoever sent it.
  *
- * Whoever fails reports at once and hangs up the data connections. The other
- * end's threads then fail as well, of a symptom; the report with the cause is
- * on its way, so an end with nothing but a symptom waits for it a little.
+ * An end that fails reports at once and hangs up the data connections. The
+ * other end's threads then fail as well, with a symptom, while the report with
+ * the cause is on its way. So an end that has nothing but a symptom waits for
+ * it a little.
  */
 #include "perf/perf_watch.h"
 
@@ -31,8 +32,8 @@ struct watch {
 	uint64_t printed; /* when the last line was */
 	struct perf_sample printed_sample;
 	uint64_t told; /* when we sent our report; 0: not yet */
-	bool heard;    /* theirs is here */
-	bool lost;     /* there will be none */
+	bool heard;    /* the other end's report is here */
+	bool lost;     /* it will never come */
 	struct perf_report theirs;
 };
 
@@ -72,8 +73,8 @@ static void hear(struct watch *w)
 			      heard < 0 ? why.text : "");
 }
 
-/* Ours: when a client's threads are done, when a server has a report as well,
- * and at once if something failed. */
+/* Whether our report is due: when a client's threads are done, when a server
+ * has the client's report as well, and at once if something failed. */
 static bool may_tell(struct watch *w)
 {
 	if (w->told)
@@ -132,7 +133,7 @@ static void print_line(struct watch *w, uint64_t now)
 	w->printed_sample = sample;
 }
 
-/* What is due by the clock; returns when the next thing is. */
+/* Does what is due by the clock; returns when the next thing is due. */
 static uint64_t keep_time(struct watch *w, uint64_t now)
 {
 	const struct perf_plan *plan = &w->run->plan;

@@ -17,10 +17,10 @@
 int perf_watch_gather(struct perf_run *run, int control);
 
 /*
- * Sends START if this is the client; the server has received it. Starts the
- * run's threads by perf_run_go() and returns when none of them
- * works any more, nor will. The run's verdict says how it went; *NS is how
- * long it took, from START to the last report.
+ * A client sends START here; a server has received it before. Starts the run's
+ * threads by perf_run_go(), and returns when none of them works any more, nor
+ * will. The run's verdict says how it went; *NS is how long it took, from START
+ * to the last report.
  */
 void perf_watch(struct perf_run *run, int control,
 		const struct perf_print *print, uint64_t *ns);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Each kind of message has one length, which is known before the body is read:
- * what the other end says of it is only compared. Text of the other end's goes
- * to a terminal and is made printable here. Numbers are looked at when they are
- * read, and a plan is checked as if it had been typed in.
+ * Each kind of message has one length, which is known before the body is read;
+ * the length that the other end gives is only compared. Text from the other end
+ * goes to a terminal, and is made printable here. Numbers are checked when they
+ * are read, and a plan is checked as if it had been typed in.
  */
 #include "perf/perf_wire.h"
 
@@ -91,7 +91,7 @@ static unsigned put_text(const struct perf_why *why, uint8_t *at)
 	return TEXT_BYTES;
 }
 
-/* For a terminal, so nothing else than what is printable. */
+/* The text is for a terminal, so anything that is not printable is replaced. */
 static void get_text(const uint8_t *at, struct perf_why *why)
 {
 	char *c;

@@ -39,7 +39,7 @@ enum perf_kind {
 	PERF_REPORT,   /* report */
 };
 
-/* How it went. A symptom may be what the other end's failure looks like. */
+/* How it went. A symptom may be a consequence of the other end's failure. */
 enum perf_verdict {
 	PERF_GOOD,
 	PERF_SYMPTOM,

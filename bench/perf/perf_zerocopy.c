@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Completions arrive on the socket's error queue, each for a range of sends by
- * their numbers. They also say if the kernel has copied after all. How many may
- * be outstanding is limited, and beyond that send(2) says ENOBUFS. Waiting asks
- * for no event: poll(2) reports POLLERR in any case.
+ * their numbers. They also tell if the kernel has copied after all. Only a
+ * limited number may be outstanding; beyond that send(2) fails with ENOBUFS.
+ * Waiting asks for no event, as poll(2) always reports POLLERR.
  */
 #include "perf/perf_zerocopy.h"
 

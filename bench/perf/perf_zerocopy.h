@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Sending without a copy (MSG_ZEROCOPY; AF_VSOCK has it since Linux 6.7). What
- * we send never changes, so that nothing waits for completions; they are read
- * because the kernel has room for so many only.
+ * we send never changes, so nothing waits for completions; they are read only
+ * because the kernel has room for a limited number.
  */
 #ifndef URING_VSOCK_BENCH_PERF_ZEROCOPY_H
 #define URING_VSOCK_BENCH_PERF_ZEROCOPY_H
@@ -16,9 +16,9 @@ struct perf_zerocopy {
 
 /* 0 or -errno. */
 int perf_zerocopy_enable(int fd);
-/* Reads what completions there are. */
+/* Reads the completions that are there. */
 void perf_zerocopy_reap(int fd, struct perf_zerocopy *count);
-/* After ENOBUFS: waits until there are some. 0 or -EAGAIN. */
+/* After ENOBUFS: waits until there are completions. 0 or -EAGAIN. */
 int perf_zerocopy_wait(int fd, struct perf_zerocopy *count);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Pieces of one receive buffer follow each other in the RAM without a gap, so
- * that its bytes are read as one run whatever its shape is.
+ * The pieces of one receive buffer follow each other in the RAM without a gap,
+ * so that its bytes are read in one run whatever its shape is.
  */
 #include "fuzz/driver.h"
 
@@ -52,7 +52,8 @@ static void add_piece(struct pieces *p, uint32_t at, uint32_t len,
 	};
 }
 
-/* [AT, AT + LEN) in up to MAX pieces, the first ones of FIRST bytes. */
+/* Cuts [AT, AT + LEN) into up to MAX pieces, of which the first one has FIRST
+ * bytes. */
 static void add_run(struct pieces *p, uint32_t at, uint32_t len, uint32_t first,
 		    unsigned max, uint16_t flags)
 {
@@ -88,7 +89,8 @@ static int free_chain(const struct driver_queue *q)
 	return -1;
 }
 
-/* CHAIN is P, in the queue's own table or in one of its own at TABLE. */
+/* Makes the pieces P the descriptors of CHAIN, in the queue's own table or in
+ * one at TABLE. */
 static void enter(struct driver *d, unsigned queue, int chain,
 		  const struct pieces *p, uint32_t table)
 {
@@ -144,7 +146,8 @@ bool driver_offer(struct driver *d, enum driver_shape shape, uint32_t len)
 	return true;
 }
 
-/* The header at AT, and behind it what of the payload was copied there. */
+/* The header at AT, and behind it the part of the payload that was copied
+ * there. */
 static void shape_packet(struct pieces *p, enum driver_shape shape, uint32_t at,
 			 uint32_t copied, uint32_t payload, uint32_t len)
 {

@@ -10,10 +10,10 @@
 
 #include "base/fd.h"
 
-/* Some number, more than the kernel lets pass by one message. */
+/* More descriptors than the kernel passes with one message. */
 #define FDS_MAX 16
 
-/* Messages that follow each other without a descriptor are one write. */
+/* Messages that follow each other without a descriptor go out in one write. */
 struct batch {
 	uint8_t bytes[2048];
 	size_t n;
@@ -58,7 +58,7 @@ static void send_all(struct front *front, const void *bytes, size_t n,
 		c->cmsg_len = (socklen_t)CMSG_LEN(nfds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
 	}
-	/* One that was dismissed talks to nobody. */
+	/* A front end that was dismissed talks to nobody. */
 	(void)!sendmsg(front->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * What the fuzz targets share. A target is one file, tests/fuzz/fuzz_NAME.c,
- * with LLVMFuzzerTestOneInput() alone exported. --enable-fuzzing links it with
- * libFuzzer or AFL++; without, tests/fuzz/replay.c calls it with every seed
- * and every regression input, as a test of "make check".
+ * that exports LLVMFuzzerTestOneInput() alone. --enable-fuzzing links it with
+ * libFuzzer or AFL++. Without, tests/fuzz/replay.c calls it with every seed and
+ * every regression input, as a test of "make check".
  *
  * A target is deterministic: the same bytes make the same calls, whatever ran
- * before. What it decides comes from its input, byte by byte from the front;
- * where that ends, everything is zero.
+ * before. All its decisions come from the input, which is read byte by byte
+ * from the front; behind its end everything is zero.
  */
 #ifndef URING_VSOCK_TESTS_FUZZ_FUZZ_H
 #define URING_VSOCK_TESTS_FUZZ_FUZZ_H
@@ -22,7 +22,8 @@
 /* Called by the fuzzer, any number of times in one process. Returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A promise of the code under test, in every build: aborts if it is broken. */
+/* A promise of the code under test. In every build it aborts if the promise is
+ * broken. */
 #define fuzz_check(cond)                                                   \
 	do {                                                               \
 		if (!(cond)) {                                             \
@@ -32,15 +33,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 		}                                                          \
 	} while (0)
 
-/* For a model's inner loops: what they do is not of interest to the fuzzer, and
- * slow when each comparison is reported to it. */
+/* For a model's inner loops, whose paths are of no interest to the fuzzer;
+ * reporting each comparison to it would make them slow. */
 #ifdef __clang__
 #define FUZZ_MODEL __attribute__((no_sanitize("coverage")))
 #else
 #define FUZZ_MODEL
 #endif
 
-/* The input, read from the front. */
+/* The input, which is read from the front. */
 struct fuzz_input {
 	const uint8_t *at;
 	size_t left;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * chain_walk() over descriptor tables, indirect tables and memory maps that are
- * all made of the input, against a slow walker that knows the specification
- * and one byte of memory at a time. Both must agree on every chain.
+ * chain_walk() on descriptor tables, indirect tables and memory maps that the
+ * input describes, against a slow walker that knows the specification and looks
+ * at one byte of memory at a time. Both must agree on every chain.
  *
- * In some runs a second thread rewrites the tables all the while, so that there
- * is nothing to agree on; what chain.h promises must hold all the more.
+ * In some runs a second thread rewrites the tables all the time. Then there is
+ * nothing to agree on, but what chain.h promises must hold all the more.
  *
- * The direct table and the segments' array are allocated with exactly the size
- * that they have, for ASan to watch their ends.
+ * The direct table and the array of segments are allocated with exactly their
+ * size, so that ASan watches their ends.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -26,14 +26,15 @@
 #define HEADS 8
 #define ROUNDS 40 /* of a run with a second thread */
 
-/* A race that is meant is none for TSan to find. */
+/* This race is intended, so TSan must not look for it. */
 #ifdef __SANITIZE_THREAD__
 #define RACES false
 #else
 #define RACES true
 #endif
 
-/* What the second thread writes, over and over, beside what was there. */
+/* What the second thread writes over and over, in turn with what was there
+ * before. */
 struct edit {
 	uint8_t *at;
 	uint8_t before[DESC_BYTES], after[DESC_BYTES];
@@ -51,7 +52,7 @@ static struct run {
 	atomic_uint edited;
 } run;
 
-/* ---- From the input. ---- */
+/* ---- What the input describes. ---- */
 
 static void read_direct(struct fuzz_input *in)
 {
@@ -65,8 +66,8 @@ static void read_direct(struct fuzz_input *in)
 		run.direct[i] = walker_desc(&run.regions, in);
 }
 
-/* A table in memory; a run of equal descriptors is one that is repeated, each
- * with the next one. */
+/* A table in memory. Each descriptor of a run of equal ones leads to the next.
+ * */
 static void read_indirect(struct fuzz_input *in)
 {
 	uint64_t at = regions_address(&run.regions, in);
@@ -85,7 +86,8 @@ static void read_indirect(struct fuzz_input *in)
 	}
 }
 
-/* Of the direct table, or of memory if 16 bytes there are in one region. */
+/* Descriptor I of the direct table, or the 16 bytes of memory there if they are
+ * in one region. */
 static void read_edit(struct fuzz_input *in)
 {
 	struct edit *edit = &run.edits[run.nedits];
@@ -149,7 +151,7 @@ FUZZ_MODEL static void *rewrite(void *unused)
 	return unused;
 }
 
-/* Until the other thread has been about for a while. */
+/* Waits until the other thread has written for a while. */
 static void race(struct chain_source *source, const uint16_t heads[HEADS])
 {
 	pthread_t thread;

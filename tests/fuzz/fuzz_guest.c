@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Three guests that keep to the rules of their rings and to no others: whole
- * packets of any kind at any time, receive buffers of any shape, host programs
- * at the other end, and each other, two of them at one worker's loop and the
- * third at another's. See play.h for what is compared.
+ * Three guests that keep to the rules of their rings and to no others. They
+ * send whole packets of any kind at any time and offer receive buffers of any
+ * shape. At the other end are host programs, or each other: two of the guests
+ * are served by one worker's loop, the third by another's. See play.h for what
+ * is compared.
  */
 #include "base/check.h"
 #include "fuzz/play.h"
@@ -50,7 +51,7 @@ static struct end *end_of(const struct record *r)
 			->ends[r->b % PLAY_ENDS];
 }
 
-/* Most say what is true of credit. */
+/* Most packets say the truth about credit. */
 static void describe(struct play_packet *p, const struct record *r)
 {
 	static const int32_t offs[] = { -1000, -1, 1, 1000, 70000 };
@@ -147,7 +148,7 @@ static void answer(struct end *end, uint32_t buf_alloc)
 		packet_post(end, &p);
 }
 
-/* All that it takes for an open connection. */
+/* All steps that make an open connection. */
 static void establish(const struct record *r)
 {
 	struct end *end = end_of(r);
@@ -171,7 +172,7 @@ static void establish(const struct record *r)
 		program_accept(end);
 }
 
-/* Whoever was asked says yes. */
+/* Every guest accepts what it was asked for. */
 static void serve(void)
 {
 	for (unsigned i = 0; i < PLAY_VMS; i++)
@@ -188,8 +189,8 @@ static void turn(const struct record *r)
 	}
 }
 
-/* A stream to a program that reads: what makes a connection greedy. Mostly it
- * is short, as inputs with long ones take long. */
+/* A stream to a program that reads it, which makes a connection greedy. Mostly
+ * it is short, as long ones take their time. */
 static void stream(const struct record *r)
 {
 	struct end *end = end_of(r);

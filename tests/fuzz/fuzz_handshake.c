@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Bytes of a host program: the CONNECT line, as it comes in pieces and as a
- * message. What is promised: a verdict never changes as more bytes come, a line
- * that was read is one that can be written again, and both forms agree.
+ * The CONNECT line of a host program, as it comes in pieces and as a message.
+ * What is promised: a verdict never changes as more bytes come, a line that was
+ * understood can be written again, and both forms agree.
  */
 #include <errno.h>
 
 #include "fuzz/fuzz.h"
 #include "vsock/handshake.h"
 
-/* A copy of exactly N bytes, so that reading one more is found. */
+/* A copy of exactly N bytes, so that ASan finds a read beyond it. */
 static int parse(const uint8_t *data, size_t n, uint32_t *port)
 {
 	char *copy = malloc(n ? n : 1);
@@ -23,7 +23,7 @@ static int parse(const uint8_t *data, size_t n, uint32_t *port)
 	return rc;
 }
 
-/* The line says this port, and is no longer than a line may be. */
+/* The line names this port, and is no longer than a line may be. */
 static void check_line(const uint8_t *data, size_t n, uint32_t port)
 {
 	char line[HANDSHAKE_LINE_MAX + 1] = "";

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What the preloaded library is told by others: the variable, sockets' names,
- * what a program hands over as an address, and the answer to CONNECT. The
- * first byte says which; each is held in memory of exactly its size.
+ * What the preloaded library is told by others: its environment variable,
+ * sockets' names, what a program hands over as an address, and the answer to
+ * CONNECT. The first byte of the input says which it is. Each is held in memory
+ * of exactly its size.
  */
 #include <errno.h>
 #include <linux/vm_sockets.h>
@@ -23,7 +24,7 @@
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
 #define GREETED_MAX 256
 
-/* A string of the input's bytes, the caller's. */
+/* The input's bytes as a string, which the caller frees. */
 static char *text_of(const struct fuzz_input *in)
 {
 	char *text = calloc(1, in->left + 1);
@@ -65,7 +66,7 @@ static void try_variable(struct fuzz_input *in)
 	free(text);
 }
 
-/* A socket's name with its length, as the kernel has returned it. */
+/* A socket's name and its length, as the kernel has returned them. */
 static void try_name(struct fuzz_input *in)
 {
 	socklen_t length = (socklen_t)(in->left < sizeof(struct sockaddr_un)
@@ -95,7 +96,7 @@ static void try_name(struct fuzz_input *in)
 	free(name);
 }
 
-/* The same name on a socket that came through exec(). */
+/* The same name on a socket that the program has inherited across exec(). */
 static void try_inheritance(struct fuzz_input *in)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -148,7 +149,7 @@ static void try_address(struct fuzz_input *in)
 	free(bytes);
 }
 
-/* The number in a whole and right answer, or -1. */
+/* The number in an answer that is whole and right, or -1. */
 static int64_t right_answer(const char *answer, size_t n)
 {
 	uint64_t value = 0;
@@ -163,8 +164,8 @@ static int64_t right_answer(const char *answer, size_t n)
 	return value <= UINT32_MAX ? (int64_t)value : -1;
 }
 
-/* What a greeting may take of a stream: a line, or as much as an answer may
- * have. The rest is the guest's, all of it. */
+/* What a greeting may consume of a stream: a line, or as much as an answer may
+ * have. All the rest belongs to the guest's stream. */
 static void check_stream(int fd, const char *answer, size_t n, int rc,
 			 uint32_t host_port)
 {
@@ -186,7 +187,7 @@ static void check_stream(int fd, const char *answer, size_t n, int rc,
 
 static void check_message(const char *answer, size_t n, int rc)
 {
-	/* A message that is longer than any answer is cut, and wrong. */
+	/* A message that is longer than any answer is cut off, and wrong. */
 	size_t line = n - (n && n <= 32 && answer[n - 1] == '\n');
 
 	fuzz_check((rc == 0) == (n <= 32 && right_answer(answer, line) >= 0));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A split ring between a driver that does anything and src/virtq, against a
- * model that knows every byte the device may write: after each step the used
- * ring is as the model has it, and at the end nothing else in the ring's
- * memory was touched. Each chain that is taken is the one that the available
+ * model that knows every byte that the device may write. After each step the
+ * used ring is as the model has it, and at the end nothing else in the ring's
+ * memory has changed. Each chain that is taken is the one that the available
  * ring names, as walker.h reads it.
  *
- * The device's side keeps to the contract of virtq.h: what is taken is given
- * back in the order in which it was taken.
+ * The device's side keeps to the contract of virtq.h: chains are given back in
+ * the order in which they were taken.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@
 #define RING_BYTES 16384
 #define EARLY (2 * VIRTQ_PEEK_MAX)
 
-/* The ring's memory as it must be, in the driver's byte order. */
+/* What the ring's memory must be, in the driver's byte order. */
 union shadow {
 	uint8_t bytes[RING_BYTES];
 	struct {
@@ -42,7 +42,7 @@ static struct iovec iov[VIRTQ_CHAIN_MAX];
 static struct virtq_setup setup;
 static struct memory *current; /* the map that the queue is on */
 
-/* What the device side has done; indexes run freely through 16 bits. */
+/* What the device's side has done; indexes run freely through 16 bits. */
 static struct {
 	bool running, live;
 	uint16_t next_avail, seen;
@@ -51,7 +51,7 @@ static struct {
 	bool early[EARLY]; /* by index: waiting entries that were used early */
 	struct chain flight[1 << SIZE_MAX_LOG];
 	unsigned in_flight;
-	unsigned fresh; /* of those, taken since the last give */
+	unsigned fresh; /* how many of those were taken since the last give */
 	bool call_anyway;
 	struct virtq_batch batch; /* with IN_ORDER: not written yet */
 } m;
@@ -96,7 +96,7 @@ static void driver_table(struct fuzz_input *in)
 	for (unsigned n = fuzz_below(in, 8); n; n--, at += DESC_BYTES) {
 		struct vring_desc desc = walker_desc(&regions, in);
 
-		/* What lies in the ring is written through poke() alone. */
+		/* Bytes of the ring itself are written through poke() alone. */
 		if (at - start >= RING_BYTES && start - at >= DESC_BYTES)
 			regions_put(&regions, at, &desc, sizeof(desc));
 	}
@@ -115,8 +115,8 @@ static void driver_offer(struct fuzz_input *in)
 	poke_u16(AVAIL_AT + 2, index);
 }
 
-/* A chain of one descriptor that is as it should be, and some of it offered:
- * otherwise most of what is taken would break the queue. */
+/* Makes a chain of one descriptor that is as it should be, and offers it once
+ * or more. Otherwise most chains would break the queue. */
 static void driver_offer_good(struct fuzz_input *in)
 {
 	unsigned choice = fuzz_u8(in);
@@ -135,7 +135,7 @@ static void driver_offer_good(struct fuzz_input *in)
 	poke_u16(AVAIL_AT + 2, index);
 }
 
-/* As many as the ring has, the same each. */
+/* Offers as many chains as the ring has entries, all the same. */
 static void driver_flood(struct fuzz_input *in)
 {
 	unsigned head = fuzz_u8(in);
@@ -177,7 +177,7 @@ static void model_ask_for_kicks(void)
 		used_u16(2 + 4u * setup.size, m.next_avail);
 }
 
-/* How many wait; 0 if it is too many, or fewer than there were. */
+/* How many chains wait; 0 if they are too many, or fewer than before. */
 static uint16_t model_look(void)
 {
 	uint16_t waiting;
@@ -232,7 +232,7 @@ static void forget(void)
 	memset(m.early, 0, sizeof(m.early));
 }
 
-/* Mostly as it should be; WRONG says what is not. */
+/* The set-up is mostly as it should be; WRONG says what is not. */
 static void read_setup(struct fuzz_input *in, struct virtq_setup *s,
 		       unsigned *wrong)
 {
@@ -293,11 +293,12 @@ static void device_stop(void)
 {
 	fuzz_check(virtq_stop(&q) == m.next_avail);
 	m.running = m.live = false;
-	q.broken = NULL; /* virtq_start() says so again */
+	q.broken = NULL; /* virtq_start() sets it again */
 	forget();
 }
 
-/* The chain at INDEX is what the model's walk found, or breaks the queue. */
+/* The chain at INDEX is what the model's walk has found, or it breaks the
+ * queue. */
 static void check_chain(int rc, uint16_t index, unsigned room,
 			const struct chain *c)
 {
@@ -402,7 +403,8 @@ static void model_end_batch(void)
 	m.batch.open = false;
 }
 
-/* An element of its own, or the last of a batch whose others are full. */
+/* Writes an element for each chain, or one for a batch whose other chains are
+ * full. */
 static void model_give(const struct chain *c, uint32_t len)
 {
 	if (!setup.in_order) {
@@ -442,7 +444,8 @@ static void device_give(struct fuzz_input *in)
 	memmove(c, c + 1, m.in_flight * sizeof(*c));
 }
 
-/* What was used early and is taken does not wait again: it was used. */
+/* A chain that was used early and then taken does not wait again: it was used.
+ * */
 static void device_untake(struct fuzz_input *in)
 {
 	unsigned n = fuzz_below(in, 4);
@@ -490,7 +493,8 @@ static void device_kicks(struct fuzz_input *in)
 	fuzz_check(virtq_kicks_on(&q) == (model_look() != 0));
 }
 
-/* Onto the same regions elsewhere, or onto a map without the ring. */
+/* Moves to a map of the same regions elsewhere, or to a map without the ring.
+ * */
 static void device_remap(struct fuzz_input *in)
 {
 	struct memory *next = regions_again(&regions);
@@ -510,8 +514,9 @@ static void device_remap(struct fuzz_input *in)
 	memory_put(next);
 }
 
-/* The file behind the queue's memory is cut to nothing: the queue breaks at
- * the next look. Nothing is known of its memory any more, so the input ends. */
+/* The file behind the queue's memory is cut to nothing: the queue breaks when
+ * it is looked at next. Nothing is known of its memory any more, so the input
+ * ends. */
 static void device_loses_memory(struct fuzz_input *in)
 {
 	const char *why = NULL;

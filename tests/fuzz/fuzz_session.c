@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * One VM whose front end, guest and host programs do what they like, in any
- * order and in the middle of traffic: valid requests with some field changed,
- * rings that start, stop, move and lose their memory, descriptors that are
- * rewritten while they are ours. Beside it lives a VM that does nothing wrong,
- * and must not notice.
+ * order and in the middle of traffic: valid requests with some field changed;
+ * rings that start, stop, move and lose their memory; descriptors that are
+ * rewritten while the daemon has them. Beside it lives a VM that does nothing
+ * wrong, and must not notice.
  *
- * Found are: wild accesses (sanitizers), broken assertions, a loop that does
- * not come to rest, descriptors and memory left behind, and a neighbour whose
- * bytes do not come through.
+ * This finds wild accesses (by the sanitizers), broken assertions, a loop that
+ * does not come to rest, descriptors and memory that are left behind, and a
+ * neighbour whose bytes do not come through.
  */
 #include "base/check.h"
 #include "base/fd.h"
@@ -35,7 +35,7 @@ static void turns(struct session *s, const struct record *r)
 		neighbour_check(&s->neighbour, 1 + r->c);
 }
 
-/* One front end, or a second that comes beside it. */
+/* The one front end, or a second one that comes beside it. */
 static struct front *front_of(struct session *s, const struct record *r)
 {
 	return &s->fronts[(r->b & 0x80) == 0x80 && r->c >= 0xc0];
@@ -46,7 +46,7 @@ enum op {
 	REST,
 	SET_UP,
 	SAY,
-	SAY_TOO, /* half of what is done */
+	SAY_TOO, /* twice, as half of all steps should be these */
 	STOP,
 	BYTES,
 	LEAVE,

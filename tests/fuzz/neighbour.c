@@ -49,7 +49,7 @@ static void expect_bytes(const uint8_t *bytes, uint64_t pos, uint32_t len)
 	fuzz_check(!memcmp(bytes, stage_bytes + stage_at(FLOW, pos), len));
 }
 
-/* What has come: REQUEST, or what the program wrote. */
+/* Handles what has come: a REQUEST, or what the program wrote. */
 static void receive(struct neighbour *n)
 {
 	struct virtio_vsock_hdr hdr;
@@ -61,7 +61,8 @@ static void receive(struct neighbour *n)
 		fuzz_check(len >= DRIVER_HEADER && len <= BUFFER);
 		driver_read(&n->driver, chain, 0, &hdr, DRIVER_HEADER);
 		fuzz_check(len == DRIVER_HEADER + hdr.len);
-		if (hdr.src_cid != 2) /* the other guest may ask for things */
+		if (hdr.src_cid !=
+		    2) /* the other guest may ask for a connection */
 			continue;
 		fuzz_check(hdr.dst_port == GUEST_PORT);
 		fuzz_check(hdr.op != VIRTIO_VSOCK_OP_RST &&

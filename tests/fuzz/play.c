@@ -12,13 +12,13 @@
 
 struct play play;
 
-/* Of another guest's VM: the N-th that is not VM itself. */
+/* The number of the N-th VM that is not VM itself. */
 static unsigned other(unsigned vm, unsigned n)
 {
 	return n < vm ? n : n + 1;
 }
 
-/* The number that the guests V and W have for each other. */
+/* The number W's guest has among the others, for the guest V. */
 static unsigned rank(unsigned v, unsigned w)
 {
 	return w < v ? w : w - 1;
@@ -116,14 +116,14 @@ struct guest_play *play_guest(unsigned vm, unsigned how)
 	front_set_up(&guest->front, how, 0);
 	driver_init(&guest->driver, guest->vm->ram, how, 0);
 	packets_offer(guest, DRIVER_LINUX, 4096, FIRST_BUFFERS);
-	/* The others see what came of it, too: what they do next is to be
-	 * behind that. */
+	/* The other guests notice as well: what they do next is to come after
+	 * that. */
 	stage_rest();
 	packets_collect();
 	return guest;
 }
 
-/* An answer that was not taken yet may come too late. */
+/* An answer that the daemon has not taken yet may come too late. */
 static void pass_end(struct end *end)
 {
 	if (end->open && !end->posted)

@@ -29,13 +29,14 @@ void flow_sent(uint16_t flow, uint32_t len, bool ends)
 		f->marks[f->nmarks++] = f->sent;
 }
 
-/* No message ends within the bytes, and one does behind them or does not. */
+/* No message ends within the bytes; one ends behind them if ENDS, and otherwise
+ * none. */
 static bool marks_fit(const struct flow *f, uint32_t pos, uint32_t len,
 		      bool ends)
 {
 	bool marked = false;
 
-	/* Beyond, nothing was noted. */
+	/* Ends beyond that were not noted. */
 	if (f->nmarks == PLAY_MARKS && pos + len > f->marks[PLAY_MARKS - 1])
 		return true;
 	for (unsigned i = 0; i < f->nmarks; i++) {
@@ -69,8 +70,8 @@ static bool begin_alike(uint16_t a, uint16_t b, uint32_t len)
 			       len < STAGE_PERIOD ? len : STAGE_PERIOD);
 }
 
-/* Few bytes may fit an earlier flow by chance. Then a later one is tried, which
- * all that came before must fit as well. */
+/* A few bytes may fit an earlier flow by chance. Then a later flow is tried,
+ * which all bytes that came before must fit as well. */
 void flow_expect(uint16_t sink, struct sink *in, const uint8_t *bytes,
 		 uint32_t len, bool messages, bool ends)
 {

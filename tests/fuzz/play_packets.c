@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What guests send and receive. Each packet that comes is checked by itself and
- * against what its end has said and heard.
+ * What guests send and receive. Each packet that comes is checked by itself,
+ * and against what its end has said and heard.
  */
 #include "fuzz/play.h"
 
@@ -20,7 +20,7 @@ static uint16_t destination(const struct end *end)
 	return partner ? flow_sink(partner, false) : flow_sink(end, true);
 }
 
-/* With FUZZ_TELL in the environment, for whoever reads of a find. */
+/* With FUZZ_TELL in the environment, for people who analyse a find. */
 static void play_tell(const char *way, const struct end *end,
 		      const struct virtio_vsock_hdr *hdr)
 {
@@ -53,8 +53,9 @@ static void note_credit(struct end *end, const struct virtio_vsock_hdr *hdr)
 		end->limit = end->last_limit;
 }
 
-/* What was granted is known when nothing is on its way: then it is also what
- * the daemon goes by, unless it leaves packets for later turns (pace.h). */
+/* A guest knows what it was granted when nothing is on its way to it. Then the
+ * daemon goes by the same, unless it leaves packets for later turns (pace.h).
+ * */
 static bool is_overdrawn(const struct end *end,
 			 const struct virtio_vsock_hdr *hdr)
 {
@@ -66,7 +67,7 @@ static bool is_overdrawn(const struct end *end,
 		       end->told_limit;
 }
 
-/* Streams to and from programs, as long as nobody ends them. */
+/* A packet that ends no connection: data and credit, as they should be. */
 static bool is_harmless(const struct end *end, const struct play_packet *p)
 {
 	bool data = p->op == VIRTIO_VSOCK_OP_RW && end->flow &&
@@ -78,8 +79,8 @@ static bool is_harmless(const struct end *end, const struct play_packet *p)
 		p->op == VIRTIO_VSOCK_OP_CREDIT_REQUEST);
 }
 
-/* Of a guest that was asked for a connection: it does not answer yet, and what
- * it sends counts as said to the last connection on the same ports. */
+/* The guest was asked for a connection and does not answer yet; the daemon
+ * takes what it sends for part of the last connection on the same ports. */
 static bool is_late(const struct end *end, const struct play_packet *p)
 {
 	return end->asked && !p->strange && truth_follows(end) &&
@@ -89,13 +90,14 @@ static bool is_late(const struct end *end, const struct play_packet *p)
 		p->op == VIRTIO_VSOCK_OP_CREDIT_REQUEST);
 }
 
-/* The end that was asked, of two guests' ends; NULL if END is no such. */
+/* The asked one of two guests' ends; NULL if END has a program as its partner.
+ * */
 static struct end *asked_of(struct end *end)
 {
 	return end->index >= PLAY_ASKED ? end : play_partner(end);
 }
 
-/* Of an answer, streams alone are followed on. */
+/* P may end END's connection. Once open, only streams are followed further. */
 static void note_doubt(struct end *end, const struct play_packet *p)
 {
 	struct end *asked = asked_of(end);
@@ -112,7 +114,7 @@ static void note_doubt(struct end *end, const struct play_packet *p)
 			 p->op == VIRTIO_VSOCK_OP_RST;
 }
 
-/* Until it is answered, a connection is easily spoilt. */
+/* Until it is answered, almost anything ends a connection. */
 static void note_harm(struct end *end, const struct play_packet *p)
 {
 	bool begins = p->op == VIRTIO_VSOCK_OP_REQUEST && !end->posted &&
@@ -140,7 +142,7 @@ static void note_opened(struct end *end)
 		     end->index < PLAY_ASKER;
 }
 
-/* Before it is sent. */
+/* Call this before the packet is sent. */
 static void note_sent(struct end *end, const struct virtio_vsock_hdr *hdr)
 {
 	bool begins = hdr->op == VIRTIO_VSOCK_OP_REQUEST ||
@@ -151,7 +153,7 @@ static void note_sent(struct end *end, const struct virtio_vsock_hdr *hdr)
 		end->open = end->asked = false;
 	else
 		end->sent_other++;
-	/* By the time it is answered, the end may have other ports. */
+	/* By the time that it is answered, the end may have other ports. */
 	if (is_called(end) && hdr->op != VIRTIO_VSOCK_OP_RST)
 		play.guests[end->vm].strange++;
 	if (hdr->op == VIRTIO_VSOCK_OP_REQUEST) {
@@ -189,7 +191,8 @@ static void make_header(const struct end *end, const struct play_packet *p,
 	};
 }
 
-/* The end does not hear of it, and what it may cause is counted apart. */
+/* The end does not hear of such a packet, and what it may cause is counted
+ * apart. */
 static void make_strange(struct virtio_vsock_hdr *hdr, uint8_t how)
 {
 	switch (how) {
@@ -197,7 +200,8 @@ static void make_strange(struct virtio_vsock_hdr *hdr, uint8_t how)
 		hdr->type = hdr->type == VIRTIO_VSOCK_TYPE_STREAM
 				    ? VIRTIO_VSOCK_TYPE_SEQPACKET
 				    : VIRTIO_VSOCK_TYPE_STREAM;
-		/* A connection of that type would be another end's. */
+		/* A REQUEST of that type would make a connection that belongs
+		 * to another end. */
 		if (hdr->op == VIRTIO_VSOCK_OP_REQUEST)
 			hdr->op = VIRTIO_VSOCK_OP_CREDIT_UPDATE;
 		break;
@@ -274,7 +278,8 @@ static struct end *find_end(struct guest_play *guest,
 	return NULL;
 }
 
-/* The other side may be told of a smaller buffer, and of no less consumed. */
+/* The partner may announce a smaller buffer, but never that it has consumed
+ * less. */
 static void hear_credit(struct end *end, const struct virtio_vsock_hdr *hdr)
 {
 	uint64_t limit = (uint64_t)hdr->fwd_cnt + hdr->buf_alloc;
@@ -349,7 +354,7 @@ static void hear(struct end *end, const struct virtio_vsock_hdr *hdr, int chain)
 	hear_credit(end, hdr);
 }
 
-/* It is for this guest, and as long as it says. */
+/* The packet is for this guest, and as long as it says. */
 static void receive(struct guest_play *guest, int chain, uint32_t len)
 {
 	struct virtio_vsock_hdr hdr;
@@ -366,13 +371,13 @@ static void receive(struct guest_play *guest, int chain, uint32_t len)
 		hear(end, &hdr, chain);
 		return;
 	}
-	/* Of an earlier connection, or for what was strange. */
+	/* It belongs to an earlier connection, or answers a strange packet. */
 	fuzz_check(hdr.op == VIRTIO_VSOCK_OP_RST);
 	fuzz_check(++guest->strange_resets <= guest->strange);
 }
 
-/* A packet that a turn leaves in place is taken after more may have been
- * granted, so that it need not be more than the daemon allows. */
+/* A packet that a turn leaves in the ring is taken after more may have been
+ * granted. So it may be within what the daemon allows. */
 static void note_taken(struct guest_play *guest)
 {
 	guest->taken = !guest->driver.queue[DRIVER_TX].busy;
@@ -388,8 +393,9 @@ static void note_taken(struct guest_play *guest)
 	}
 }
 
-/* What is still in the ring was sent before the REQUEST was seen. It is read
- * behind it, and does not matter if it is taken for the last connection's. */
+/* Packets that are still in the ring were sent before the guest saw the
+ * REQUEST. The daemon reads them after it has asked, and they do no harm if it
+ * takes them for part of the last connection. */
 static void note_sure(struct end *end)
 {
 	const struct end *asker = play_partner(end);

@@ -36,7 +36,7 @@ void program_call(struct end *end)
 	char line[32];
 	int fd, len;
 
-	/* The guest's ports are those of the connection before. */
+	/* A second connection would use the same ports of the guest. */
 	if (end->program.fd >= 0 || truth_conn(end))
 		return;
 	fd = stage_knock(play.guests[end->vm].vm, messages(end));
@@ -63,7 +63,7 @@ void program_accept(struct end *end)
 	start(end, fd);
 }
 
-/* A program that has not read the OK sends nothing yet. */
+/* A program that has not read the OK line sends nothing yet. */
 void program_send(struct end *end, uint32_t len)
 {
 	struct program *p = &end->program;
@@ -78,7 +78,7 @@ void program_send(struct end *end, uint32_t len)
 		flow_sent(p->flow, (uint32_t)n, messages(end));
 }
 
-/* False: it has not come, or never will. */
+/* False: the answer has not come, or never will. */
 static bool read_answer(struct end *end)
 {
 	struct program *p = &end->program;

@@ -15,7 +15,7 @@
 #include "vsock/conn.h"
 #include "vsock/packet.h"
 
-#define ROUNDS 200 /* that bring what can still be sent */
+#define ROUNDS 200 /* that it may take to move all that can be sent */
 #define CREDIT (1u << 20)
 
 static struct guest *guest_of(const struct end *end)
@@ -69,7 +69,7 @@ static bool is_current(const struct end *end)
 	return poll(&next, 1, 0) == 0;
 }
 
-/* What the guest was told has been forwarded, the program has or can have. */
+/* What the guest was told has been forwarded, the program has or can read. */
 static void check_forwarded(const struct end *end)
 {
 	int waiting = 0;
@@ -92,7 +92,7 @@ static void check_open(const struct end *end, const struct conn *conn)
 		check_forwarded(end);
 }
 
-/* What it is owed may wait for a receive buffer. */
+/* Without a receive buffer, what the guest is owed has to wait. */
 static bool hears(const struct end *end)
 {
 	return play.guests[end->vm].driver.queue[DRIVER_RX].busy;
@@ -188,7 +188,7 @@ static uint64_t received(void)
 	return sum;
 }
 
-/* Credit, buffers and readers for everything, until no more comes. */
+/* Gives credit, buffers and readers to everything, until no more comes. */
 static void drain(void)
 {
 	uint64_t before;
@@ -213,7 +213,7 @@ static bool whole(const struct end *end)
 	       !conn->guest_shut && !conn->host_shut;
 }
 
-/* All of FLOW has been received, but for a message without its end. */
+/* All of FLOW was received, except a message that was never finished. */
 static void expect_all(uint16_t flow, uint32_t got, bool messages)
 {
 	const struct flow *f = &play.flows[flow];
@@ -245,7 +245,7 @@ static void check_received(struct end *end)
 	expect_all(end->program.flow, end->in.got, messages);
 }
 
-/* A program whose connection is over was told. */
+/* A program was told that its connection is over. */
 static void check_told(struct end *end)
 {
 	if (end->program.fd >= 0 && !truth_conn(end))

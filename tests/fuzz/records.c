@@ -20,7 +20,7 @@ static void begin(unsigned seed)
 	pick(2);
 }
 
-/* Small numbers are what most fields count. */
+/* A small number, which is what most fields count with. */
 static uint8_t some_byte(void)
 {
 	return (uint8_t)(pick(2) ? pick(8) : pick(256));
@@ -33,7 +33,7 @@ static void make_record(uint8_t *at)
 	at[0] = (uint8_t)pick(records_ops);
 }
 
-/* [AT, END) goes to TO, with room made for it. */
+/* Puts [AT, END) to TO, and makes room for it. */
 static void make_room(uint8_t *data, size_t size, size_t at, size_t n)
 {
 	memmove(data + at + n, data + at, size - at);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Inputs that are lists of steps: eight bytes each, of which the first says
- * what is done. They are changed step by step, so that one that is put in or
- * left out does not give another meaning to all that follow.
+ * Inputs that are lists of steps: eight bytes each, the first of which says
+ * what is done. They are mutated step by step, so that inserting or removing
+ * one does not change the meaning of all that follow.
  */
 #ifndef URING_VSOCK_TESTS_FUZZ_RECORDS_H
 #define URING_VSOCK_TESTS_FUZZ_RECORDS_H
@@ -16,7 +16,7 @@ struct record {
 
 #define RECORDS_MAX 256u
 
-/* The next one; false at the end. */
+/* Reads the next one; false at the end. */
 static inline bool record_next(struct fuzz_input *in, struct record *r)
 {
 	if (in->left < sizeof(*r))
@@ -25,7 +25,7 @@ static inline bool record_next(struct fuzz_input *in, struct record *r)
 	return true;
 }
 
-/* Ops are 0 to OPS - 1: the target's own. */
+/* The target's number of ops: 0 to OPS - 1 are used. */
 extern const unsigned records_ops;
 
 /* What libFuzzer calls. */

@@ -7,8 +7,8 @@
 #include "base/check.h"
 #include "virtq/guard.h"
 
-/* Each region has its own part of the file, with an odd beginning; huge ones
- * begin in their part and are the same behind it. */
+/* Each region has its own part of the file, at an odd place in it. Huge ones
+ * begin in their part and have the same bytes behind it. */
 #define PART (2 * REGION_SIZE_MAX)
 #define FILE_SIZE ((size_t)REGIONS_MAX * PART + REGION_HUGE)
 #define PAGE 4096u
@@ -18,13 +18,14 @@
 static struct {
 	int fd;
 	uint8_t *bytes;
-	/* Pages that are to be cleared again, each once. */
+	/* Pages that must be cleared again, each listed once. */
 	uint32_t written[PAGES];
 	uint8_t is_written[PAGES];
 	uint32_t nwritten;
 } file;
 
-/* Where the first region begins; the last choice ends the last at 2^64. */
+/* Where the first region begins; with the last choice, the last region ends at
+ * 2^64. */
 static uint64_t first_address(unsigned choice, uint64_t span)
 {
 	switch (choice) {
@@ -93,7 +94,8 @@ void regions_open(struct regions *r, struct fuzz_input *in, uint64_t least)
 		unsigned gap = fuzz_u8(in);
 		uint64_t size = 1 + (uint64_t)fuzz_u16(in);
 
-		/* The first is in place for rings: aligned, and not small. */
+		/* The first region suits rings: it is aligned, and not small.
+		 * */
 		if (!i) {
 			gap &= 0xf0;
 			size = size < least ? least : size;
@@ -172,8 +174,8 @@ FUZZ_MODEL int regions_count(const struct regions *r, uint64_t guest_addr,
 	return n;
 }
 
-/* The bytes from GUEST_ADDR on that lie in one region, N at most; 1 of nothing.
- */
+/* How many bytes from GUEST_ADDR on lie in one region, at most N; 1 if nothing
+ * is mapped there. */
 FUZZ_MODEL static size_t piece(const struct regions *r, uint64_t guest_addr,
 			       size_t n, uint8_t **at)
 {
@@ -263,7 +265,7 @@ uint64_t regions_address(const struct regions *r, struct fuzz_input *in)
 	}
 }
 
-/* Regions adjoin in both kinds of addresses, or in neither. */
+/* Regions adjoin in both kinds of addresses or in neither. */
 uint64_t regions_user(const struct regions *r, uint64_t guest_addr)
 {
 	return USER_OFFSET + (guest_addr - r->region[0].guest_addr);

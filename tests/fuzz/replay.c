@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Where there is no fuzzer: gives a target the files that are named, or all of
- * a folder; without arguments its seeds and regression inputs, which are found
- * under TOP_SRCDIR by the target's own name. Each input is named before it is
- * run, so that a crash says which one it was.
+ * Takes the fuzzer's place where there is none: it gives a target the files
+ * that are named, or all files of a folder; without arguments its seeds and
+ * regression inputs, which it finds below TOP_SRCDIR by the target's name. Each
+ * input is named before it is run, so that a crash says which one it was.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,8 @@
 
 static unsigned inputs;
 
-/* In memory of exactly its size: a byte read beyond it is found by ASan. */
+/* The input is in memory of exactly its size, so that ASan finds a read beyond
+ * it. */
 static void run_file(const char *path)
 {
 	FILE *in = fopen(path, "r");

@@ -12,7 +12,7 @@ uint32_t session_size(unsigned i)
 	return sizes[i % ARRAY_SIZE(sizes)];
 }
 
-/* Chains are used over and over, whether they came back or not. */
+/* Chains are offered again and again, whether they came back or not. */
 void session_offer(struct session *s, const struct record *r)
 {
 	static const uint32_t lens[] = { 45,   64,   100, 300, 1024,
@@ -68,8 +68,8 @@ void session_send(struct session *s, const struct record *r)
 	front_kick(&s->fronts[0], DRIVER_TX);
 }
 
-/* Answers the host programs that ask. The memory may be another by now, so
- * that nothing in it has to make sense. */
+/* Answers the host programs that ask. The memory may be another one by now, so
+ * nothing in it has to make sense. */
 void session_respond(struct session *s)
 {
 	const uint16_t *used = driver_used(&s->driver, DRIVER_RX);
@@ -122,7 +122,8 @@ static void tamper_one(struct vring_desc *desc, const struct record *r)
 	}
 }
 
-/* Descriptors, which may be ours already: a few, or all of them. */
+/* Changes descriptors, which the daemon may have already: a few, or all of
+ * them. */
 void session_tamper(struct session *s, const struct record *r)
 {
 	struct vring_desc *desc = driver_desc(&s->driver, r->a % 3);
@@ -158,7 +159,8 @@ void session_tamper_ring(struct session *s, const struct record *r)
 	front_kick(&s->fronts[0], r->a % 3);
 }
 
-/* Event buffers are the RX queue's, as nothing is done with their content. */
+/* Event buffers share the RX queue's memory, as nobody looks at their contents.
+ * */
 void session_offer_event(struct session *s, const struct record *r)
 {
 	struct vring_desc *desc = driver_desc(&s->driver, 2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Most requests are right: one field is not, or the order is not, or the time.
+ * Most requests are right. The others have one wrong field, or come in the
+ * wrong order or at the wrong time.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -40,12 +41,12 @@ union payload {
 struct request {
 	uint32_t code;
 	uint32_t size;
-	int fds[10]; /* one more than a table that is too long has regions */
+	int fds[10]; /* one descriptor more than the regions of a table that is too long */
 	unsigned nfds;
 	union payload payload;
 };
 
-/* Whatever a front end may send along, right or wrong. */
+/* Descriptors of all kinds that a front end may send along, right or wrong. */
 static int some_descriptor(struct front *front, unsigned queue, unsigned kind)
 {
 	switch (kind % 8) {
@@ -163,7 +164,8 @@ static void make_config(struct request *q, const struct record *r)
 	q->size = 12 + r->c;
 }
 
-/* As it should be, but for what the record's numbers make of it. */
+/* The request as it should be, apart from what the record's numbers make of it.
+ * */
 static void make_request(struct request *q, struct front *front,
 			 const struct record *r)
 {
@@ -221,7 +223,7 @@ static void make_request(struct request *q, struct front *front,
 	}
 }
 
-/* Bits of what is wrong. */
+/* What is wrong with it, in bits. */
 enum {
 	NEED_REPLY = 1,
 	LONGER = 2,
@@ -243,7 +245,7 @@ void session_say(struct front *front, const struct record *r)
 		flags |= VHOST_USER_NEED_REPLY;
 	if (r->b & OTHER_VERSION)
 		flags ^= r->e;
-	/* Most are right, or the session would always be a short one. */
+	/* Most are right, or each session would be a short one. */
 	if ((r->b & (BROKEN | LONGER)) == (BROKEN | LONGER))
 		q.size += 1 + r->e % 64;
 	if ((r->b & (BROKEN | SHORTER)) == (BROKEN | SHORTER) && q.size)

@@ -66,7 +66,8 @@ void settings_check(const struct config *config)
 	}
 }
 
-/* The outcome as config_print() has it, or as mistakes, which *GOOD tells. */
+/* The outcome: what config_print() writes, or the mistakes; *GOOD tells which.
+ * */
 static char *outcome(settings_reader *reader, const void *data, size_t size,
 		     bool *good)
 {

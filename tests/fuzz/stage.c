@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Two things make one input independent of the ones before: what a VM has is
- * made anew, and what is left of a loop's past, its pace, is put back. Time goes
- * on by an hour, so that no deadline of the past is near.
+ * Two things make an input independent of those before it: what a VM has is
+ * made anew, and what is left of a loop's past, its pace, is put back. Time
+ * goes on by an hour, so that no deadline of the past is near.
  *
  * All sockets are abstract, so that no file is made.
  */
@@ -27,13 +27,14 @@
 #include "turn/descriptors.h"
 #include "turn/loop.h"
 
-/* Turns without rest that mean that none will come. */
+/* After so many turns without a rest, there will be none. */
 #define RESTLESS 3000
 
-/* Descriptors that are looked at for one that was left open. */
+/* How many descriptors are looked at to find one that was left open. */
 #define CENSUS 192
 
-/* That a VM may have at any time, and all may beyond. */
+/* How many a VM may have at any time, and how many all VMs may have beyond
+ * that. */
 #define SHARE 24
 
 struct stage stage;
@@ -237,7 +238,7 @@ void stage_begin(void)
 	}
 }
 
-/* What nobody accepted is in the way of the next input. */
+/* Connections that nobody accepted would be in the way of the next input. */
 static void drain(int listening)
 {
 	int fd;
@@ -246,7 +247,7 @@ static void drain(int listening)
 		close(fd);
 }
 
-/* One look at all of them, as few have anybody. */
+/* One poll(2) looks at all of the sockets, as few have anybody waiting. */
 static void drain_vm(struct stage_vm *vm)
 {
 	struct pollfd fds[STAGE_PORTS + 3] = {
@@ -264,7 +265,7 @@ static void drain_vm(struct stage_vm *vm)
 			drain(fds[i].fd);
 }
 
-/* For whoever reads of the find. */
+/* For people who analyse the find. */
 static void say_descriptor(int fd)
 {
 	char link[32], what[128];
@@ -309,7 +310,7 @@ void stage_end(void)
 	fuzz_check(!memcmp(open_before, open_after, sizeof(open_before)));
 }
 
-/* Has it slept? */
+/* Whether it has slept. */
 static bool turn(struct service *service)
 {
 	bool slept;

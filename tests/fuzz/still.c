@@ -47,7 +47,7 @@ ssize_t __wrap_getrandom(void *to, size_t len, unsigned flags)
 	return (ssize_t)len;
 }
 
-/* Its signal would come when the machine likes. */
+/* The watchdog's signal would come at times that the machine determines. */
 int __wrap_watchdog_start(struct watchdog *dog)
 {
 	(void)dog;

@@ -12,7 +12,7 @@ static uint32_t read_length(struct fuzz_input *in)
 	return choice < 32 ? 0 : 16 * (uint32_t)fuzz_u8(in) + choice % 4;
 }
 
-/* Flags with the three that mean something in the lowest bits. */
+/* Flags, with the three that mean something in the lowest bits. */
 struct vring_desc walker_desc(const struct regions *r, struct fuzz_input *in)
 {
 	uint64_t addr = regions_address(r, in);
@@ -111,7 +111,7 @@ FUZZ_MODEL static bool model_table(const struct regions *r, bool indirect,
 	return false;
 }
 
-/* Whether the chain is good, and its buffers in MODEL. */
+/* Whether the chain is good; MODEL gets its buffers. */
 FUZZ_MODEL bool walker_walk(const struct regions *r,
 			    const struct vring_desc *table, uint32_t size,
 			    uint16_t head, struct chain_rule rule)
@@ -135,7 +135,7 @@ FUZZ_MODEL bool walker_walk(const struct regions *r,
 	return bytes <= UINT32_MAX && model.segments <= CHAIN_SEGMENTS_MAX;
 }
 
-/* Segments from *S on are those of buffer B, in its order and direction. */
+/* The segments from *S on are those of buffer B, in its order and direction. */
 FUZZ_MODEL static void compare_buffer(const struct regions *r,
 				      const struct memory *memory,
 				      const struct chain *c, unsigned b,

@@ -133,7 +133,7 @@ static void obey(struct agent *agent, char *line)
 		kill(-job->pid, SIGKILL);
 }
 
-/* Reads on; true when the line is complete or as long as it may be. */
+/* Reads on; true if the line is complete, or as long as a line may be. */
 static bool read_line(int fd, struct line *line, bool *eof)
 {
 	char *byte = line->text + line->used;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * guest-notify CID PORT COUNT: notifies a host program so many times, one time
- * after another, as systemd does: from a privileged port, always the same one
- * as far as it is free, with a connection for each message, which ends when the
+ * guest-notify CID PORT COUNT: sends COUNT notifications to a host program, one
+ * after the other, as systemd does: from a privileged port, always the same one
+ * as far as it is free, each over a connection of its own, which ends when the
  * host program has closed it.
  *
- * A message is its number in one line. Prints "failed NUMBER: CALL: ERROR" for
- * each that fails, and "done failed=N".
+ * A notification is its number in one line. Prints "failed NUMBER: CALL: ERROR"
+ * for each one that fails, and "done failed=N".
  */
 #include <errno.h>
 #include <linux/vm_sockets.h>
@@ -34,7 +34,7 @@ static const char *bind_privileged(int fd)
 	return "bind";
 }
 
-/* The same for all of it: connect, say it, wait for the end. */
+/* All of a notification: connects, sends it, and waits for the end. */
 static const char *notify(int fd, const struct sockaddr_vm *to,
 			  unsigned int number)
 {

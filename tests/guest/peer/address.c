@@ -108,7 +108,7 @@ static int new_socket(const struct address *address)
 	return fd;
 }
 
-/* The answer is read byte by byte, for what follows it is data. */
+/* The answer is read byte by byte, as data follows it. */
 static int ask_for_port(int fd, unsigned int port)
 {
 	char line[OK_LINE_MAX] = "";

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The three kinds of address that a test program can meet another at:
+ * The three kinds of addresses at which a test program can meet another one:
  *
  *   vsock:CID:PORT      AF_VSOCK; "any" as the CID to listen
  *   unix:PATH           a plain Unix socket
- *   hybrid:PATH:PORT    a Unix socket that takes "CONNECT PORT"; connect only
+ *   hybrid:PATH:PORT    a Unix socket that takes "CONNECT PORT"; to connect only
  */
 #ifndef URING_VSOCK_GUEST_ADDRESS_H
 #define URING_VSOCK_GUEST_ADDRESS_H
@@ -31,7 +31,7 @@ int address_connect(const struct address *address);
 /* A listening descriptor that the caller owns, or a negative errno. */
 int address_listen(const struct address *address);
 
-/* Removes what listening left in the file system. */
+/* Removes what listening has left in the file system. */
 void address_forget(const struct address *address);
 
 #endif

@@ -71,7 +71,7 @@ static int open_connection(struct crowd *crowd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Nobody moves a byte before everybody is connected, or has failed to. */
+/* Nobody moves a byte before all have connected, or have failed to. */
 static void *member_thread(void *argument)
 {
 	struct member *member = argument;

@@ -2,10 +2,10 @@
 /*
  * The byte stream that both ends of a test connection know.
  *
- * It repeats after a prime number of bytes, so that a byte which arrives at
- * another place than it was sent from, by a packet's or a page's size for
- * example, differs from what belongs there.  Any PATTERN_CHUNK bytes of it
- * lie together in memory and can be sent without a copy.
+ * It repeats after a prime number of bytes, so that a byte that arrives at
+ * another place than it was sent from, a packet's or a page's size away for
+ * example, differs from what belongs there. Any PATTERN_CHUNK bytes of it lie
+ * together in memory, and can be sent without a copy.
  */
 #ifndef URING_VSOCK_GUEST_PATTERN_H
 #define URING_VSOCK_GUEST_PATTERN_H
@@ -18,7 +18,7 @@ enum {
 	PATTERN_CHUNK = 262144,
 };
 
-/* Order-dependent; two streams with one value held the same bytes. */
+/* It depends on the order: two streams with one value had the same bytes. */
 struct checksum {
 	uint64_t value;
 	uint64_t word;
@@ -31,7 +31,8 @@ void pattern_init(void);
 /* The stream from an offset on, good for PATTERN_CHUNK bytes. */
 const uint8_t *pattern_at(uint64_t offset);
 
-/* Where in bytes[0..n) the stream at offset is left; n when nowhere. */
+/* The index at which bytes[0..n) differ from the stream at OFFSET first; n if
+ * nowhere. */
 size_t pattern_compare(uint64_t offset, const uint8_t *bytes, size_t n);
 
 void checksum_add(struct checksum *sum, const uint8_t *bytes, size_t n);

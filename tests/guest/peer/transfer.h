@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * One connection's work: to send and to receive so much of the known stream,
- * at the same time or one after the other, and to end as it was asked to.
+ * The work of one connection: to send and to receive a given amount of the
+ * known stream, at the same time or one after the other, and to end as it was
+ * asked to.
  */
 #ifndef URING_VSOCK_GUEST_TRANSFER_H
 #define URING_VSOCK_GUEST_TRANSFER_H
@@ -24,7 +25,7 @@ struct transfer_plan {
 	bool zerocopy;
 	bool tagged; /* streams begin where the connecting side says */
 	bool connecting;
-	bool messages; /* each is sent back, nothing else */
+	bool messages; /* each message is sent back, and nothing else */
 };
 
 struct transfer {
@@ -34,7 +35,7 @@ struct transfer {
 	_Atomic uint64_t sent, received;
 	struct checksum sent_sum, received_sum;
 	unsigned int copied; /* zerocopy sends that the kernel copied */
-	char error[128];     /* empty: all went as planned */
+	char error[128];     /* empty: everything went as planned */
 };
 
 /* Runs one connection to its end; blocks. Errors are in transfer->error. */

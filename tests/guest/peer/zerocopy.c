@@ -41,7 +41,7 @@ static int count_completion(const struct msghdr *message,
 }
 
 /*
- * A send that had to wait for credit is reported once for each part of it, so
+ * A send that had to wait for credit is reported once for each of its parts, so
  * that there may be more completions than sends.
  */
 static bool more_missing(const struct zerocopy *zerocopy, uint32_t most)
