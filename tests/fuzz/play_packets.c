@@ -217,6 +217,9 @@ static void make_strange(struct virtio_vsock_hdr *hdr, uint8_t how)
 		break;
 	case PLAY_NO_PORT:
 		hdr->src_port = hdr->dst_port = STRANGE_PORT;
+		/* Another guest would be offered a connection of no end. */
+		if (hdr->op == VIRTIO_VSOCK_OP_REQUEST && hdr->dst_cid != 2)
+			hdr->op = VIRTIO_VSOCK_OP_CREDIT_UPDATE;
 		break;
 	default:
 		break;

@@ -216,7 +216,7 @@ GUEST = {
     "sibling-full": [connect(A, 12), data(A, 12, 7), data(A, 12, 7), REST,
                      offer(B, 1, 3), REST, offer(B), REST],
     "messages-wait": [connect(A, 4)] + [data(A, 4, 7, 1)] * 4 + [
-        data(A, 4, 1, 1), data(A, 4, 5), data(A, 4, 2, 1), REST] + [
+        data(A, 4, 1), data(A, 4, 1, 1), data(A, 4, 2, 1), REST] + [
         read(A, 4), read(A, 4), REST] * 4,
     "greedy": [connect(A, 0), connect(A, 1)] + [
         ("STREAM", A, 0, 0, 127), ("STREAM", A, 1, 0, 127)] * 3 + [
