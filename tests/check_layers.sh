@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 #
 # Includes go downwards only. Each row of the table is a folder of src/ and the
-# folders that its files may include, beside its own and base/. Within a folder
-# no include leads back to where it came from. The linker holds the same rows
-# against calls (see Makefile.am).
+# folders that its files may include, beside its own and base/. The linker holds
+# the same rows against calls (see Makefile.am). In src/, tests/ and bench/ no
+# chain of includes leads back to where it began.
 
 set -eu
-cd "${TOP_SRCDIR:-$(dirname "$0")/..}/src"
+cd "${TOP_SRCDIR:-$(dirname "$0")/..}"
 
 layers() {
 	cat <<-'END'
@@ -30,7 +30,9 @@ layers() {
 	END
 }
 
+# includes TREE: lines of "FILE LINE INCLUDED", both below TREE.
 includes() {
+	cd "$1"
 	# shellcheck disable=SC2046 # our own file names
 	grep -Hn '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' \
 		$(find . -name '*.[ch]' | sed 's,^\./,,' | sort) |
@@ -40,7 +42,18 @@ includes() {
 allowed() {
 	layers
 	echo ---
-	includes
+	(includes src)
+}
+
+# A module is a .c and its .h; tsort names those that form a circle. A file that
+# is included by its name alone lies beside the one that includes it.
+circles() {
+	(includes "$1") | while read -r file _ name; do
+		[ ! -f "$1/${file%/*}/$name" ] || name=${file%/*}/$name
+		echo "$1/$file $1/$name"
+	done | sed 's/\.[ch] / /; s/\.[ch]$//' | awk '$1 != $2' |
+		tsort 2>&1 >/dev/null | sed '/input contains a loop/d; s/^tsort: //' |
+		sort -u
 }
 
 refused=$(allowed | awk '
@@ -63,9 +76,7 @@ refused=$(allowed | awk '
 		print "src/" $1 ":" $2 ": " $3 " is not below"
 	}' | sort -u)
 
-# A module is a .c and its .h; tsort names those that form a circle.
-circles=$(includes | sed 's/\.[ch] [0-9]* / /; s/\.[ch]$//' |
-	awk '$1 != $2' | tsort 2>&1 >/dev/null | grep -v 'input contains a loop' || :)
+circles=$(circles src; circles tests; circles bench)
 
 [ -z "$refused" ] || echo "check_layers: $refused" >&2
 [ -z "$circles" ] || echo "check_layers: these include each other: $circles" >&2
