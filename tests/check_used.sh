@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 #
-# Each function that src/ offers is called by src/ itself: what only tests
-# need belongs to them. Looks at the archives that were built.
+# Each function that src/ exports is called by src/ itself: functions that only
+# tests need belong to them. Looks at the archives that were built.
 
 set -eu
 here=$PWD

@@ -14,7 +14,7 @@ WANTED_DESCRIPTORS = 24000
 
 
 def descriptors():
-    """Takes all descriptors that can be had; how many these are."""
+    """Raises the limit on descriptors as far as possible, and returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for limit in (max(hard, WANTED_DESCRIPTORS), hard):
         try:
@@ -66,7 +66,7 @@ class Case:
 
     @property
     def siblings(self):
-        """Whether each two VMs are connected to each other."""
+        """Whether the VMs are connected to each other in pairs."""
         return "--siblings" in self.args
 
 

@@ -61,7 +61,7 @@ class Contestant:
 
     @functools.cached_property
     def help(self):
-        """What the daemon says of its options."""
+        """What the daemon prints about its options."""
         return subprocess.run(
             [shlex.split(self.command)[0], "--help"], text=True,
             capture_output=True, check=False).stdout

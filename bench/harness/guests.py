@@ -33,12 +33,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def stall_seconds(options, accelerator):
-    """How much longer than it was told to a run may take."""
+    """How many seconds longer than asked for a run may take."""
     return 10 if options.quick else STALL_SECONDS[accelerator]
 
 
 def prepare(cache, kernels, programs):
-    """Kernels and an initrd with PROGRAMS for each; the accelerator."""
+    """Prepares kernels and initrds with PROGRAMS. Returns the accelerator."""
     host.prepare(cache, "--small", cache, *kernels)
     for series in kernels:
         folder = os.path.join(cache, series)
@@ -148,7 +148,7 @@ class Measurement:
         self.cpu = entrant.cpu_seconds()
 
     def finish(self, server, client):
-        """Waits for both; (client, None), or (None, why not)."""
+        """Waits for both. Returns (client, None), or (None, why not)."""
         try:
             client.succeed(self.patience)
             server.succeed(self.patience)
@@ -174,7 +174,7 @@ def guarded(entrant, run):
 
 
 def interleave(options, cases, found, run, progress, raw):
-    """Everybody's runs of each case, in turn: {case: {contestant: [...]}}.
+    """The runs of each case, contestants in turn: {case: {contestant: [...]}}.
 
     Who has failed in a case does not get another turn in it.
     """
@@ -228,7 +228,7 @@ def common_options(parser):
 
 
 def complete(options, cases):
-    """Fills in what depends on other options; the cases to run."""
+    """Fills in what depends on other options. Returns the cases to run."""
     options.secs = options.secs or (1 if options.quick else 3)
     options.repeats = options.repeats or (1 if options.quick else 5)
     options.kernel = options.kernel or (
@@ -261,7 +261,7 @@ def run_all(options, cases, daemon, run, accelerator, progress, out):
 
 
 def write(out, header, cases, found):
-    """Report and JSON; the report's tables without the details."""
+    """Writes report and JSON. Returns the report's tables without details."""
     tables, details = [header], []
     for series, (names, results) in found.items():
         tables += [f"## Linux {series}",
@@ -286,7 +286,7 @@ def ours_failed(found):
 
 
 def bench(options, cases, program, suffix, bench_for):
-    """Measures the CASES with PROGRAM in the guests; the exit status.
+    """Measures the CASES with PROGRAM in the guests. Returns the exit status.
 
     bench_for(accelerator) is a function that runs a case with an Entrant.
     """
@@ -315,7 +315,7 @@ def bench(options, cases, program, suffix, bench_for):
 
 
 def in_order(main):
-    """Runs MAIN; whatever it started is ended."""
+    """Runs MAIN, and ends whatever it has started."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         sys.exit(main())

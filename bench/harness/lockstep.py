@@ -74,7 +74,7 @@ ENGINES = ("io_uring", "epoll")
 
 
 class Trouble(Exception):
-    """There is no count, and why."""
+    """Says why there is no count."""
 
 
 class Setting:
@@ -90,7 +90,7 @@ class Setting:
         self.options = "--poll-us 0" if "--poll-us" in text else ""
 
     def run(self, case, engine, rounds, wrapper=""):
-        """Plays the load, with the daemon under WRAPPER; what was moved."""
+        """Plays the load for a daemon under WRAPPER. Returns what was moved."""
         daemon = Daemon(Contestant(engine, f"{wrapper} {self.daemon} --engine "
                                    f"{engine} {self.options} {{VMS}}"),
                         case.vms)
@@ -115,7 +115,7 @@ class Setting:
 
     @staticmethod
     def pid_of(pid):
-        """The daemon's: a wrapper's child, if it has one."""
+        """The daemon's process: the wrapper's child, if there is a wrapper."""
         path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
         children = path.read_text(encoding="ascii").split()
         return int(children[0]) if children else pid
@@ -146,7 +146,7 @@ def vdso_calls(text):
 
 
 def callgrind(setting, case, engine, rounds, out):
-    """One run; callgrind's totals and what was moved, by name."""
+    """One run. Returns callgrind's totals and what was moved, by name."""
     moved = setting.run(case, engine, rounds, " ".join([
         "valgrind -q --tool=callgrind --collect-systime=yes",
         f"--callgrind-out-file={shlex.quote(str(out))}"]))

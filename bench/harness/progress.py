@@ -15,7 +15,7 @@ class Progress:
         self.start = time.monotonic()
 
     def step(self, text):
-        """The next of the steps begins."""
+        """Tells that the next step begins."""
         spent = time.monotonic() - self.start
         left = spent / max(self.done, 1) * (self.total - self.done)
         self.done += 1
@@ -27,5 +27,5 @@ class Progress:
         sys.stderr.flush()
 
     def end(self):
-        """The last step is done."""
+        """Tells that the last step is done."""
         sys.stderr.write("\n")

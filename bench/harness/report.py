@@ -46,7 +46,7 @@ def failure(results):
 
 
 def hopeless(results):
-    """It has failed twice and done nothing else; once more tells nothing."""
+    """Whether it has only failed, twice: another run tells nothing new."""
     return len(results) > 1 and not values(results, "secs")
 
 
@@ -85,7 +85,7 @@ def cell(results, case):
 
 
 def best(results, case):
-    """What the machine gave when it was least disturbed."""
+    """The best figure: what the machine gave when it was least disturbed."""
     found = values(results, case.metric)
     if not found:
         return None
@@ -144,7 +144,7 @@ DETAILS = [("cpu_per_GB", "CPU s/GB"), ("all_cpu_per_GB", "all CPU s/GB"),
 
 
 def detail_table(cases, names, results):
-    """All other figures; what a case does not have is left out."""
+    """All other figures, without those that a case does not have."""
     blocks = []
     for case in cases:
         found = {n: results[case.name].get(n, []) for n in names}

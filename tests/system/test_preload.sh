@@ -93,7 +93,7 @@ assert c.recvfrom(1)[0] == b"y"
 '
 [ ! -s err ] || fail 'other sockets: said something'
 
-# A mistake is said once, by who makes a socket of AF_VSOCK.
+# A mistake is reported once, by the program that makes an AF_VSOCK socket.
 expect 'mistake' 3=v3,x=v4 "$python" -c '
 from common import *
 for i in range(2):
@@ -102,7 +102,7 @@ for i in range(2):
 [ "$(cat err)" = "VSOCK_OVER_UDS: 'x=v4': a guest's CID is a number from 3 \
 to 4294967294" ] || fail 'mistake: said otherwise'
 
-# The port's file goes when the program exits, and when somebody comes after
+# The port's file goes when the program exits, or when somebody comes after
 # one that was killed.
 expect 'exit' 3=v3,4=v4 "$python" -c '
 from common import *

@@ -16,7 +16,7 @@ ENDLESS = 1 << 40
 
 
 def _wait_for_progress(program, least):
-    """Waits until a peer has sent and received so much, each way."""
+    """Waits until a peer has sent and received that much."""
     while True:
         _, sent, received = program.expect("progress").split()
         if min(int(sent), int(received)) >= least:
@@ -67,7 +67,7 @@ class _Hanging:
         _wait_for_progress(self.programs[2], MIB)
 
     def must_end(self, began):
-        """They must all see the end at once; a note on how soon."""
+        """All of them must see the end at once. Returns a note on how soon."""
         slowest = 0.0
         for program in self.programs:
             program.wait()

@@ -34,7 +34,7 @@ class _Receiver:
                 self.received.update(connection.recv(4096).split())
 
     def end(self):
-        """Nothing more comes; how many have come."""
+        """Stops taking notifications. Returns how many have come."""
         self._over = True
         self._thread.join()
         self._server.close()

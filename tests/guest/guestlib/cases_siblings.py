@@ -21,7 +21,7 @@ REBOOT = 3 * PATIENCE
 
 
 def _both_openers(stage):
-    """(server, client) both ways round."""
+    """Both guests as (server, client), and the other way round."""
     return (stage.a, stage.b), (stage.b, stage.a)
 
 
@@ -92,7 +92,7 @@ class _Hanging:
             self.peers["A"][-1].expect("progress")
 
     def must_end(self, side, began, soon=AT_ONCE):
-        """Who runs in this guest sees the end at once; how soon."""
+        """The programs in this guest see the end at once. Returns how soon."""
         peers = self.peers[side.name]
         for peer in peers:
             status = peer.wait(max(soon, PATIENCE))
@@ -106,7 +106,7 @@ class _Hanging:
 
 
 def _listener(side, port):
-    """A server that answers again and again, from now on."""
+    """Starts a server that answers again and again."""
     program = side.run(f"exec socat VSOCK-LISTEN:{port},fork "
                        "SYSTEM:'cat; echo answer'")
     side.wait_for_vsock(port)
@@ -186,14 +186,14 @@ def paused(stage):
 
 
 def _states(side, port):
-    """The states of a guest's sockets of that port, as ss calls them."""
+    """The states of a guest's sockets with that port, as ss names them."""
     lines = side.run("ss -an --vsock").succeed()
     found = [line.split() for line in lines if f":{port} " in line + " "]
     return sorted(words[1] for words in found)
 
 
 def _must_be(side, port, *states):
-    """The states, once the guest's kernel has come to them."""
+    """Waits until the guest's kernel has come to these states."""
     found = None
     for _ in range(50):
         found = _states(side, port)

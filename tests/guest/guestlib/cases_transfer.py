@@ -74,7 +74,7 @@ def half_close_host(session):
 
 
 def _until_stuck(sender):
-    """Waits until a sender makes no progress; the bytes it has sent."""
+    """Waits until a sender stands still. Returns the bytes that it has sent."""
     before = 0
     while True:
         sent = int(sender.expect("progress").split()[1])

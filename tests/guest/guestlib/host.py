@@ -16,7 +16,7 @@ IO_URING_PARAMS_SIZE = 120
 
 
 def prepare(cache, *arguments):
-    """Runs "prepare"; others who use the same cache wait."""
+    """Runs "prepare", while others who use the same cache wait."""
     os.makedirs(cache, exist_ok=True)
     with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -109,7 +109,7 @@ class Agent:
         self._sock.sendall(line.encode() + b"\n")
 
     def wait_for_boot(self):
-        """Waits until the guest takes commands; its kernel's release."""
+        """Waits for the guest to take commands. Returns its kernel's release."""
         return self._boots.expect("ready").split()[1]
 
     def run(self, command, name):
@@ -164,7 +164,7 @@ def qemu_command(folder, kernel, initrd, accel, device_socket):
 
 
 class Machine:
-    """One guest, from power on to its end, that COMMAND starts."""
+    """One guest, from power-on to its end; COMMAND starts it."""
 
     def __init__(self, folder, command):
         self.console = os.path.join(folder, "console.log")

@@ -85,7 +85,7 @@ class Program:
                 self._changed.wait(0.05)
 
     def succeed(self, patience=PATIENCE):
-        """Waits for the end, which must be a success; returns the lines."""
+        """Waits for the end, which must be a success. Returns the lines."""
         if self.wait(patience) != 0:
             raise Failed(f"{self.name}: exit status {self.status}, "
                          f"{self.last_words()}")

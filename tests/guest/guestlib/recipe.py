@@ -31,7 +31,7 @@ FENCE = re.compile(r"^```(\w+) (host|guest\d*|output|/\S+)( &)?\n(.*?)^```$",
 NEEDS = re.compile(r"^<!-- needs (.*) -->$", re.MULTILINE)
 DISK = re.compile(r"-drive file=\S+")
 DEVICE = re.compile(r"path=/run/vm(\d+)\.sock")
-# The host's port is another one each time.
+# Each time the host's port is another one.
 OK_LINE = re.compile(r"^OK \d+$", re.MULTILINE)
 
 BETWEEN_TRIES = 0.1

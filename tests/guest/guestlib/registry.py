@@ -74,7 +74,7 @@ class Report:
         return True
 
     def finish(self):
-        """Prints the last line; the exit status. Nothing to run is a failure."""
+        """Prints the last line. Returns the status; no case is a failure."""
         if not self.passed + self.failed + self.skipped:
             print("no case is of that name, kernel and engine: --list names "
                   "them")

@@ -68,7 +68,7 @@ class Session(Stage):
             self.start_machine()
 
     def port_path(self, port):
-        """Where a guest's connection to that port of the host arrives."""
+        """Where the guest's connections to that port of the host arrive."""
         return f"{self.uds}_{port}"
 
     def guest(self, command, name="guest"):

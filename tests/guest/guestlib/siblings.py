@@ -25,7 +25,7 @@ class Side:
         self.machine = None
 
     def arguments(self):
-        """How the daemon is told of it."""
+        """The option that tells the daemon of it."""
         return f"--vm=guest-cid={self.cid},socket={self.device}," \
             f"uds-path={self.uds}"
 
@@ -46,11 +46,11 @@ class Side:
                  "done").succeed()
 
     def wait_for_tcp(self, port):
-        """Until a program listens on that TCP port."""
+        """Waits until a program listens on that TCP port."""
         self._wait_for("netstat -ltn", port)
 
     def wait_for_vsock(self, port):
-        """Until a program listens on that vsock port."""
+        """Waits until a program listens on that vsock port."""
         self._wait_for("ss -ln --vsock", port)
 
     def peer(self, options, *where):
