@@ -292,3 +292,16 @@ void daemon_kill(struct daemon *d)
 	waitpid(d->pid, NULL, 0);
 	d->pid = 0;
 }
+
+void daemon_freeze(const struct daemon *d)
+{
+	siginfo_t info;
+
+	need(!kill(d->pid, SIGSTOP), "kill");
+	need(!waitid(P_PID, (id_t)d->pid, &info, WSTOPPED), "waitid");
+}
+
+void daemon_thaw(const struct daemon *d)
+{
+	need(!kill(d->pid, SIGCONT), "kill");
+}

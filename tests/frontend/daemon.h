@@ -58,6 +58,10 @@ void daemon_stop(struct daemon *d);
 /* The same if somebody else has sent the signal, or will. */
 void daemon_expect_exit(struct daemon *d);
 void daemon_kill(struct daemon *d);
+/* Between these two no thread of the daemon runs: it finds all at once that was
+ * done meanwhile, and descriptors that were sent and closed are its own alone. */
+void daemon_freeze(const struct daemon *d);
+void daemon_thaw(const struct daemon *d);
 
 struct daemon_usage daemon_usage(const struct daemon *d);
 unsigned daemon_fds(const struct daemon *d);

@@ -188,11 +188,11 @@ START_TEST(descriptors_in_a_message_that_is_not_read)
 	begin(&n, _i);
 	fd = give_up_watched(&n);
 	dial(&n);
-	kill(n.t.scene.daemon.pid, SIGSTOP);
+	daemon_freeze(&n.t.scene.daemon);
 	ck_assert(send(n.t.v.fd, &broken, sizeof(broken), MSG_NOSIGNAL) > 0);
 	send_fds(n.t.v.fd, &broken, sizeof(broken), &fd, 1);
 	close(fd);
-	kill(n.t.scene.daemon.pid, SIGCONT);
+	daemon_thaw(&n.t.scene.daemon);
 	vhost_await_hang_up(&n.t.v);
 	expect_awake(&n);
 	vhost_hang_up(&n.t.v);
@@ -233,7 +233,8 @@ static int listen_tcp(struct sockaddr_in *at)
 	return fd;
 }
 
-/* Sends one message on a connection of its own, which stays open. */
+/* Sends one message on a connection of its own, which stays open. The daemon
+ * must not close its descriptors before we do: our close(2) would linger. */
 static int send_lingering(struct night *n, const struct sockaddr_in *at)
 {
 	int fds[LINGERING];
@@ -242,9 +243,11 @@ static int send_lingering(struct night *n, const struct sockaddr_in *at)
 	vhost_dial(&n->t.v, n->t.scene.daemon.socket[1]);
 	for (unsigned i = 0; i < LINGERING; i++)
 		fds[i] = lingering(at);
+	daemon_freeze(&n->t.scene.daemon);
 	say(n, VU_GET_FEATURES, NULL, 0, fds, LINGERING);
 	for (unsigned i = 0; i < LINGERING; i++)
 		close(fds[i]);
+	daemon_thaw(&n->t.scene.daemon);
 	return n->t.v.fd;
 }
 

@@ -118,23 +118,7 @@ static int send_fds(int to, const char *text, int flags, const int *fds,
 	return sendmsg(to, &msg, MSG_NOSIGNAL | flags) < 0 ? errno : 0;
 }
 
-/* Until resume() the daemon is stopped: all that is sent meanwhile is there
- * when it looks, and the descriptors in it are the last ones. */
-static void stop(struct night *n)
-{
-	siginfo_t info;
-
-	kill(n->s.daemon.pid, SIGSTOP);
-	ck_assert_int_eq(waitid(P_PID, (id_t)n->s.daemon.pid, &info, WSTOPPED),
-			 0);
-}
-
-static void resume(struct night *n)
-{
-	kill(n->s.daemon.pid, SIGCONT);
-}
-
-/* To the stopped daemon: sends TEXT with an eventfd. Afterwards either the
+/* To the frozen daemon: sends TEXT with an eventfd. Afterwards either the
  * daemon has that eventfd's last descriptor, or the kernel has refused it. */
 static void pass_stopped(struct night *n, int to, const char *text, int flags)
 {
@@ -152,9 +136,9 @@ static void pass_stopped(struct night *n, int to, const char *text, int flags)
 
 static void pass(struct night *n, int to, const char *text, int flags)
 {
-	stop(n);
+	daemon_freeze(&n->s.daemon);
 	pass_stopped(n, to, text, flags);
-	resume(n);
+	daemon_thaw(&n->s.daemon);
 }
 
 static bool hears(int fd, char *bytes, size_t len, ssize_t *n)
@@ -206,10 +190,10 @@ static void behind_the_line(struct night *n)
 {
 	int fd = host_dial(n->s.daemon.uds[0]);
 
-	stop(n);
+	daemon_freeze(&n->s.daemon);
 	ck_assert_int_gt(send(fd, LINE, strlen(LINE), MSG_NOSIGNAL), 0);
 	pass_stopped(n, fd, "x", 0);
-	resume(n);
+	daemon_thaw(&n->s.daemon);
 	expect_answer(n, fd);
 }
 
@@ -221,12 +205,12 @@ static void behind_a_wrong_line(struct night *n)
 	char byte;
 	ssize_t got;
 
-	stop(n);
+	daemon_freeze(&n->s.daemon);
 	ck_assert_int_eq(send(fd, "HELLO\n", 6, MSG_NOSIGNAL), 6);
 	ck_assert_int_eq(send(fd, LINE, strlen(LINE), MSG_NOSIGNAL),
 			 (int)strlen(LINE));
 	pass_stopped(n, fd, "x", 0);
-	resume(n);
+	daemon_thaw(&n->s.daemon);
 	drive_until(&n->s.world, hears(fd, &byte, 1, &got));
 	ck_assert_int_le(got, 0);
 	close(fd);
@@ -321,10 +305,10 @@ static void behind_the_end(struct night *n)
 	struct pair p;
 
 	pair_from_host(&n->s, &p);
-	stop(n);
+	daemon_freeze(&n->s.daemon);
 	pass_stopped(n, p.host.watch.fd, "x", 0);
 	host_close(&p.host);
-	resume(n);
+	daemon_thaw(&n->s.daemon);
 	expect_awake(n);
 	gsock_read_all(p.guest);
 	drive_until(&n->s.world, gsock_eof(p.guest));
@@ -413,7 +397,7 @@ static void pass_lingering(struct night *n, struct pair *p)
 
 	for (unsigned i = 0; i < LINGERING; i++)
 		fds[i] = lingering(&at);
-	stop(n);
+	daemon_freeze(&n->s.daemon);
 	err = send_fds(p->host.watch.fd, "x", 0, fds, LINGERING);
 	ck_assert_int_eq(err, n->refused ? EPERM : 0);
 	for (unsigned i = 0; i < LINGERING; i++) {
@@ -423,7 +407,7 @@ static void pass_lingering(struct night *n, struct pair *p)
 				   sizeof(struct linger));
 		close(fds[i]);
 	}
-	resume(n);
+	daemon_thaw(&n->s.daemon);
 	expect_cut_off(n, p);
 	/* the message's descriptors, and the connection's socket */
 	drive_until(&n->s.world, daemon_fds(&n->s.daemon) < before);

@@ -49,11 +49,11 @@ START_TEST(a_message_may_have_more_segments_than_one_call_takes)
 	hand_open(&h, &s);
 	for (unsigned i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (char)(i % 251);
-	kill(s.daemon.pid, SIGSTOP);
+	daemon_freeze(&s.daemon);
 	hand_send(&h, VIRTIO_VSOCK_OP_RW, 0, bytes, 800);
 	hand_send(&h, VIRTIO_VSOCK_OP_RW, EOM, bytes, 4000);
 	hand_send(&h, VIRTIO_VSOCK_OP_RW, EOM, bytes, 10);
-	kill(s.daemon.pid, SIGCONT);
+	daemon_thaw(&s.daemon);
 	drive_until(&s.world, h.host.messages.count == 2);
 	ck_assert_uint_eq(h.host.messages.at[0], 4800);
 	ck_assert_uint_eq(h.host.messages.at[1], 10);

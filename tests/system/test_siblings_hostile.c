@@ -3,7 +3,6 @@
  * Guests that abuse their siblings. All that they can use up is their own, and
  * what they say too late changes nothing. Their packets are made by hand.
  */
-#include <signal.h>
 
 #include "system/twins.h"
 
@@ -190,11 +189,11 @@ START_TEST(a_late_end_is_the_old_connections)
 		say(&b, VIRTIO_VSOCK_OP_RESPONSE, 0, 65536, 0);
 		drive_until(&t.s.world, a.sock->packets);
 		settle(&t.b);
-		ck_assert_int_eq(kill(t.s.daemon.pid, SIGSTOP), 0);
+		daemon_freeze(&t.s.daemon);
 		say(&b, VIRTIO_VSOCK_OP_RST, 0, 65536, 0);
 		say(&a, VIRTIO_VSOCK_OP_RST, 0, 65536, 0);
 		say(&a, VIRTIO_VSOCK_OP_REQUEST, 0, 65536, 0);
-		ck_assert_int_eq(kill(t.s.daemon.pid, SIGCONT), 0);
+		daemon_thaw(&t.s.daemon);
 		/* The new one is refused, or B is asked and may accept. */
 		drive_until(&t.s.world,
 			    a.sock->last.op == VIRTIO_VSOCK_OP_RST ||
