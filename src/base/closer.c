@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The threads are detached and end when nothing is left to close; whoever goes
- * last, the owner or a thread, frees the closer. One is started for each call,
- * as nobody can know whether those that run hang. If none can be started the
- * descriptors stay open until the next call tries again, or whoever goes last
- * closes them.
+ * The threads are detached and end when nothing is left to close. The last
+ * user, the owner or a thread, frees the closer. Each call starts another
+ * thread, as nobody can know whether the running ones hang. If no thread can be
+ * started, the descriptors stay open until the next call tries again, or until
+ * the last user closes them.
  */
 #include "base/closer.h"
 
@@ -26,7 +26,7 @@ struct closer {
 	pthread_mutex_t lock;
 	bool owned;
 	unsigned threads;
-	atomic_uint pending; /* those in the queue, and those being closed */
+	atomic_uint pending; /* descriptors queued or being closed */
 	int *queue;
 	unsigned queued;
 	unsigned room;
@@ -46,7 +46,7 @@ struct closer *closer_new(void)
 	return c;
 }
 
-/* A socket that lingers would take up this thread for as long as it says. */
+/* A lingering socket would occupy this thread for as long as its owner set. */
 static void close_patiently(int fd)
 {
 	const struct linger none = { .l_onoff = 0 };
@@ -62,7 +62,7 @@ static void close_here(const int *fds, unsigned n)
 			close_patiently(fds[i]);
 }
 
-/* With the lock, which it gives up. */
+/* Called with the lock held; gives it up. */
 static void release(struct closer *c)
 {
 	bool last = !c->owned && !c->threads;
@@ -106,7 +106,8 @@ static void *close_all(void *argument)
 	return NULL;
 }
 
-/* With the lock. Signals are for the threads that wait for them. */
+/* Called with the lock held. The new thread blocks all signals: they are for
+ * the threads that wait for them. */
 static void start_thread(struct closer *c)
 {
 	pthread_attr_t attr;
@@ -126,7 +127,7 @@ static void start_thread(struct closer *c)
 	pthread_attr_destroy(&attr);
 }
 
-/* With the lock: room for N more. */
+/* Called with the lock held. Makes room in the queue for N more. */
 static bool make_room(struct closer *c, unsigned n)
 {
 	unsigned room = c->queued + n;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Closes descriptors that came from somebody else where nobody waits for it.
- * close(2) may take as long as their owner likes: a TCP socket lingers, a file
- * of a user's file system asks its server, the last descriptor of what an epoll
- * watches waits for that epoll's lock.
+ * Closes descriptors that somebody else handed over, in threads of its own, so
+ * that no worker waits. close(2) may take as long as their owner likes: a TCP
+ * socket lingers, a file of a FUSE file system asks its server, the last
+ * descriptor of a file that an epoll watches waits for that epoll's lock.
  *
- * A closer has threads while it has something to close, so that one that hangs
- * does not keep the next from being closed; up to CLOSER_THREADS of them. What
- * hangs there belongs to one VM, whose closer counts it.
+ * A closer has up to CLOSER_THREADS threads while it has something to close, so
+ * that a close(2) that hangs does not delay the next one. Each VM has closers
+ * of its own, which count the descriptors that hang.
  *
  * The functions may be called by any thread.
  */
@@ -16,7 +16,7 @@
 
 #include <stdbool.h>
 
-/* Each may hang. Beyond, what is to be closed waits. */
+/* Each may hang. If all do, further descriptors wait in the queue. */
 #define CLOSER_THREADS 16
 
 struct closer;
@@ -24,8 +24,8 @@ struct closer;
 /* NULL and errno on lack of memory. */
 struct closer *closer_new(void);
 
-/* The owner goes; what is under way is closed all the same, within the call if
- * no thread can be started for it. Accepts NULL. */
+/* The owner gives the closer up. The queued descriptors are closed all the
+ * same, within this call if no thread can be started. Accepts NULL. */
 void closer_free(struct closer *c);
 
 /*
@@ -37,8 +37,8 @@ void closer_close(struct closer *c, const int *fds, unsigned n);
 /* closer_close() of *FD, which becomes -1. Keeps errno. */
 void closer_close_one(struct closer *c, int *fd);
 
-/* How many of those that it was given are not closed yet, which their owners
- * may delay for as long as they like. 0 without a closer. */
+/* How many of the descriptors that the closer was given are not closed yet;
+ * their owners may delay that for as long as they like. 0 without a closer. */
 unsigned closer_pending(const struct closer *c);
 
 /*

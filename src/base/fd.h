@@ -19,17 +19,17 @@ int fd_take(int *fd);
 /* Sets O_NONBLOCK. 0 or -errno. */
 int fd_nonblock(int fd);
 
-/* 0, or the -errno that a socket's connect(2) came to; forgotten by asking. */
+/* 0, or the -errno with which a socket's connect(2) ended. Asking clears it. */
 int fd_socket_error(int fd);
 
-/* The socket is connected: its connect(2) has come to an end. */
+/* Whether the socket is connected: its connect(2) has succeeded. */
 bool fd_has_peer(int fd);
 
 /*
- * Has an AF_UNIX socket refuse descriptors (SO_PASSRIGHTS, Linux 6.16): who
- * sends one to it gets EPERM, and nothing of the message arrives. Before
- * listen(2), from which the accepted ones have it, or connect(2). 0 or -errno:
- * the kernel does not know that.
+ * Makes an AF_UNIX socket refuse descriptors (SO_PASSRIGHTS, Linux 6.16): a
+ * program that sends one gets EPERM, and nothing of its message arrives. To be
+ * called before connect(2), or before listen(2), as accepted sockets inherit
+ * it. 0, or -errno if the kernel does not know the option.
  */
 int fd_refuse_rights(int fd);
 
@@ -43,14 +43,14 @@ unsigned fd_take_rights(struct msghdr *msg, int *fds);
 /* Raises the soft limit on open files to the hard one. 0 or -errno. */
 int fd_raise_limit(void);
 
-/* How many are open in this process. */
+/* How many descriptors are open in this process. */
 unsigned fd_count_open(void);
 
 /*
- * Adds 1 to an eventfd, or writes as much to a pipe in its place. 0 or -errno;
- * a full one has its reader's attention already, so that most errors change
- * nothing. -EINTR says that the call slept, which a non-blocking one never
- * does.
+ * Adds 1 to an eventfd, or writes eight bytes to a pipe in its place. 0 or
+ * -errno. Most errors change nothing, since a full eventfd has its reader's
+ * attention already. -EINTR says that the call slept, which it never does on a
+ * non-blocking descriptor.
  */
 int eventfd_signal(int fd);
 

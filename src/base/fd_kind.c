@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The link in /proc/self/fd is made up from the kernel's names and not followed
- * here. What is no file has a name that begins with its kind, which nobody can
- * choose; a file's begins with '/'.
+ * The kernel makes the text of a link in /proc/self/fd up from its own names,
+ * and the link is not followed here. The text for a file begins with '/'. The
+ * text for anything else begins with its kind, which nobody can choose.
  *
- * /proc/self/fdinfo is not read of anything but files, as epoll, tun and others
- * add what they find out under a lock. FIOQSIZE tells files apart, being
- * answered before any file system or driver is asked.
+ * /proc/self/fdinfo is read for files only, as epoll, tun and others add lines
+ * for which they take a lock. FIOQSIZE tells whether a descriptor is a file: it
+ * is answered before any file system or driver is asked.
  */
 #include "base/fd_kind.h"
 
@@ -19,7 +19,8 @@
 
 #define EVENTFD_NAME "anon_inode:[eventfd]"
 
-/* Of a table, on average: an overlay of many layers has some thousand. */
+/* Bytes of a line of the mount table on average: the line of an overlay with
+ * many layers has some thousand. */
 #define LINE_BYTES 256
 
 int fd_is_eventfd(int fd)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * next_piece() alone moves a cursor to another segment, so that empty segments
- * and the end are met in one place; everything else asks it for one contiguous
- * piece after the other.
+ * Only next_piece() moves a cursor to another segment, so that empty segments
+ * and the end are handled in one place. The other functions ask it for one
+ * contiguous piece after the other.
  */
 #include "base/iov.h"
 

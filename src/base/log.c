@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A line is put together on the stack and written by one call: lines of several
- * threads do not mix, and memory that is short keeps nobody from saying so. A
+ * A line is put together on the stack and written by one call, so that lines of
+ * several threads do not mix, and that a lack of memory can be logged too. A
  * line that cannot be written is lost.
  */
 #include "base/log.h"
@@ -84,7 +84,7 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 	if (n > room - 1)
 		n = room - 1;
 	line[n++] = '\n';
-	/* A pipe that is full and not read may not keep anybody. */
+	/* A full pipe that nobody reads must not make a worker wait. */
 	if (poll(&err, 1, 0) == 0)
 		return;
 	written = write(STDERR_FILENO, line, n);
@@ -117,9 +117,10 @@ bool log_allow(struct log_limit *limit, uint64_t now_ms)
 		dropped = limit->dropped;
 		*limit = (struct log_limit){ .since_ms = now_ms };
 		if (dropped)
-			log_line(LOG_LEVEL_WARN, NULL,
-				 "%u more lines like the next were left out",
-				 dropped);
+			log_line(
+				LOG_LEVEL_WARN, NULL,
+				"%u more lines like the next one were left out",
+				dropped);
 	}
 	if (limit->lines == WINDOW_LINES) {
 		limit->dropped++;

@@ -46,9 +46,9 @@ struct log_limit {
 };
 
 /*
- * For what somebody outside can cause: true for at most 10 lines in 5 s. The
- * first line allowed after some were dropped is preceded by one with their
- * number.
+ * Limits log lines that somebody outside can cause: counts one, and returns
+ * true for at most 10 of them in 5 s. The first line that is allowed after some
+ * were dropped is preceded by a line with their number.
  */
 bool log_allow(struct log_limit *limit, uint64_t now_ms);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Deadlines of one fixed duration, so that arming, disarming and finding the
- * next one are O(1): whoever is armed last is due last, the queue is sorted by
- * construction. One queue for each kind of deadline.
+ * Deadlines of one fixed duration. Arming, disarming and finding the next one
+ * are O(1), as the timer that is armed last is due last and the queue is sorted
+ * by construction. There is one queue for each kind of deadline.
  */
 #ifndef URING_VSOCK_BASE_TIMER_H
 #define URING_VSOCK_BASE_TIMER_H

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Descriptors are the only thing here that can leak. They belong to the message
- * from the moment they arrive; a handler that keeps one takes it out, and
- * whoever has served the message takes the rest, served or refused. Those
- * beyond VHOST_USER_FDS_MAX are not taken in, but it is remembered that they
- * came, so that the request is refused and not served with the first eight.
+ * from the moment they arrive. A handler that keeps one takes it out; after the
+ * message was served or refused, its reader takes the rest. Descriptors beyond
+ * VHOST_USER_FDS_MAX are not taken in, but it is remembered that they came, so
+ * that the request is refused rather than served with the first eight.
  *
  * None is closed here: that may take long, see base/closer.h.
  *
- * A window of the configuration is asked for in two ways: by a request as long
- * as the reply is to be, or by the header of one that only says how long.
+ * Front ends ask for a window of the configuration in two ways: by a request
+ * that is as long as the reply is to be, or by one that only names the length.
  */
 #include "protocol/message.h"
 

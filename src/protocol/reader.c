@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Its descriptors went along with the message. */
+/* The descriptors of the message before were handed on with it. */
 static void start_message(struct reader *r)
 {
 	r->have = 0;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What can be known of a request without knowing the device is in its row: how
+ * A request's row holds what can be known of it without knowing the device: how
  * long it is, how many descriptors come with it, whether it names a queue and
- * where. Two things are not, as they depend on the payload: SET_MEM_TABLE says
- * how many regions, and so descriptors, there are; the three requests that
+ * where. Two things depend on the payload and are not in the row: SET_MEM_TABLE
+ * says how many regions, and so descriptors, there are; the three requests that
  * bring an eventfd may say that there is none (bit 8, NO_FD).
  *
- * Requests of the specification that we do not serve have a row with a name,
- * for the log; their features are not offered, so that nobody should send them.
+ * Requests of the specification that this back end does not serve have a row
+ * with a name only, for the log. Their features are not offered, so that no
+ * front end should send them.
  */
 #include "protocol/request.h"
 
@@ -61,7 +62,8 @@ static const struct request requests[] = {
 	ROW(RESET_DEVICE, 0, 0, 0, 0, NONE, ACK),
 	ROW(GET_MAX_MEM_SLOTS, 0, 0, 0, 0, NONE, OWN),
 	ROW(ADD_MEM_REG, REGION, REGION, 1, 1, NONE, ACK),
-	/* Some send the region's descriptor here too; it is closed. */
+	/* Some front ends send the region's descriptor here, too; it is
+	 * closed. */
 	ROW(REM_MEM_REG, REGION, REGION, 0, 1, NONE, ACK),
 	ROW(SET_STATUS, NUMBER, NUMBER, 0, 0, NONE, ACK),
 	ROW(GET_STATUS, 0, 0, 0, 0, NONE, OWN),
@@ -106,7 +108,7 @@ const char *request_name(uint32_t code)
 	return requests[code].name;
 }
 
-/* The table's length is in the table; each region has its descriptor. */
+/* The table says how many regions it has; each of them has a descriptor. */
 static const char *check_table(const struct message *m)
 {
 	uint32_t n = m->payload.table.nregions;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * One loop walks both kinds of table. It copies a descriptor to private
- * memory, checks the copy, and appends its buffer. Loops need no memory of
- * where we were: a chain visits each descriptor of a table at most once, so
- * more steps than descriptors is a loop.
+ * One loop walks both kinds of table. It copies a descriptor to private memory,
+ * checks the copy, and appends its buffer. To notice a loop of descriptors it
+ * only counts: a chain visits each descriptor of a table at most once, so a
+ * walk of more steps than the table has descriptors goes in circles.
  */
 #include "virtq/chain.h"
 
@@ -98,7 +98,8 @@ static inline int append_buffer(struct walk *w, struct desc d)
 	return 0;
 }
 
-/* Of a table that crosses regions, all known to be there; it may itself. */
+/* Loads from a table that crosses regions, all of which are known to be mapped.
+ * The descriptor itself may cross them, too. */
 static struct desc load_scattered(const struct walk *w, const struct table *t,
 				  uint32_t index)
 {
@@ -149,7 +150,7 @@ static int walk_table(struct walk *w, const struct table *t, uint32_t index)
 	return fault(w, "descriptors in a loop");
 }
 
-/* Every region that the table touches is there; which ones does not matter. */
+/* Whether all LEN bytes at ADDR are mapped, by whichever regions. */
 static bool table_is_mapped(const struct memory *m, uint64_t addr, uint64_t len)
 {
 	struct memory_window w;
@@ -207,7 +208,7 @@ static int walk_indirect(struct walk *w)
 	return rc;
 }
 
-/* The only way out of a walk: what the queue's rule promises, holds. */
+/* Every walk ends here: the chain is what the rule of its queue promises. */
 static int check_rule(struct walk *w)
 {
 	const struct chain_rule *rule = &w->source->rule;

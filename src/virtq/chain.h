@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include "virtq/memory.h"
 
-/* The fault of what a chain refers to outside MEMORY. */
+/* The fault of a chain that refers to WHAT outside the shared memory. */
 #define CHAIN_UNMAPPED(what)                                               \
 	what " outside the memory that the hypervisor shares, which must " \
 	     "be all of the guest's, each DIMM and NUMA node"

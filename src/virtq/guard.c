@@ -32,7 +32,7 @@ struct block {
 	struct block *_Atomic next;
 };
 
-/* A signal handler has no argument to find these by. */
+/* These are global, as a signal handler has no argument to find them by. */
 static struct block first_block;
 static atomic_bool any_lost;
 static atomic_bool installed;
@@ -72,7 +72,8 @@ static bool span_replace(struct guard_span *s)
 	return true;
 }
 
-/* The faulting instruction runs again; a signal that was sent is sent again. */
+/* Restores the former action. The faulting instruction runs again and meets it;
+ * a SIGBUS that some process sent is sent again. */
 static void die_as_before(const siginfo_t *info)
 {
 	sigaction(SIGBUS, &before, NULL);
@@ -140,8 +141,8 @@ static struct block *block_after(struct block *b)
 	return next;
 }
 
-/* START comes last: a handler that finds an address by it finds the rest as
- * well. */
+/* START is stored last: a handler that finds an address by it finds the length
+ * as well. */
 struct guard_span *guard_add(void *start, size_t length)
 {
 	struct block *b = &first_block;

@@ -143,7 +143,7 @@ static const char *region_fault(const struct memory *m,
 		return "region is empty";
 	if (r->size > MEMORY_SIZE_MAX - sum)
 		return "more memory than can be mapped";
-	/* Which leaves room to round up to pages. */
+	/* Half of the range leaves room to round up to pages. */
 	if (r->mmap_offset > INT64_MAX / 2)
 		return "region begins too far in its file";
 	if (wraps(r->guest_addr, r->size) || wraps(r->user_addr, r->size))
@@ -275,8 +275,8 @@ struct memory *memory_get(struct memory *m)
 	return m;
 }
 
-/* Keeps errno: a change that failed says so with it, and then lets go of what
- * it had begun. */
+/* Keeps errno: a change that fails sets it, and then puts the map that it had
+ * begun. */
 void memory_put(struct memory *m)
 {
 	int saved = errno;
@@ -291,8 +291,8 @@ void memory_put(struct memory *m)
 	errno = saved;
 }
 
-/* The ranges are sorted by the other address; but rings are looked up when they
- * start or move, and not for each packet. */
+/* A linear search, as the ranges are sorted by the other address. Rings are
+ * looked up when they start or move, not for each packet. */
 void *memory_at_user(const struct memory *m, uint64_t user_addr, size_t len)
 {
 	for (unsigned i = 0; m && i < m->count; i++) {

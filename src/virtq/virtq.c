@@ -146,9 +146,9 @@ int virtq_remap(struct virtq *q, struct memory *memory, const char **why)
 }
 
 /*
- * Entries that were peeked at and not used simply wait again. What was used
- * early would be used twice, which is for the caller to prevent
- * (virtq_has_early()).
+ * Entries that were peeked at and not used simply wait again. Entries that were
+ * used early would be used twice by the next back end: the caller has to
+ * prevent that (virtq_has_early()).
  */
 uint16_t virtq_stop(struct virtq *q)
 {
@@ -228,7 +228,8 @@ static uint16_t head_at(const struct virtq *q, uint16_t i)
 	return layout_load(q->avail + RING + (i & q->mask), __ATOMIC_RELAXED);
 }
 
-/* A hint: this look at the next head decides nothing. */
+/* The head that is read here is a hint for the cache only; nothing is decided
+ * by it. */
 static void prefetch_next(const struct virtq *q)
 {
 	uint16_t next = (uint16_t)(q->next_avail + 1);
@@ -398,8 +399,8 @@ bool virtq_publish(struct virtq *q)
 	return decide_call(q, old) || unsure;
 }
 
-/* Relaxed, as nobody relies on it: a guest that does not see it yet kicks once
- * more for nothing. */
+/* The store is relaxed, as nothing depends on it: a guest that does not see it
+ * yet kicks once more for nothing. */
 void virtq_kicks_off(struct virtq *q)
 {
 	/* With EVENT_IDX an avail_event that stays behind says the same. */

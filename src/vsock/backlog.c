@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The bytes lie in one piece of memory, [begin, end) of it, so that one segment
- * is enough to send them all. Dropping moves BEGIN only. When the room behind
- * END is used up the bytes move down to the start, if they fill no more than
- * half, or else into twice the memory or more: either way what is copied was
- * paid for by what was added since the last time, however slowly a reader takes
- * it.
+ * The bytes lie in one piece of memory, at [begin, end), so that one segment is
+ * enough to send them all. Dropping bytes only moves BEGIN. When the room
+ * behind END is used up, the bytes are moved down to the start if they fill no
+ * more than half of the memory; otherwise they are moved into twice the memory
+ * or more. So the bytes that are copied are never more than those that were
+ * added since the last copy, however slowly a host program reads.
  *
- * Empty is freed: a connection whose host program keeps up holds no memory.
+ * An empty backlog is freed: a connection whose host program keeps up holds no
+ * memory.
  */
 #include "vsock/backlog.h"
 
@@ -62,7 +63,8 @@ static int reserve(struct backlog *b, uint32_t len)
 		b->end = held;
 		return 0;
 	}
-	/* Or it would be copied again for every few bytes. */
+	/* Without doubling, the bytes would be copied again for every few that
+	 * are added. */
 	if (held > size / 2)
 		size *= 2;
 	while (size - held < len)

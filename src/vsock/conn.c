@@ -40,8 +40,8 @@ static bool may_follow(enum conn_state from, enum conn_state to)
 	return false;
 }
 
-/* What the old state owed means nothing after the end. RST, where it is due, is
- * owed anew by who closes. */
+/* At the end all that the old state owed is dropped. Where an RST is due, the
+ * function that closes makes it owed anew. */
 static void set_state(struct conn *conn, enum conn_state to)
 {
 	debug_assert(may_follow((enum conn_state)conn->state, to));
@@ -60,7 +60,7 @@ bool conn_request_is_true(const struct packet *request)
 				request->fwd_cnt);
 }
 
-/* Of the credit that the REQUEST speaks of the buffer is all there is. */
+/* Of a REQUEST's credit only the buffer counts: nothing was forwarded yet. */
 void conn_init_from_guest(struct conn *conn, const struct packet *request,
 			  uint32_t buf_alloc)
 {
@@ -178,10 +178,11 @@ static unsigned guest_shuts(struct conn *conn, uint32_t flags)
 }
 
 /*
- * Room is known to the guest in time; looked at when bytes were passed on, and
- * when the guest may have shrunk the window that this is measured by. What a
- * message's beginning holds is not passed on before its end: then the guest
- * may need all the room there is to go on.
+ * Makes CREDIT_UPDATE owed in time for the guest to go on. To be called when
+ * bytes were passed on, and when the guest may have shrunk the window that "in
+ * time" is measured by. The first part of a message is not passed on before its
+ * end has come, so in the middle of one the guest may need all the room there
+ * is.
  */
 static void announce_if_due(struct conn *conn)
 {
@@ -245,8 +246,11 @@ static unsigned input_host_pending(struct conn *conn, const struct packet *p)
 	return close_with_rst(conn);
 }
 
-/* The guest sent it on the last connection of these ports, of whose end it had
- * not heard: what is in its ring ahead of the answer to our REQUEST. */
+/*
+ * Whether the guest sent P on the former connection of these ports, before it
+ * heard of that one's end. Such packets lie in its ring ahead of the answer to
+ * our REQUEST.
+ */
 static bool is_late(const struct conn *conn, const struct packet *p)
 {
 	if (!conn->follows || conn->state != CONN_GUEST_PENDING)
@@ -256,7 +260,7 @@ static bool is_late(const struct conn *conn, const struct packet *p)
 	return p->op != PACKET_REQUEST;
 }
 
-/* A guest that answers before it was asked made the ports up. */
+/* A RESPONSE from a guest that was not asked yet has made-up ports. */
 static unsigned input_guest_pending(struct conn *conn, const struct packet *p)
 {
 	bool asked = !(conn->pending & OWES_REQUEST);
@@ -268,7 +272,7 @@ static unsigned input_guest_pending(struct conn *conn, const struct packet *p)
 	if (p->op != PACKET_RESPONSE || !asked)
 		return close_with_rst(conn);
 	set_state(conn, CONN_OPEN);
-	/* Granted end to end while the guest made up its mind. */
+	/* The other guest has granted more while this one decided. */
 	if (conn->credit.offer > conn->credit.buf_alloc)
 		conn->pending |= OWES_CREDIT_UPDATE;
 	return CONN_ESTABLISH;
@@ -309,8 +313,9 @@ static bool told_all(const struct conn *conn)
 }
 
 /*
- * What the guest sent before it heard of the end is no reason for an RST: to
- * the SHUTDOWN it answers by its own, and then may connect from the same port.
+ * Packets that the guest sent before it heard of the end are no reason for an
+ * RST: the guest answers the SHUTDOWN by an RST of its own, and then may
+ * connect from the same port.
  */
 static unsigned input_closing(struct conn *conn, const struct packet *p)
 {
@@ -335,7 +340,7 @@ static unsigned input_closing(struct conn *conn, const struct packet *p)
 	return close_with_rst(conn);
 }
 
-/* The RST that is owed answers whatever comes, unless it is one. */
+/* The RST that is owed answers every packet but an RST, which cancels it. */
 static unsigned input_closed(struct conn *conn, const struct packet *p)
 {
 	if (p->op == PACKET_RST)
@@ -343,7 +348,7 @@ static unsigned input_closed(struct conn *conn, const struct packet *p)
 	return 0;
 }
 
-/* False: the guest acknowledges what was never sent. */
+/* False: the guest acknowledges bytes that were never sent to it. */
 static bool take_credit(struct conn *conn, const struct packet *p)
 {
 	if (!credit_from_peer(&conn->credit, p->buf_alloc, p->fwd_cnt))
@@ -442,7 +447,8 @@ static bool waits_for_news(const struct conn *conn)
 	return unacked >= window;
 }
 
-/* The guest has to be asked what it consumed, or how much it takes. */
+/* Whether the guest has to be asked how much it consumed, or how much it takes.
+ * */
 static bool must_ask(const struct conn *conn)
 {
 	return conn->starving || waits_for_news(conn);

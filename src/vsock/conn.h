@@ -53,7 +53,7 @@ enum conn_order {
 #define CONN_RESPONSE_MS 2000
 #define CONN_CLOSE_MS 8000
 
-/* Both sides have told each other that all is over: Linux answers that by RST
+/* Each side has sent a SHUTDOWN of both directions. Linux answers that by RST
  * at once, but there are drivers that wait for the other side's. */
 #define CONN_CROSSED_MS 100
 
@@ -99,7 +99,7 @@ struct conn {
 	bool starving;	     /* data waits for credit */
 	bool peer_updates;   /* the guest sends CREDIT_UPDATE by itself */
 	bool asked;	  /* CREDIT_REQUEST was sent, the answer is awaited */
-	bool follows;	  /* one of the same ports, of which some may come */
+	bool follows;	  /* packets of the ports' former connection may come */
 	bool end_to_end;  /* another guest consumes what this one sends */
 	uint8_t probes;	  /* step of the next one, since credit ran out */
 	uint8_t deadline; /* enum conn_deadline that the timer is armed for */
@@ -107,8 +107,8 @@ struct conn {
 	struct timer timer; /* on one of the table's queues */
 };
 
-/* False: a REQUEST that acknowledges bytes, of which none were sent yet. RST is
- * due, whoever is asked for. */
+/* False if the REQUEST acknowledges bytes, although none were sent yet: it is
+ * answered by RST, whatever port it asks for. */
 bool conn_request_is_true(const struct packet *request);
 
 /* A connection that the guest asks for, of the request's type: HOST_PENDING. */

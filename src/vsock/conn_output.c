@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Nothing is queued here. A packet is made when there is a receive buffer for
- * it, of what the connection owes at that moment, so that a debt that arose
- * many times is paid once, and with the newest numbers.
+ * Nothing is queued here. A packet is built when there is a receive buffer for
+ * it, from what the connection owes at that moment. So a packet that became
+ * owed many times is sent once, with the newest numbers.
  *
- * Every packet says what buf_alloc and fwd_cnt are, not CREDIT_UPDATE alone:
- * whatever goes out pays for an update that is owed. So a lone update comes
- * last, and waits for data that may take it along (conn_speaks_first()).
+ * Every packet carries buf_alloc and fwd_cnt, so any packet settles an owed
+ * CREDIT_UPDATE. Therefore a CREDIT_UPDATE of its own comes last, and waits for
+ * data that may carry the numbers (conn_speaks_first()).
  *
- * A connection that ends by RST owes nothing else. Otherwise the replies come
+ * A connection that ends by RST owes nothing else. Otherwise replies come
  * first, then SHUTDOWN.
  */
 #include "vsock/conn_output.h"
@@ -38,8 +38,8 @@ void conn_starved(struct conn *conn)
 		conn->pending |= OWES_CREDIT_REQUEST;
 }
 
-/* Before OPEN the guest has nothing to shut down, after CLOSING RST says it
- * all. */
+/* What the guest has not been told of host_shut. Before OPEN there is nothing
+ * to shut down, after CLOSING an RST says it all. */
 static unsigned untold_shut(const struct conn *conn)
 {
 	if (conn->state != CONN_OPEN && conn->state != CONN_CLOSING)

@@ -17,14 +17,16 @@ struct packet;
  * credit_packets(). 0 also while a reply must come first. */
 uint32_t conn_may_send(const struct conn *conn);
 
-/* There is data for the guest, but conn_may_send() is 0. If for want of credit,
- * the guest is asked: at once if it was never seen to update by itself, or
- * packets are what is missing, else after CONN_PROBE_MS without progress, and
- * then ever more seldom. */
+/*
+ * There is data for the guest, but conn_may_send() is 0. If credit is what is
+ * missing, the guest is asked for it: at once if it was never seen to send
+ * updates by itself, or if the number of packets is the limit; otherwise after
+ * CONN_PROBE_MS without progress, and then ever more seldom.
+ */
 void conn_starved(struct conn *conn);
 
-/* A control packet is owed / one that data must not overtake, and that it
- * cannot stand in for. */
+/* Whether a control packet is owed; and whether one is owed that must go before
+ * data, as data can neither overtake nor replace it. */
 bool conn_has_control(const struct conn *conn);
 bool conn_speaks_first(const struct conn *conn);
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * To the peer. Bytes are exact: what is unacknowledged is tx_cnt less its
- * fwd_cnt. Packets have to be guessed, since a fwd_cnt counts bytes alone. A
- * mark stands for a run of packets and the byte at which the last of them ends;
- * only when the peer has passed that byte are they known to be consumed. So the
- * guess may wait too long, by a mark, but never sends too much.
+ * To the peer. Bytes are counted exactly: the unacknowledged ones are tx_cnt
+ * less the peer's fwd_cnt. The number of packets has to be estimated, since a
+ * fwd_cnt counts bytes only. A mark stands for a run of packets and the byte at
+ * which the last of them ends; only when the peer has passed that byte are they
+ * known to be consumed. So the estimate may wait too long, by one mark, but
+ * never allows too much.
  *
- * From the peer. LIMIT is the highest fwd_cnt + buf_alloc that it was ever
- * told. It never moves back: what was granted once stays granted, and a buffer
- * that shrinks does so as bytes leave it. What comes is held against LIMIT, not
- * against the buffer that was announced last.
+ * From the peer. LIMIT is the highest fwd_cnt + buf_alloc that the peer was
+ * ever told. It never moves back: credit that was granted stays granted, and a
+ * buffer shrinks only as bytes leave it. Received bytes are checked against
+ * LIMIT, not against the buffer that was announced last.
  */
 #include "vsock/credit.h"
 
@@ -25,8 +26,9 @@ void credit_init(struct credit *credit, uint32_t buf_alloc)
 	};
 }
 
-/* Forgets the marks that end at or before peer_fwd_cnt; as seen backwards from
- * tx_cnt, for the two may be further apart than half of the counters' range. */
+/* Forgets the marks that end at or before peer_fwd_cnt. Distances are measured
+ * backwards from tx_cnt, as the two counters may be further apart than half of
+ * their range. */
 static void retire_packets(struct credit *c)
 {
 	uint32_t unacked = c->tx_cnt - c->peer_fwd_cnt;
@@ -44,8 +46,9 @@ static void retire_packets(struct credit *c)
 }
 
 /*
- * More progress than there are bytes under way is either a step back, from a
- * packet that others have overtaken, or a lie: which, half of the range tells.
+ * A progress of more bytes than are under way is either a step back, in a
+ * packet that others have overtaken, or a lie. It counts as a step back in the
+ * upper half of the range.
  */
 bool credit_from_peer(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 {
@@ -56,7 +59,7 @@ bool credit_from_peer(struct credit *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 	if (progress > unacked)
 		return progress > UINT32_MAX / 2;
 	c->peer_fwd_cnt = fwd_cnt;
-	/* Without progress, too: those without a byte make none. */
+	/* Also without progress: packets without a byte make none. */
 	retire_packets(c);
 	return true;
 }
@@ -110,8 +113,8 @@ void credit_sent(struct credit *c, uint32_t len)
 	mark->packets++;
 }
 
-/* It counts for the newest packets, whichever it was: it may be retired too
- * late for that, never too soon. */
+/* The further packet is counted in the newest mark, whichever packet was split.
+ * It may be retired too late because of that, but never too soon. */
 void credit_split(struct credit *c)
 {
 	if (!c->nmarks)
@@ -157,7 +160,7 @@ bool credit_update_wanted(const struct credit *c)
 	uint32_t news = c->fwd_cnt - c->announced;
 	uint32_t used = c->rx_cnt - c->announced; /* as the peer sees it */
 
-	/* A buffer that still shrinks has no room for who has used it up. */
+	/* A peer that has used up a buffer which still shrinks gets no room. */
 	if (c->rx_cnt == c->limit && c->offer <= c->limit - c->fwd_cnt)
 		return false;
 	return news && used >= window_of(c) / 2;

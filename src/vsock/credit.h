@@ -43,7 +43,7 @@ struct credit {
 	uint32_t announced; /* the fwd_cnt that the peer was last told */
 	uint32_t limit;	    /* of rx_cnt: as far as the peer may go */
 	uint32_t rx_cnt;
-	bool passed_on; /* the offer is another receiver's, as it is */
+	bool passed_on; /* the offer is what another receiver grants */
 };
 
 /* buf_alloc: bytes that the peer may have in flight to us; 0 if that is yet to
@@ -98,14 +98,14 @@ void credit_pass_on(struct credit *credit, uint32_t buf_alloc,
 uint32_t credit_held(const struct credit *credit);
 
 /*
- * The peer should be told of room it does not know of: it is short of it, as
- * measured by the smaller of the two sides' buffers, which is what newer
- * Linux guests send by.
+ * Whether the peer should be told of room that it does not know of, as it is
+ * running short. What is short is measured by the smaller of the two sides'
+ * buffers, which newer Linux guests keep to.
  */
 bool credit_update_due(const struct credit *credit);
 
-/* The same where the peer can't go on unless it has all the room there is: it
- * is short of it, and any news helps. */
+/* The same for a peer that cannot go on without all the room there is: when it
+ * is running short, any news helps. */
 bool credit_update_wanted(const struct credit *credit);
 
 /* Sets the buf_alloc and fwd_cnt that a packet to the peer is to say. */

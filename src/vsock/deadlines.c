@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Which deadline a connection is under follows from its state alone
- * (conn_due()). conn->deadline remembers the one that is armed, so that nothing
- * is touched as long as that is the same: what comes meanwhile does not put it
- * off.
+ * (conn_due()). conn->deadline remembers which one is armed. As long as it
+ * stays the same the timer is not touched, so that packets that come meanwhile
+ * do not postpone it.
  *
  * Probes have a queue for each step, 20 ms and four times as long each time up
  * to a minute, since a timer_queue knows one duration only. conn->probes may

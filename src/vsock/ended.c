@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A hash of sets with a few places each, which is to say a cache: an entry is
- * looked for, and put, in one set only, a cache line. The number of sets
- * doubles when a set is full of entries that still count, up to the bound.
- * Nothing is swept: an entry that is too old does not count.
+ * A cache: a hash of sets with a few places each. An entry is looked for, and
+ * put, in one set only, which is a cache line. The number of sets doubles when
+ * a set is full of entries that are not too old, up to the bound. Nothing is
+ * swept: an entry that is too old is ignored.
  *
  * A guest that chooses addresses which fall into one set makes us forget its
  * own connections alone.

@@ -3,10 +3,10 @@
  * Addresses of a guest's connections that ended lately.
  *
  * A connection ends by an RST of one side or the other. Packets that the guest
- * sent before it saw ours, or that its program caused after its kernel had sent
- * its own, still come: for a connection that the guest does not have any more.
- * An RST in answer to one of them would be for nobody, or for the guest's next
- * connection from the same port, which it would end. So packets with these
+ * sent before it saw our RST, or that its program caused after the guest's
+ * kernel had sent an RST, still come, although the guest has no such connection
+ * any more. An RST in answer to one of them would reach nobody, or would end
+ * the guest's next connection from the same port. So packets with these
  * addresses are not answered.
  *
  * The guest decides how many connections end, so the memory is bounded: where

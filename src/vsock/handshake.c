@@ -26,7 +26,8 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* What can stand at the end of the line, behind the digits. */
+/* Looks behind the digits, at AT of N bytes: the length of the line, 0 if its
+ * end may still come, or -EPROTO. */
 static int end_of_line(const char *bytes, size_t at, size_t n)
 {
 	if (at < n && bytes[at] == '\r')

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The kernel's struct is the header as it is on the wire, little-endian without
- * holes; the asserts tie our own numbers to the kernel's. An operation of 0,
- * which there is none of, becomes a very large one when 1 is taken from it, and
- * is refused with all others that are not known.
+ * holes; the asserts tie our own numbers to the kernel's. There is no operation
+ * 0: when 1 is taken from it, it becomes a very large number, and is refused
+ * with all other unknown operations.
  *
  * CIDs have 64 bits on the wire, the upper half of which is reserved and zero
  * (virtio 1.3, 5.10.4), and 32 everywhere else.
@@ -31,8 +31,8 @@ static_assert(VIRTIO_VSOCK_OP_REQUEST == PACKET_REQUEST + 1 &&
 			      PACKET_CREDIT_REQUEST + 1,
 	      "packet_parse() subtracts one, packet_build() adds it");
 
-/* All fields are filled even if the header is wrong, so that RST can answer it.
- * An operation that is none becomes one that RST does answer. */
+/* All fields are filled in even if the header is wrong, so that it can be
+ * answered by RST. An unknown operation becomes one that is answered by RST. */
 int packet_parse(const void *bytes, struct packet *out)
 {
 	struct virtio_vsock_hdr hdr;

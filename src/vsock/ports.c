@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A crowd's ports lie side by side, as they were given in turn: whoever comes
- * round to the first of them would ask about all. So the map is looked through
- * first, 64 ports at a time. A port in it that is free for everybody is free
- * towards each port of the guest, but where the guest itself has asked for
- * that pair.
+ * Ports are given in turn, so that those of many connections lie side by side.
+ * A search that met the first of them would ask about all. So the map is looked
+ * through first, 64 ports at a time. A port that is free in the map is free
+ * towards each port of the guest, unless the guest itself has asked for that
+ * pair.
  *
- * When every port is in use, other ports of the guest may still have some: they
- * are tried here and there, since neighbours would be taken as well.
+ * When every port is in use, a port may still be free towards this port of the
+ * guest. Such ports are tried here and there, since the neighbours of a taken
+ * port are probably taken as well.
  */
 #include "vsock/ports.h"
 

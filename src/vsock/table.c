@@ -79,7 +79,8 @@ struct conn *table_find(const struct table *table, uint32_t local_cid,
 	return probe(table, pair_of(local_port, peer_port), local_cid)->conn;
 }
 
-/* Begins or ends with the table's size: all of it is gone through then. */
+/* The map of ports is made or dropped as the table grows or shrinks, when all
+ * of the table is gone through anyway. */
 static void map_ports(struct table *table)
 {
 	bool crowded = table->capacity >= PORTS_TRIES;
@@ -114,7 +115,8 @@ static int resize(struct table *table, uint32_t capacity)
 	return 0;
 }
 
-/* A host program asks for it, by a port of ours. */
+/* Whether a host program asks for CONN, at a port that table_new_port() gave.
+ * */
 static bool is_given(const struct conn *conn)
 {
 	return conn->state == CONN_GUEST_PENDING &&
@@ -150,7 +152,8 @@ int table_insert(struct table *table, struct conn *conn)
 	return 0;
 }
 
-/* Entry I may move back to the gap unless its home lies behind the gap. */
+/* Whether entry I may move back to GAP: it may not if its home lies behind
+ * that. */
 static bool may_fill(const struct table *table, uint32_t gap, uint32_t i)
 {
 	uint32_t mask = table->capacity - 1;

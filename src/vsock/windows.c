@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A period is an amount of bytes, not of time: it ends when the guest's
- * connections have moved so many. Who sent WINDOWS_GREEDY of them is greedy,
- * for the rest of the period and the next one, so that a new period gives
- * nobody a second start. Sharers are as many as in the richer of the two.
+ * connections have moved WINDOWS_PERIOD bytes. A connection that sent
+ * WINDOWS_GREEDY of them is greedy for the rest of the period and for the next
+ * one, so that a new period gives no connection a second start. The total is
+ * shared by the number of greedy connections of this period or the one before,
+ * whichever is larger.
  *
- * Nobody is visited when a period begins. A connection carries the number of
- * the one that it sent in last, and is brought up to date by its next packet.
- * The number has 16 bits: who comes back after exactly as many periods is taken
- * for one that never paused, which does it no more harm than a smaller window.
+ * No connection is visited when a period begins. Each carries the number of the
+ * period that it sent in last, and is brought up to date by its next packet.
+ * The number has 16 bits: a connection that comes back after exactly 2^16
+ * periods is taken for one that never paused, which only gives it a smaller
+ * window.
  */
 #include "vsock/windows.h"
 
