@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Each text by itself first, by its key's row; then what is missing; then the
- * VMs against each other (config_clash.h). A value that is wrong is reported
- * once: its field keeps the default, and its key is not among the good ones, so
- * that nothing that would follow from it is reported as well. Nor is missing
- * what may stand in a part of the file that could not be read.
+ * First each text is checked by itself, by its key's row; then keys that are
+ * missing are looked for; then the VMs are compared with each other (clash.h).
+ * A wrong value is reported once: its field keeps the default, and its key is
+ * not among the good ones, so that nothing that would follow from it is
+ * reported as well. Nor is a key reported as missing that may stand in a part
+ * of the file that could not be read.
  */
 #include "config/build.h"
 
@@ -147,8 +148,8 @@ static bool is_partial(const struct draft *draft, const struct section *vm)
 	return vm->partial;
 }
 
-/* The candidates learn where their VMs are last: each VM that is added may move
- * those before it. */
+/* The candidates are told last where their VMs are, as each VM that is added
+ * may move those before it. */
 static void build_vms(const struct draft *draft, struct config *out,
 		      struct candidate *list, struct mistakes *mistakes)
 {

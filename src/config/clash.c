@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What only one VM may have is a claim. All claims are sorted, so that those to
- * the same thing stand side by side, the first VM's first; each further one is
- * a mistake that names the first. What is only looked for among the claims,
- * such as the path of a map, is found by halving. So thousands of VMs with many
- * maps each take little longer than reading them does.
+ * Each thing that only one VM may have is a claim. All claims are sorted, so
+ * that those to the same thing stand side by side, the first VM's first; each
+ * further one is a mistake that names the first. Things that are only looked
+ * for among the claims, such as the path of a map, are found by binary search.
+ * So thousands of VMs with many maps each take little longer than reading them
+ * does.
  *
  * Paths are compared by the directory's inode and the name in it, so that every
  * spelling of a path is the same one.
@@ -144,8 +145,8 @@ static bool thing_before(const void *claim, const void *what)
 {
 	return compare_things(claim, what) < 0;
 }
-/* Whose socket of kind PATH, or of any kind if that is PATHS, is at PLACE: the
- * first VM's. NULL: nobody's. */
+/* The first VM's claim to a socket of kind PATH, or of any kind if that is
+ * PATHS, at PLACE. NULL if no socket is there. */
 static const struct claim *find_place(const struct claims *claims,
 				      const struct place *place, unsigned path)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Groups and maps are kept sorted as they grow, once, so that the guests'
- * requests are cheap afterwards: two VMs' groups are compared in one pass, and
- * the map of a port is found by halving.
+ * Groups and maps are kept sorted as they grow, so that the guests' requests
+ * are cheap afterwards: two VMs' groups are compared in one pass, and the map
+ * of a port is found by binary search.
  */
 #include "config/config.h"
 

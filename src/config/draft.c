@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Texts and not values, since it is not known yet which of them counts: the
- * command line may override the file's, and a mistake has to be shown as it was
- * written, with its place. The further texts of a list hang on its first one,
- * and all of them are replaced together.
+ * A draft holds texts and not values, since it is not known yet which of them
+ * counts: the command line may override the file, and a mistake has to be shown
+ * as it was written, with its place. The further texts of a list hang on its
+ * first one, and all of them are replaced together.
  */
 #include "config/draft.h"
 

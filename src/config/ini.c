@@ -39,7 +39,7 @@ static void not_understood(struct ini_file *f, const char *right)
 		f->current->partial = true;
 }
 
-/* What follows, up to the next header, cannot be said whose it is. */
+/* It is not known whose the lines up to the next header are. */
 static void lose_section(struct ini_file *f)
 {
 	f->current = NULL;
@@ -159,8 +159,8 @@ static void refuse_homeless(struct ini_file *f, const char *key,
 		home);
 }
 
-/* inih's handler. It reports no errors to inih, which would say nothing but
- * the first one's line. */
+/* inih's handler. It reports no errors to inih, which would tell the line of
+ * the first one and nothing else. */
 static int take(void *user, const char *section, const char *key,
 		const char *value)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A key that is added here can be given in every way, and --help prints it. A
- * name that is no key is answered with the nearest one, by the number of
- * letters that are mistaken: one, and one more for every three that the key
- * has, since beyond that it would be a guess.
+ * name that is no key is answered with the nearest one, by the number of wrong
+ * letters. One may be wrong, and one more for every three that the key has;
+ * beyond that it would be a guess.
  */
 #include "config/keys.h"
 

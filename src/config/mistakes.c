@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A mistake is put into words when it is noted, as what it speaks of may be
- * gone when it is printed; control characters that somebody wrote do not reach
- * the terminal. The kinds of origin are numbered in the order of the report;
- * within one, its number and then the order of noting decide, as qsort(3) keeps
- * none.
+ * A mistake is put into words when it is noted, as the things that it names may
+ * be gone when it is printed. Control characters that somebody wrote do not
+ * reach the terminal. The kinds of origin are numbered in the order of the
+ * report. Within a kind the origin's number decides, and then the order of
+ * noting, which is kept because qsort(3) is not stable.
  */
 #include "config/mistakes.h"
 

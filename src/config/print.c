@@ -2,7 +2,7 @@
 /*
  * What was left to its default is printed, too, so that the output goes on
  * meaning the same if a default changes. Nothing needs to be quoted: a name or
- * path that INI could not hold was refused when it was read (config_values.c).
+ * path that INI could not hold was refused when it was read (values.c).
  */
 #include "config/print.h"
 

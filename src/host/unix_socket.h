@@ -20,12 +20,12 @@ struct unix_socket {
 	ino_t ino;
 };
 
-/* What is listened with. */
+/* How a socket listens. */
 struct unix_socket_kind {
 	int type; /* SOCK_STREAM or SOCK_SEQPACKET */
 	int backlog;
-	bool takes_rights; /* descriptors; or where it can be, who sends one
-			      to the accepted sockets is refused */
+	bool takes_rights; /* if not, programs that send descriptors to the
+			      accepted sockets are refused, where it can be */
 };
 
 #define UNIX_SOCKET_NONE ((struct unix_socket){ .fd = -1 })
@@ -34,8 +34,8 @@ struct unix_socket_kind {
  * Listens on PATH, which must outlive S, by a socket of that KIND with the
  * socket-mode and socket-owner of VM. A stale socket file (connect(2) says
  * ECONNREFUSED) is replaced; one on which somebody listens and what is not a
- * socket are left alone: -EADDRINUSE and -ENOTSOCK.
- * 0, or -errno with *WHY, a sentence for "PATH: WHY"; S is then UNIX_SOCKET_NONE.
+ * socket are left alone: -EADDRINUSE and -ENOTSOCK. 0, or -errno with *WHY, a
+ * sentence for "PATH: WHY"; S is then UNIX_SOCKET_NONE.
  */
 int unix_socket_listen(struct unix_socket *s, const char *path,
 		       const struct unix_socket_kind *kind,

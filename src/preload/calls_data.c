@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Data goes past this library: read(), write(), send() and recv() are not
- * interposed.  These are for who names an address with it, which connection
- * oriented sockets of AF_VSOCK refuse and never fill in, and for who asks for
- * errors (MSG_ERRQUEUE), where a Unix socket would return data.
+ * interposed.  The functions here are for programs that name an address with
+ * their data, which connection-oriented sockets of AF_VSOCK refuse and never
+ * fill in, and for programs that ask for errors (MSG_ERRQUEUE), where a Unix
+ * socket would return data.
  */
 #undef _FORTIFY_SOURCE /* which defines recvfrom() inline */
 

@@ -144,8 +144,8 @@ static int reach(struct call *call, const struct sockaddr_un *to)
 	return err;
 }
 
-/* Fails where another network namespace's rules or a squatter say so; the
- * connection is as good without. */
+/* Fails where another socket has the name already, or where a security policy
+ * forbids it; the connection works as well without a name. */
 static void put_name(const struct call *call)
 {
 	struct sockaddr_un name;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/*
- * Not malloc(): the interposed functions may be called in a signal handler
- * that has interrupted it.
- */
+/* Endpoints do not come from malloc(), as the interposed functions may be
+ * called in a signal handler that has interrupted malloc(). */
 #include "preload/endpoint.h"
 
 #include <linux/vm_sockets.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Copied under the lock: as long as the table has the number, close() has not
- * closed it, since it takes the entry away first.
+ * The descriptor is copied under the lock: as long as the table has its number,
+ * close() has not closed it, since close() takes the entry away first.
  */
 #include "preload/hold.h"
 
@@ -60,7 +60,7 @@ bool hold_end(const struct hold *hold, struct endpoint *last)
 	return was_last;
 }
 
-/* What they were the last of is the parent's to clean up. */
+/* If a hold was an endpoint's last reference, the parent cleans up. */
 void hold_end_all(void)
 {
 	for (int fd = table_next(0); holds && fd >= 0;

@@ -146,7 +146,8 @@ bool listen_addresses(int client, const struct sockaddr_un *peer,
 		return false;
 	local->cid = VMADDR_CID_HOST;
 	*remote = (struct vm_address){ vm->cid, VMADDR_PORT_ANY };
-	/* Only who dials through this library has a name; daemons have none. */
+	/* Only a socket that dials through this library has a name; a daemon's
+	 * has none. */
 	if (vms_of_port(peer, length, &port) ||
 	    address_of_name(peer, length, &port, local))
 		*remote = (struct vm_address){ VMADDR_CID_LOCAL, port };

@@ -9,8 +9,8 @@
 #include "preload/state.h"
 #include "preload/vms.h"
 
-/* Not for a program that runs with other rights than those of who started it:
- * secure_getenv(3) finds nothing then. */
+/* The library does nothing in a program that runs with other rights than those
+ * of the user who started it: secure_getenv(3) finds nothing then. */
 __attribute__((constructor)) static void load(void)
 {
 	const char *text = secure_getenv("VSOCK_OVER_UDS");

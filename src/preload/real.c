@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Resolved at the first call and not in the constructor: those of other
- * libraries may run before ours, and open or close descriptors. The pointers
- * are copied as bytes, since ISO C has no conversion from an object's to a
- * function's.
+ * The functions are resolved at the first call and not in the constructor: the
+ * constructors of other libraries may run before ours, and open or close
+ * descriptors. The pointers are copied as bytes, since ISO C has no conversion
+ * from a pointer to an object into one to a function.
  */
 #include "preload/real.h"
 

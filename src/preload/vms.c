@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * All or nothing: if one entry is wrong there are no guests, so that a program
- * fails at once and with a reason, and does not reach some of them only.
- * Nothing is printed here, in every process of a script; that is for the first
- * socket of AF_VSOCK that is asked for (calls_socket.c).
+ * If one entry is wrong there are no guests at all, so that a program fails at
+ * once and with a reason, rather than reach some guests only. Nothing is
+ * printed here, as this runs in every process of a script; the mistake is
+ * printed when the first socket of AF_VSOCK is asked for (calls_socket.c).
  */
 #include "preload/vms.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * What is the same for both engines: which there are, what a watch is while it
- * is not started, and the operations that are no part of a batch.
+ * The part that both engines share: the list of engines, the state of a watch
+ * that is not started, and the operations that are not part of a batch.
  *
  * A single operation is a plain call on either engine. Several messages of one
  * socket are one sendmmsg(2), which stops at the first that the socket does not
@@ -73,8 +73,8 @@ void ring_watch_writable(struct ring *ring, struct ring_watch *watch)
 		ring->engine->watch_writable(ring, watch);
 }
 
-/* DONE goes first: it is by that that completions which are under way see that
- * nobody wants them any more. */
+/* DONE is cleared first: it tells completions that are under way that nobody
+ * wants them any more. */
 void ring_unwatch(struct ring *ring, struct ring_watch *watch)
 {
 	if (!watch->done)

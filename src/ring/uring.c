@@ -43,7 +43,7 @@ static struct uring *uring_of(struct ring *ring)
 	return container_of(ring, struct uring, base);
 }
 
-/* Both are gains only: without them everything works as well. */
+/* Both make it faster only; everything works without them as well. */
 static void register_what_helps(struct uring *u)
 {
 	unsigned i;
@@ -164,14 +164,15 @@ static void uring_unwatch(struct ring *ring, struct ring_watch *watch)
 	watch->writable_armed = false;
 }
 
-/* The cancelled requests end when the kernel is entered, and then their hold on
- * their files does. */
+/* The cancelled requests end when the kernel is entered; with them end their
+ * references on the files. */
 static void uring_let_go(struct ring *ring)
 {
 	io_uring_submit_and_get_events(&uring_of(ring)->ur);
 }
 
-/* Registering costs a system call, so only a busy connection's file is. */
+/* Registering a file costs a system call, so that only those of busy
+ * connections are registered. */
 static void use_file(struct uring *u, struct io_uring_sqe *sqe,
 		     struct ring_watch *watch)
 {
@@ -194,9 +195,9 @@ static void use_file(struct uring *u, struct io_uring_sqe *sqe,
 }
 
 /*
- * Whether a completion is of no interest any more: its watch was stopped, or its
- * request was cancelled by ring_unwatch(). In the second case the watch may have
- * been started again since, which does not concern the old request.
+ * Whether a completion is of no interest any more: its watch was stopped, or
+ * its request was cancelled by ring_unwatch(). In the second case the watch may
+ * have been started again since, which does not concern the old request.
  */
 static bool is_stale(const struct ring_watch *watch, int res, bool more)
 {

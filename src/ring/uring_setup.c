@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A version tells little: distributions carry features back, filters take some
- * away. So set-up is tried from the best way down to the plainest, and what
- * cannot be seen from that is asked by a probe, or done once.
+ * A kernel's version tells little: distributions carry features back, filters
+ * take some away. So set-up is tried from the best way down to the plainest.
+ * Features that this does not show are asked for by a probe, or used once.
  *
  * The ways, best first (io_uring_setup(2)): completions run only when the one
  * thread that uses the ring asks for them (SINGLE_ISSUER, DEFER_TASKRUN); then,
@@ -72,8 +72,8 @@ static const char *explain(int err)
 	}
 }
 
-/* A ring was set up, so the kernel has these calls as well: who denies one of
- * them is a filter. */
+/* Calls that a filter may deny: the kernel has them, since a ring was set up.
+ * */
 enum refusable { REGISTER, ENTER };
 
 #define DENIED(call, name)                                               \

@@ -3,11 +3,11 @@
  *	word payload word payload ... word payload
  *	^ begin of the backlog             ^ LAST bytes
  *
- * A word is a parcel's length and flags. Words are copied in and out, as they lie
- * at any address: payload has any length. When a part of the first parcel has
- * left, its word is written anew in front of the rest, over bytes that have left.
- * The length of the last parcel is remembered, so that a stream's next bytes can
- * be added to it without a walk from the start.
+ * A word is a parcel's length and flags. Words are copied in and out, as they
+ * lie at any address: payload has any length. When a part of the first parcel
+ * has left, its word is written anew in front of the rest, over bytes that have
+ * left. The length of the last parcel is remembered, so that a stream's next
+ * bytes can be added to it without a walk from the start.
  */
 #include "vsock/parcels.h"
 
