@@ -52,7 +52,7 @@ static int complain(const struct vm_config *config, const char *what, int err,
 
 static int inherit_front(struct vm *vm)
 {
-	bool listening;
+	bool listening = false;
 	const char *why = NULL;
 	int err = unix_socket_inherit(vm->config->fd, &listening, &why);
 

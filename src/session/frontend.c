@@ -163,8 +163,10 @@ int frontend_send(struct frontend *fe, const uint8_t *bytes, size_t n,
 void frontend_drop_fds(struct frontend *fe, struct message *m)
 {
 	int fds[VHOST_USER_FDS_MAX];
+	unsigned n = message_take_fds(m, fds);
 
-	closer_close(fe->guest->closer, fds, message_take_fds(m, fds));
+	if (n)
+		closer_close(fe->guest->closer, fds, n);
 }
 
 pid_t frontend_pid(const struct frontend *fe)
