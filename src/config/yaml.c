@@ -103,11 +103,11 @@ static void read_pairs(struct yaml_file *f, struct section *section,
 	}
 }
 
-/* The items of a list, the value of the known key NAME, are set one by one. */
+/* The items of a list, the value of the key NAME, are set one by one. PAIRS: an
+ * item may be a mapping. */
 static void read_items(struct yaml_file *f, struct section *section,
-		       const char *name, const yaml_node_t *list)
+		       const char *name, bool pairs, const yaml_node_t *list)
 {
-	const bool pairs = row_of(name)->pairs;
 	const yaml_node_item_t *item = list->data.sequence.items.start;
 	const yaml_node_t *node;
 	const char *text;
@@ -168,7 +168,7 @@ static void read_pair(struct yaml_file *f, struct section *section,
 			section_put_once(section, name, text, &here,
 					 f->mistakes);
 	} else if (row && row->list && has_items(value)) {
-		read_items(f, section, name, value);
+		read_items(f, section, name, row->pairs, value);
 	} else if (row && row->pairs && has_pairs(value)) {
 		read_pairs(f, section, name, value);
 	} else {
