@@ -56,10 +56,18 @@ struct turn_buffer *rx_take(struct guest *guest, struct turn *turn)
 uint32_t rx_offer(struct turn *turn, const struct turn_buffer *buffer,
 		  uint32_t max)
 {
-	struct iov_cursor at;
+	const struct iovec *first = buffer->chain.iov;
 	size_t len = min_u32(max, rx_room(buffer));
+	struct iov_cursor at;
 
-	iov_begin(&at, buffer->chain.iov, buffer->chain.nwrite);
+	/* As drivers make them: one segment for all. */
+	if (likely(buffer->chain.nwrite == 1 && len)) {
+		turn->payload[turn->npayload++] = (struct iovec){
+			(char *)first->iov_base + PACKET_HEADER_SIZE, len
+		};
+		return (uint32_t)len;
+	}
+	iov_begin(&at, first, buffer->chain.nwrite);
 	iov_skip(&at, PACKET_HEADER_SIZE);
 	turn->npayload += iov_slice(&at, turn->payload + turn->npayload,
 				    buffer->chain.nwrite, &len);
