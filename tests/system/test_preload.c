@@ -96,7 +96,7 @@ static const char *const relays_out[] = {
 
 static const char *const relays_in[] = {
 	"exec socat -t 30 VSOCK-LISTEN:5000 -",
-	"exec ncat --vsock -l 5000",
+	"exec ncat --vsock -l -p 5000",
 };
 
 /* Both ends see what the other one has sent, and that it has ended. */

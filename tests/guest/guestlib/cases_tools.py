@@ -94,7 +94,7 @@ def ncat_listen(session):
     # program waits for the whole answer. Its status says nothing: in Linux a
     # read fails with ENOTCONN if one's own shutdown comes after the peer's
     # close.
-    guest = session.guest(f"echo answer | ncat --vsock --listen {port}")
+    guest = session.guest(f"echo answer | ncat --vsock --listen -p {port}")
     with _dial(session, port) as sock:
         sock.sendall(QUESTION)
         _expect_bytes("the host", sock.recv(len(ANSWER), socket.MSG_WAITALL),
