@@ -142,7 +142,7 @@ says err 'the server says: --zerocopy: this socket cannot send'
 # A second server does not take the first one's place; a third takes that of
 # one that was killed.
 expect 1 --listen "unix:$here/s"
-says err 'Address already in use; somebody listens there'
+says err 'in use; somebody listens there'
 kill -KILL "$server"
 wait "$server" 2>err
 start_server "unix:$here/s"

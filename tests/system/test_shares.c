@@ -141,8 +141,9 @@ static void say_part(int fd)
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(FDS * sizeof(int))];
-	} control = { .header = { CMSG_LEN(FDS * sizeof(int)), SOL_SOCKET,
-				  SCM_RIGHTS } };
+	} control = { .header = { .cmsg_len = CMSG_LEN(FDS * sizeof(int)),
+				  .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,

@@ -48,7 +48,10 @@ static const struct command_row {
 	{ { "--socket", "s", "--uds_path", "u", "--check_config" },
 	  0,
 	  PLAIN VM3 },
+	{ { CHECK, "--socket-path=s", "--uds-path=u" }, 0, PLAIN VM3 },
+#ifdef __GLIBC__ /* musl: --uds may be --uds-path or --uds_path */
 	{ { CHECK, "--socket-path=s", "--uds=u" }, 0, PLAIN VM3 },
+#endif
 	{ { CHECK, "--socket_path", "s", "--uds-path", "u" }, 0, PLAIN VM3 },
 	{ { CHECK, "--guest_cid=4", "--socket=t", "--uds-path=v", "--name=b" },
 	  0,
