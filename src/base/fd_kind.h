@@ -45,8 +45,8 @@ struct mount_type {
  * /proc/PID/mountinfo, all in one reading of it. 0: all have their types; else
  * some still have none, as the table lacks them (-ENOENT), or as they did not
  * show in its first LINES lines (-E2BIG). The kernel takes some microseconds to
- * write a line, and who has a mount namespace of his own can make the table as
- * long as he likes.
+ * write a line, and the owner of a mount namespace can make its table as long
+ * as they like.
  */
 int mountinfo_types(FILE *mountinfo, unsigned lines, struct mount_type *mounts,
 		    unsigned n);

@@ -18,7 +18,8 @@ enum log_level {
 	LOG_LEVELS
 };
 
-/* Lines above LEVEL are dropped. INFO before the first call. Before threads. */
+/* Lines above LEVEL are dropped; it is INFO before the first call. To be called
+ * before there are threads. */
 void log_set_level(enum log_level level);
 
 /* Whether a line of this level would be written. */
@@ -26,7 +27,8 @@ bool log_on(enum log_level level);
 
 /*
  * Under systemd (JOURNAL_STREAM names stderr, systemd.exec(5)) each line gets
- * its `<N>` priority instead of the program's name. Before threads.
+ * its `<N>` priority instead of the program's name. To be called before there
+ * are threads.
  */
 void log_to_journal_if_asked(void);
 

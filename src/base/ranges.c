@@ -32,8 +32,9 @@ static unsigned find(const struct ranges *r, uint32_t n)
 				     ends_below, &n);
 }
 
-/* All that meet or touch the new range, FROM up to TO, become one with it.
- * Touching is reckoned downwards, as the highest number has no next one. */
+/* The ranges at FROM up to TO, which overlap or touch the new range, become one
+ * with it. 1 is subtracted from the upper of two ranges to see whether they
+ * touch, as the highest number has no next one. */
 int ranges_add(struct ranges *r, uint32_t first, uint32_t last)
 {
 	unsigned from = find(r, first ? first - 1 : 0);

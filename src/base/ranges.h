@@ -9,7 +9,7 @@
 
 struct range {
 	uint32_t first;
-	uint32_t last; /* in it, too */
+	uint32_t last; /* itself in the range */
 };
 
 /* All zero: the empty set. Between two ranges there is a gap. */
@@ -35,7 +35,7 @@ bool ranges_contain(const struct ranges *r, uint32_t n);
 /* How many numbers there are. */
 uint64_t ranges_size(const struct ranges *r);
 
-/* The number that I others are lower than; I < ranges_size(). */
+/* The number of the set that has I lower ones in it; I < ranges_size(). */
 uint32_t ranges_nth(const struct ranges *r, uint64_t i);
 
 /* Writes what ranges_parse() reads; nothing for the empty set. */

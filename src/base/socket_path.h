@@ -27,8 +27,9 @@ enum socket_path_wait { SOCKET_PATH_WAIT, SOCKET_PATH_NO_WAIT };
  * remove the new socket that the first has made in its place. The lock is advice
  * among ourselves: a process that does not get it in time goes on without it.
  *
- * OPENER is open(2) or stands for it. Returns its descriptor, which has the lock
- * until the caller closes it; -1 if the directory cannot be opened.
+ * OPENER is open(2), or a function in its place. Returns its descriptor, which
+ * has the lock until the caller closes it, or which has none, if it was not
+ * free; -1 if the directory cannot be opened.
  */
 int socket_path_lock(const char *path, enum socket_path_wait wait,
 		     int (*opener)(const char *, int, ...));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Not strtoul(3), which takes blanks, a minus and whatever follows the digits,
- * and another base for each number that begins with a 0.
+ * Numbers are not read by strtoul(3), which takes blanks, a minus and whatever
+ * follows the digits, and takes each number that begins with a 0 for an octal
+ * or hexadecimal one.
  */
 #include "base/text.h"
 
@@ -11,7 +12,7 @@
 
 #define SEPARATORS " \t,+"
 
-/* What C is worth as a digit; 16 or more: it is none. */
+/* The value of C as a digit; 16 if it is none. */
 static unsigned digit_of(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -63,7 +63,8 @@ static unsigned build_section(const struct section *section,
 	return good;
 }
 
-/* A socket is to be made at PATH, where KEY puts it; NULL if there is none. */
+/* Notes a mistake if no socket can be made at PATH, which KEY of SECTION has
+ * set; NULL if it has set none. */
 static void check_directory(const struct section *section, enum config_key key,
 			    const char *path, struct mistakes *mistakes)
 {

@@ -145,6 +145,7 @@ static bool thing_before(const void *claim, const void *what)
 {
 	return compare_things(claim, what) < 0;
 }
+
 /* The first VM's claim to a socket of kind PATH, or of any kind if that is
  * PATHS, at PLACE. NULL if no socket is there. */
 static const struct claim *find_place(const struct claims *claims,
@@ -252,7 +253,8 @@ static void refuse_claim(const struct claim *claim, const struct claim *first,
 			      "name", mistakes);
 		break;
 	case CLAIM_PLACE:
-		/* these two are equal if the uds-paths are */
+		/* Of two equal uds-paths these follow, and are no second
+		 * mistake. */
 		if (claim->path != SEQPACKET || first->path != SEQPACKET)
 			clash(s, paths[claim->path].key, s->path[claim->path],
 			      other, paths[first->path].key,
@@ -317,10 +319,9 @@ static void check_port(const struct claims *claims, const struct claim *socket,
 static const struct setting *find_map(const struct settler *s, uint32_t port)
 {
 	const struct setting *setting = &s->c.section->set[KEY_MAP];
-
 	uint64_t n;
 
-	/* One of them is; the last needs no look. */
+	/* One of the texts maps PORT: the last, if no other does. */
 	while (setting->next &&
 	       (!text_number(setting->text, strcspn(setting->text, ":"), &n) ||
 		n != port))

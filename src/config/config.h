@@ -114,7 +114,7 @@ const char *config_mapped(const struct vm_config *vm, uint32_t port);
 
 /*
  * Whether VM's guest means the host by CID: by 2, by forward-cid or, without
- * an uds-path, by any number that is nobody else's; a guest in a Nitro enclave
+ * a uds-path, by any number that is nobody else's; a guest in a Nitro enclave
  * says 3.
  */
 bool config_is_host(const struct vm_config *vm, uint32_t cid);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Settings in INI format, by inih: a [daemon] section, and a [vm NAME] section
- * for each VM. ';' and '#' begin comments, ';' also behind a value.
+ * for each VM. ';' and '#' begin comments, at the start of a line or behind a
+ * blank.
  */
 #ifndef URING_VSOCK_CONFIG_INI_H
 #define URING_VSOCK_CONFIG_INI_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Keys that hold lists. Each text adds to the list, so a key may be set any
- * number of times. As values.h, but the items before a mistake may have been
- * added.
+ * number of times. The functions return what those of values.h do, but the
+ * items before a mistake may have been added.
  */
 #ifndef URING_VSOCK_CONFIG_LISTS_H
 #define URING_VSOCK_CONFIG_LISTS_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * What is wrong with the command line and the configuration file. Mistakes
- * are collected while everything is read, and reported all at once, in the
- * order in which the user wrote them.
+ * are collected while everything is read, and reported all at once: those of
+ * the command line as a whole, of single options, and of each --vm, then the
+ * file's by their lines.
  */
 #ifndef URING_VSOCK_CONFIG_MISTAKES_H
 #define URING_VSOCK_CONFIG_MISTAKES_H

@@ -84,7 +84,7 @@ const char *value_guest_cid(const char *text, struct vm_config *vm)
 	return NULL;
 }
 
-/* Anything but what neither an INI file nor a log line can show. */
+/* Whether INI files and log lines can show PATH as it is. */
 static bool is_printable(const char *path)
 {
 	const char *c;

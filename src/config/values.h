@@ -59,7 +59,7 @@ const char *value_poll_us(const char *text, struct config *config);
 /* A text_number() from MIN to MAX; false, and *OUT is anything, if not. */
 bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
-/* What a path would have to be for a socket's address; NULL: it is that. */
+/* What PATH would have to be to be a socket's address; NULL if it is so. */
 const char *value_path_form(const char *path);
 
 /*

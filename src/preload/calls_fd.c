@@ -45,8 +45,8 @@ EXPORT int dup(int fd)
 	return note_copy(fd, real()->dup(fd));
 }
 
-/* What dup2(2) says when it meets a descriptor that is just being opened is
- * the answer for one that the program cannot see. */
+/* A descriptor that the program cannot see is refused with EBUSY, as dup2(2)
+ * refuses one that is just being opened. */
 EXPORT int dup2(int from, int to)
 {
 	if (table_is_hidden(to))
@@ -123,9 +123,10 @@ static int real_close_range(unsigned int first, unsigned int last, int flags)
 }
 
 /*
- * One descriptor that the table has and the range holds, which begins at
- * *FIRST. What is ours is closed by close(), what is hidden is left out, and
- * the rest is in the range that remains.
+ * Deals with FD, which the table has, in a range that begins at *FIRST. A
+ * hidden FD is left out: what lies before it is closed, and the range begins
+ * behind it. Any other FD is closed by close() if it is ours, or else with the
+ * rest.
  */
 static int close_known(int fd, unsigned int *first, bool ours)
 {
@@ -155,8 +156,9 @@ static int close_all(unsigned int first, unsigned int last, bool ours)
 }
 
 /*
- * There is one thread alone. /proc counts a directory for each (proc(5)); where
- * it is not mounted there may be more, which would then lose what they share.
+ * Whether this process has one thread only. The links of /proc/self/task count
+ * a directory for each thread (proc(5)). Where /proc is not mounted there may
+ * be other threads, which would lose what they share, so the answer is no.
  */
 static bool is_alone(void)
 {
@@ -178,7 +180,7 @@ static int close_on_exec(unsigned int first, unsigned int last, int flags)
 	return result;
 }
 
-/* The kernel answers what it does not know. */
+/* Ranges and flags that are wrong are left to the kernel to refuse. */
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
 	const unsigned int how = (unsigned int)flags;

@@ -80,8 +80,8 @@ EXPORT int socket(int domain, int type, int protocol)
 }
 
 /*
- * These three hold what they work on, as the kernel does; cancellation lets go
- * of it as well.
+ * The next three hold the file that they work on, as the kernel does. The hold
+ * ends when the thread is cancelled, too.
  */
 static int held_bind(int fd, const struct sockaddr *address, socklen_t length)
 {

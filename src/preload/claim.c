@@ -37,8 +37,8 @@ static bool is_stale(const struct sockaddr_un *address)
 	return stale;
 }
 
-/* What only a path can meet with is told as the nearest of AF_VSOCK's own
- * errors. */
+/* 0 or -errno. Errors that only paths have become the nearest ones that
+ * AF_VSOCK has. */
 static int try_bind(int fd, const struct sockaddr_un *address)
 {
 	if (real()->bind(fd, (const struct sockaddr *)address,
@@ -56,8 +56,9 @@ static int try_bind(int fd, const struct sockaddr_un *address)
 	}
 }
 
-/* Under the lock once more: of two that find the same stale file, the second
- * must not remove the socket that the first has made in its place. */
+/* A stale file is looked at and replaced under the directory's lock: of two
+ * processes that find it, the second must not remove the socket that the first
+ * has made in its place. */
 int claim_take(int fd, const struct vm *vm, uint32_t port)
 {
 	struct sockaddr_un address;

@@ -13,7 +13,7 @@
  * Binds the Unix socket FD to PORT of VM.  -EADDRINUSE if a living socket or
  * something that is no socket is there, -EACCES where no file may be made,
  * -EADDRNOTAVAIL where there is no directory, -EINVAL if FD is bound.  May
- * wait up to a second for another process that is at it.
+ * wait up to a second for another process that has the directory's lock.
  */
 int claim_take(int fd, const struct vm *vm, uint32_t port);
 

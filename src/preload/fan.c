@@ -326,7 +326,7 @@ static int patience(int fd)
 	return (int)(limit.tv_sec * 1000 + (limit.tv_usec + 999) / 1000);
 }
 
-/* 0 when there may be somebody; -EAGAIN when nobody has come in time. */
+/* 0 when there may be a caller; -EAGAIN when none has come in time. */
 static int wait_for_one(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };

@@ -53,7 +53,8 @@ static int await(int fd, uint64_t deadline)
 	}
 }
 
-/* What is there up to a newline; a positive count, or -EAGAIN. */
+/* Takes the bytes that have come, on a stream up to a newline. Returns their
+ * number, or -errno: -EAGAIN if there are none. */
 static ssize_t take_part(int fd, int type, char *to, size_t room)
 {
 	int flags = MSG_DONTWAIT | (type == SOCK_STREAM ? MSG_PEEK : 0);

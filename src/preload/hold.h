@@ -24,7 +24,7 @@ struct hold {
  */
 int hold_copy(int fd);
 
-/* FD is one that the table has. */
+/* Holds the file behind FD, which the table has, until hold_end(). */
 struct hold hold_begin(int fd);
 
 /* True if nothing refers to the endpoint any more: see table_drop(). */

@@ -47,7 +47,8 @@ static int may_bind(const struct endpoint *endpoint,
 	return 0;
 }
 
-/* Before there is a file: of two threads that call bind() one makes it. */
+/* Changes the state before there is a file, so that of two threads that call
+ * bind() only one makes it. */
 static int begin_bind(int fd, const struct vm_address *at)
 {
 	struct endpoint *endpoint;

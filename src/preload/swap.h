@@ -9,7 +9,7 @@
 
 #include "preload/endpoint.h"
 
-/* With the lock, all. */
+/* All are called with the lock held. */
 
 /* All descriptors of ENDPOINT refer to FILE's file; FILE stays open. */
 void swap_in(const struct endpoint *endpoint, int file);

@@ -43,12 +43,12 @@ bool message_need_reply(const struct message *m);
 /* Descriptor I becomes the caller's; -1 if there is none (any more). */
 int message_take_fd(struct message *m, unsigned i);
 
-/* Descriptors that arrived become the message's, as many as it has room for.
- * Returns how many; the rest stay the caller's. */
+/* The NFDS descriptors of FDS, which arrived with the message, become its own,
+ * as many as it has room for. Returns how many; the rest stay the caller's. */
 unsigned message_add_fds(struct message *m, const int *fds, unsigned nfds);
 
-/* All that are left become the caller's, in FDS, which has room for
- * VHOST_USER_FDS_MAX. Returns how many. */
+/* All descriptors that are left become the caller's. They are written to FDS,
+ * which has room for VHOST_USER_FDS_MAX. Returns how many. */
 unsigned message_take_fds(struct message *m, int *fds);
 
 /*

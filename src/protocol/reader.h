@@ -26,8 +26,8 @@ struct reader {
 
 void reader_init(struct reader *r);
 
-/* The descriptors of an unfinished message become the caller's, as
- * message_take_fds() has it; the message is forgotten. */
+/* The descriptors of an unfinished message become the caller's, in FDS, as by
+ * message_take_fds(). The message is forgotten. */
 unsigned reader_end(struct reader *r, int *fds);
 
 /* Bytes that complete the current header, or else its payload; never 0. */

@@ -8,7 +8,8 @@
 
 #include "ring/ring.h"
 
-/* Every send and receive: never waits, never raises SIGPIPE. */
+/* For every send and receive: it never waits and never raises SIGPIPE, and
+ * descriptors that come with the bytes close on exec. */
 #define RING_MSG_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)
 
 struct ring_engine {

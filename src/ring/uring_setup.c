@@ -72,8 +72,7 @@ static const char *explain(int err)
 	}
 }
 
-/* Calls that a filter may deny: the kernel has them, since a ring was set up.
- * */
+/* Calls that a filter may deny. The kernel has them, as a ring was set up. */
 enum refusable { REGISTER, ENTER };
 
 #define DENIED(call, name)                                               \

@@ -5,7 +5,7 @@
  * inside mapped regions, sizes add up, directions are in order, and the chain
  * is what its queue is for (struct chain_rule); nobody checks that again.
  *
- * Accepted is every shape of virtio 1.3, 2.7.5: direct, indirect, direct
+ * Every shape of virtio 1.3, 2.7.5, is accepted: direct, indirect, direct
  * descriptors followed by an indirect table, buffers and tables that cross
  * regions, empty buffers (dropped).
  */
@@ -40,7 +40,7 @@ enum chain_use {
 /*
  * What every walk of a queue's chains promises to the caller: only segments of
  * that direction, and LEAST bytes or more in them, so that with LEAST > 0 there
- * is a segment. A chain that is not so is the guest's fault.
+ * is a segment. A chain that breaks the rule is the guest's fault.
  */
 struct chain_rule {
 	enum chain_use use;

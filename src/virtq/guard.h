@@ -28,10 +28,11 @@ int guard_install(void);
 struct guard_span *guard_add(void *start, size_t length);
 void guard_remove(struct guard_span *span);
 
-/* SPAN was replaced by zero memory since guard_add(). */
+/* Whether SPAN was replaced by zero memory since guard_add(). */
 bool guard_lost(const struct guard_span *span);
 
-/* Any span was ever lost in this process: a cheap test before the exact one. */
+/* Whether any span was ever lost in this process: a cheap test before the exact
+ * one. */
 bool guard_any_lost(void);
 
 #endif

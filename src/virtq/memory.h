@@ -23,9 +23,9 @@
 #define MEMORY_SLOTS_MAX 512
 
 /*
- * Bytes of all regions: sparse files cost nothing, but the address space that
- * all guests share would end at 128 TiB. With pointers of 32 bits half of it,
- * so that the pages around a region have room as well.
+ * The most bytes of all regions: sparse files cost nothing, but the address
+ * space that all guests share ends at 128 TiB. With pointers of 32 bits it is
+ * half of the address space, so that the pages around a region have room, too.
  */
 #if SIZE_MAX > UINT32_MAX
 #define MEMORY_SIZE_MAX (16ull << 40)
@@ -87,7 +87,8 @@ int memory_iov(const struct memory *m, uint64_t guest_addr, uint64_t len,
 bool memory_find(const struct memory *m, uint64_t guest_addr,
 		 struct memory_window *out);
 
-/* A mapping of M was replaced by zeros because its file shrank. Sticky. */
+/* Whether a mapping of M was replaced by zeros because its file shrank. It
+ * stays so. */
 bool memory_lost(const struct memory *m);
 
 static inline void *memory_window_at(const struct memory_window *w,

@@ -25,8 +25,8 @@
 #define VIRTQ_CHAIN_MAX CHAIN_SEGMENTS_MAX
 #define VIRTQ_SIZE_MAX LAYOUT_SIZE_MAX
 
-/* Entries that wait and were peeked at, at most; their bits are found by
- * index. */
+/* The most entries that may wait and have been peeked at. Their bits are found
+ * by index. */
 #define VIRTQ_PEEK_MAX 256
 
 struct virtq_setup {
@@ -113,8 +113,8 @@ bool virtq_guest_index(const struct virtq_setup *setup,
  */
 uint16_t virtq_look(struct virtq *q);
 
-/* A running queue's driver has not added anything since the start, as far as
- * can be seen in the ring. */
+/* Whether the driver of a running queue has added nothing since the start, as
+ * far as can be seen in the ring. */
 bool virtq_untouched(const struct virtq *q);
 
 /*
@@ -130,22 +130,23 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
  * stays where it is. 0 as well when VIRTQ_PEEK_MAX entries that wait were peeked
  * at, or when the guest's index broke the queue now.
  *
- * virtq_use_early(): what was peeked at last is used now. virtq_take() finds it
- * EARLY, without a segment, and it is given back then: a driver that had it back
- * before could overwrite entries that were not read yet.
+ * virtq_use_early(): the entry that was peeked at last is used now.
+ * virtq_take() finds it EARLY, without a segment, and it is given back only
+ * then: a driver that had it back before could overwrite entries that were not
+ * read yet.
  */
 int virtq_peek(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
 void virtq_use_early(struct virtq *q);
 
-/* Entries that were used early still wait: the ring cannot be stopped so that
- * another back end goes on with it. */
+/* Whether entries that were used early still wait: then the ring cannot be
+ * stopped in such a way that another back end goes on with it. */
 static inline bool virtq_has_early(const struct virtq *q)
 {
 	return q->live && q->nearly;
 }
 
-/* The entry at INDEX, modulo 2^16, was peeked at and was not taken since. */
+/* Whether the entry at INDEX, modulo 2^16, was peeked at and not yet taken. */
 static inline bool virtq_peeked(const struct virtq *q, uint16_t index)
 {
 	return (uint16_t)(index - q->next_avail) < q->npeeked;
@@ -161,8 +162,8 @@ static inline uint16_t virtq_last_peeked(const struct virtq *q)
  * nothing was peeked at. */
 void virtq_untake(struct virtq *q, uint16_t n);
 
-/* CHAIN, which was taken, is the next one to give: all that were taken before
- * it have been given. */
+/* Whether CHAIN, which was taken, is the next one to give: all that were taken
+ * before it have been given. */
 static inline bool virtq_gives_next(const struct virtq *q,
 				    const struct chain *chain)
 {
@@ -186,9 +187,10 @@ static inline uint16_t virtq_unpublished(const struct virtq *q)
 bool virtq_publish(struct virtq *q);
 
 /*
- * Asks the guest not to kick / to kick for the next entry. On: true means that
- * entries wait already, so look again before going to sleep. Hints: a kick may
- * come all the same. Call on again after entries were taken.
+ * virtq_kicks_off() asks the guest not to kick, virtq_kicks_on() to kick for
+ * the next entry. True: entries wait already, so look again before going to
+ * sleep. These are hints: a kick may come all the same. After entries were
+ * taken, virtq_kicks_on() has to be called again.
  */
 void virtq_kicks_off(struct virtq *q);
 bool virtq_kicks_on(struct virtq *q);

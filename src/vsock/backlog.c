@@ -39,7 +39,7 @@ void backlog_free(struct backlog *backlog)
 
 struct iovec backlog_iov(const struct backlog *backlog)
 {
-	/* No place, plus an offset of 0, is undefined (C11, 6.5.6). */
+	/* NULL plus an offset, even of 0, is undefined (C11, 6.5.6). */
 	if (!backlog->bytes)
 		return (struct iovec){ .iov_len = 0 };
 	return (struct iovec){ .iov_base = backlog->bytes + backlog->begin,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Bytes of a guest's that its host program has not taken yet, in order. Memory
- * is held only while there are any. The credit that the guest was granted
+ * A guest's bytes that its host program has not taken yet, in order. Memory is
+ * held only while there are any. The credit that the guest was granted
  * bounds them: the caller never adds more than that.
  */
 #ifndef URING_VSOCK_VSOCK_BACKLOG_H

@@ -383,8 +383,8 @@ unsigned conn_input(struct conn *conn, const struct packet *p)
 	return input_closed(conn, p);
 }
 
-/* What the guest renounced while it waited had no socket to be done to so
- * far. */
+/* Only now is there a socket on which to carry out what the guest renounced
+ * while it waited. */
 unsigned conn_host_connected(struct conn *conn)
 {
 	set_state(conn, CONN_OPEN);
@@ -447,8 +447,7 @@ static bool waits_for_news(const struct conn *conn)
 	return unacked >= window;
 }
 
-/* Whether the guest has to be asked how much it consumed, or how much it takes.
- * */
+/* Whether the guest has to be asked how much it consumed or will take. */
 static bool must_ask(const struct conn *conn)
 {
 	return conn->starving || waits_for_news(conn);

@@ -123,8 +123,8 @@ void conn_init_from_host(struct conn *conn, uint16_t type, uint32_t local_port,
  * conn_order bits. */
 unsigned conn_input(struct conn *conn, const struct packet *packet);
 
-/* The host program accepted: in HOST_PENDING only. One that cannot be reached
- * is told by conn_abort(). */
+/* The host program accepted: in HOST_PENDING only. If the program cannot be
+ * reached, conn_abort() is the fact to tell. */
 unsigned conn_host_connected(struct conn *conn);
 
 /* The host program sends no more; all it sent has been passed on. With
@@ -138,7 +138,7 @@ unsigned conn_host_deaf(struct conn *conn);
  * it is deaf. */
 unsigned conn_delivered(struct conn *conn, uint32_t len);
 
-/* End to end: what the guest at the other end grants. SAY: that is worth a
+/* End to end: what the guest at the other end grants. SAY: the news is worth a
  * packet of its own. */
 void conn_granted(struct conn *conn, uint32_t buf_alloc, uint32_t fwd_cnt,
 		  bool say);
@@ -157,26 +157,29 @@ void conn_ask_credit(struct conn *conn);
 /* The deadline has passed: conn->deadline says which. */
 unsigned conn_timed_out(struct conn *conn);
 
-/* Ends it from our side, whatever the state: RST is owed to the guest. */
+/* Ends the connection from our side, whatever its state: RST is owed to the
+ * guest. */
 unsigned conn_abort(struct conn *conn);
 
-/* The guest is gone: as conn_abort(), but nothing is owed to it. */
+/* The guest is gone: the same as conn_abort(), but nothing is owed to it. */
 unsigned conn_guest_gone(struct conn *conn);
 
-/* The guest will be told of the end, by RST or SHUTDOWN, and has not been so
- * far: in OPEN of a connection that it closed, RST waits for its last bytes. */
+/* Whether the guest has yet to be told of the connection's end, by RST or
+ * SHUTDOWN. So it is in OPEN, too, where the RST that answers a guest's
+ * SHUTDOWN waits for the guest's last bytes. */
 bool conn_owes_end(const struct conn *conn);
 
 /*
- * The guest knows that this one is over, or as much as says so with a REQUEST
- * from the same addresses: it may be ended by conn_guest_gone() for that.
+ * Whether the connection gives way to a REQUEST from the same addresses, and
+ * may be ended by conn_guest_gone() for it: it is CLOSED, or CLOSING and the
+ * guest has been told so.
  */
 bool conn_gives_way(const struct conn *conn);
 
 /* The deadline that the connection is under now. */
 enum conn_deadline conn_due(const struct conn *conn);
 
-/* Nothing is owed and nothing can come: the connection may be forgotten. */
+/* Whether nothing is owed and nothing can come: it may be forgotten. */
 bool conn_finished(const struct conn *conn);
 
 const char *conn_state_name(enum conn_state state);

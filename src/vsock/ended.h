@@ -38,17 +38,19 @@ struct ended {
 
 void ended_init(struct ended *ended);
 
-/* Forgets all of them: when another driver has the device. */
+/* Forgets all of them: to be called when another driver has the device. */
 void ended_free(struct ended *ended);
 
-/* CONN has ended, and its guest knows or will be told. NOW_MS: clock_ms(). For
- * want of memory it is not remembered. */
+/* CONN has ended, and its guest knows or will be told. NOW_MS: clock_ms().
+ * Without memory it is not remembered. */
 void ended_add(struct ended *ended, const struct conn *conn, uint64_t now_ms);
 
-/* A connection with CONN's addresses begins. True: one had ended. */
+/* A connection with CONN's addresses begins. True: another connection with
+ * these addresses had ended, as far as is remembered. */
 bool ended_forget(struct ended *ended, const struct conn *conn);
 
-/* PACKET, which came from the guest, belongs to one that ended lately. */
+/* Whether PACKET, which came from the guest, belongs to a connection that ended
+ * lately. */
 bool ended_has(const struct ended *ended, const struct packet *packet,
 	       uint64_t now_ms);
 

@@ -23,13 +23,14 @@ struct messages {
 void messages_init(struct messages *messages);
 void messages_free(struct messages *messages);
 
-/* One of LEN bytes is complete. 0 or -ENOMEM. */
+/* A message of LEN bytes is complete. 0 or -ENOMEM. */
 int messages_add(struct messages *messages, uint32_t len);
 
-/* The length of the next: *POS begins at 0, and there are COUNT of them. */
+/* The length of the message at *POS, which is moved behind it. *POS is 0 for
+ * the first; there are COUNT of them. */
 uint32_t messages_next(const struct messages *messages, uint32_t *pos);
 
-/* Forgets the first, which there is. Returns its length. */
+/* Forgets the first message; there must be one. Returns its length. */
 uint32_t messages_drop(struct messages *messages);
 
 #endif

@@ -24,11 +24,12 @@ struct parcel {
 
 struct parcels {
 	struct backlog backlog;
-	uint32_t last;	/* length of the last */
+	uint32_t last;	/* length of the last parcel */
 	uint32_t count; /* parcels */
-	uint32_t empty; /* of them without a byte */
+	uint32_t empty; /* parcels without a byte */
 };
 
+/* Parcels without a byte that may wait: no credit bounds them. */
 #define PARCELS_EMPTY_MAX 1024u
 
 void parcels_init(struct parcels *parcels);
@@ -36,18 +37,17 @@ void parcels_free(struct parcels *parcels);
 
 /*
  * Adds the next LEN bytes of FROM, which has them. With JOIN they may extend
- * the last parcel: for streams. 0 or, when nothing was added, -ENOMEM, or
- * -ENOBUFS where PARCELS_EMPTY_MAX messages without a byte wait, which no
- * credit bounds.
+ * the last parcel: for streams. 0; or nothing was added: -ENOMEM, or -ENOBUFS
+ * where LEN is 0 and PARCELS_EMPTY_MAX parcels without a byte wait already.
  */
 int parcels_add(struct parcels *parcels, struct iov_cursor *from, uint32_t len,
 		uint32_t flags, bool join);
 
-/* The rest of the first: its bytes, valid until the next add or drop, and in
- * OUT their number and its flags. There must be one. */
+/* What is left of the first parcel; there must be one. Returns its bytes, valid
+ * until the next add or drop, and sets OUT to their number and its flags. */
 const char *parcels_first(const struct parcels *parcels, struct parcel *out);
 
-/* LEN bytes of the first have left; with its last one the parcel goes. */
+/* LEN bytes of the first parcel have left; with the last one the parcel goes. */
 void parcels_drop(struct parcels *parcels, uint32_t len);
 
 #endif

@@ -18,17 +18,17 @@
 #define PORTS_MAX 65535u
 #define PORTS_COUNT (PORTS_MAX - PORTS_MIN + 1)
 
-/* Ports that one ports_next() asks about at the most: with a map, */
+/* Ports that one ports_next() asks about at the most. The first number is for a
+ * search with a map, the second for one without. */
 #define PORTS_TRIES_MAPPED 128u
-/* and without one. */
 #define PORTS_TRIES 2048u
 
 struct ports {
 	uint32_t next; /* to look at */
-	uint64_t *map; /* NULL, or bits of the ports in use: 1, used */
+	uint64_t *map; /* NULL, or a bit for each port: 1 if it is in use */
 };
 
-/* PORT may not be given, as OWNER has it in use. */
+/* Whether OWNER uses PORT towards PEER_PORT, so that it may not be given. */
 typedef bool ports_taken(const void *owner, uint32_t peer_port, uint32_t port);
 
 /* SECRET chooses the first port. */

@@ -115,8 +115,8 @@ static int resize(struct table *table, uint32_t capacity)
 	return 0;
 }
 
-/* Whether a host program asks for CONN, at a port that table_new_port() gave.
- * */
+/* Whether CONN is one that a host program asks for, and so has a port that
+ * table_new_port() gave. */
 static bool is_given(const struct conn *conn)
 {
 	return conn->state == CONN_GUEST_PENDING &&

@@ -12,13 +12,14 @@
 
 #include <stdint.h>
 
-/* Bytes that the greedy share, and the least that one of them gets. Sixty-four
- * send as fast with 32 KiB each, one alone at a third of its speed. */
+/* Bytes that the greedy connections share, and the least that one of them gets.
+ * With 32 KiB each, sixty-four together are as fast as with more; one alone has
+ * a third of its speed. */
 #define WINDOWS_TOTAL (2u << 20)
 #define WINDOWS_LEAST (32u << 10)
 
-/* Bytes of a period, of which a greedy one sends so many: that two thousand can
- * do. */
+/* Bytes of a period, and how many of them make the connection that sent them
+ * greedy: two thousand connections can be so in one period. */
 #define WINDOWS_PERIOD (32u << 20)
 #define WINDOWS_GREEDY (16u << 10)
 
@@ -37,16 +38,16 @@ struct window_use {
 	uint16_t before : 1; /* it was greedy in the one before */
 };
 
-/* As windows_sent(), in any case. */
+/* The same as windows_sent(), without its shortcut. */
 uint32_t windows_count(struct windows *windows, struct window_use *use,
 		       uint32_t len);
 
 /* LEN bytes came from USE's connection. Returns its window: the bytes that it
- * may have under way, UINT32_MAX for as many as one wants. */
+ * may have under way, UINT32_MAX for any number. */
 static inline uint32_t windows_sent(struct windows *windows,
 				    struct window_use *use, uint32_t len)
 {
-	/* For each packet of one that is greedy alone. */
+	/* A shortcut for the packets of a connection that is greedy alone. */
 	if (use->bytes == WINDOWS_GREEDY && use->period == windows->period &&
 	    windows->greedy < 2 && windows->before < 2 &&
 	    windows->bytes < WINDOWS_PERIOD) {
