@@ -67,6 +67,15 @@ static bool is_null(const yaml_node_t *node, const char *text)
 	return false;
 }
 
+/* The text of an item of a list or of a half of a pair: NULL also for a null, as
+ * there is nothing that it could leave unset. */
+static const char *part_of(const yaml_node_t *node)
+{
+	const char *text = text_of(node);
+
+	return text && is_null(node, text) ? NULL : text;
+}
+
 /* The row of NAME; NULL if that is no key. */
 static const struct config_key_row *row_of(const char *name)
 {
@@ -89,11 +98,11 @@ static void read_pairs(struct yaml_file *f, struct section *section,
 		left = yaml_document_get_node(&f->document, pair->key);
 		right = yaml_document_get_node(&f->document, pair->value);
 		here = origin_of(f, left);
-		if (!text_of(left) || !text_of(right)) {
+		if (!part_of(left) || !part_of(right)) {
 			wrong(f, left, name, "a pair is NUMBER: TEXT");
 			continue;
 		}
-		if (asprintf(&text, "%s:%s", text_of(left), text_of(right)) <
+		if (asprintf(&text, "%s:%s", part_of(left), part_of(right)) <
 		    0) {
 			f->mistakes->no_memory = true;
 			return;
@@ -115,7 +124,7 @@ static void read_items(struct yaml_file *f, struct section *section,
 
 	for (; item < list->data.sequence.items.top; item++) {
 		node = yaml_document_get_node(&f->document, *item);
-		text = text_of(node);
+		text = part_of(node);
 		here = origin_of(f, node);
 		if (text)
 			section_put_once(section, name, text, &here,

@@ -47,7 +47,7 @@ int parcels_add(struct parcels *parcels, struct iov_cursor *from, uint32_t len,
  * until the next add or drop, and sets OUT to their number and its flags. */
 const char *parcels_first(const struct parcels *parcels, struct parcel *out);
 
-/* LEN bytes of the first parcel have left; with the last one the parcel goes. */
+/* LEN bytes of the first parcel have left; with its last one it goes, too. */
 void parcels_drop(struct parcels *parcels, uint32_t len);
 
 #endif

@@ -276,6 +276,13 @@ static const struct file_row yaml_rows[] = {
 			  WRONG(8,
 				"key 'map': value '7:y': this port is mapped already; "
 				"remove one of its maps") },
+	/* a null is no value: neither of an item nor of a pair */
+	{ "- socket: s\n  uds_path: u\n  groups:\n    - null\n    - a\n"
+	  "  map:\n    7: ~\n    8:\n    null: y\n    9: 'null'\n",
+	  WRONG(4, "key 'groups': an item is a number or text")
+		  WRONG(7, "key 'map': a pair is NUMBER: TEXT")
+			  WRONG(8, "key 'map': a pair is NUMBER: TEXT") WRONG(
+				  9, "key 'map': a pair is NUMBER: TEXT") },
 	{ "vms:\n  - socket: s\n uds_path: u\n",
 	  WRONG(3, "this is not YAML: did not find expected key") },
 	{ "vms:\n\t- socket: s\n",
