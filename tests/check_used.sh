@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 #
 # Each function that src/ exports is called by src/ itself: functions that only
-# tests need belong to them. Looks at the archives that were built.
+# tests need belong to them. Looks at the archives that were built, all of which
+# must be there.
 
 set -eu
 here=$PWD
@@ -13,9 +14,17 @@ command -v nm >/dev/null || {
 	exit 77
 }
 
+folders=$(printf '%s\n' */ | sed 's,/$,,' | grep -v preload)
+for folder in $folders; do
+	[ -f "$here/lib$folder.a" ] || {
+		echo "check_used: lib$folder.a is not there: make first"
+		exit 77
+	}
+done
+
 functions() {
-	for folder in $(printf '%s\n' */ | grep -v preload); do
-		nm --defined-only "$here/lib${folder%/}.a" 2>/dev/null
+	for folder in $folders; do
+		nm --defined-only "$here/lib$folder.a"
 	done | awk '$2 == "T" { print $3 }'
 }
 
@@ -27,7 +36,7 @@ functions() {
 	find . -name '*.[ch]' -exec cat {} +
 } | awk '
 	/^---$/ { sources = 1; next }
-	!sources { offered[$1] = 1; n++; next }
+	!sources { offered[$1] = 1; next }
 	/^[ \t]*\/?\*/ { next }
 	{
 		gsub(/[^A-Za-z0-9_]+/, " ")
@@ -36,10 +45,6 @@ functions() {
 				seen[$i]++
 	}
 	END {
-		if (!n) {
-			print "check_used: the archives are not there: make first"
-			exit 77
-		}
 		for (name in offered)
 			if (seen[name] < 3) {
 				print "check_used: nothing in src/ calls " name "()"
