@@ -165,11 +165,11 @@ static int read_option(struct line *line, int option)
 static int refuse(struct line *line, const char *word, int code)
 {
 	if (code == ':')
-		return perf_because(&line->why, "%s: this option has a value",
+		return perf_because(&line->why, "%s: this option needs a value",
 				    word);
 	if (optopt && strncmp(word, "--", 2) == 0)
-		return perf_because(&line->why, "%s: this option has no value",
-				    word);
+		return perf_because(&line->why,
+				    "%s: this option takes no value", word);
 	return perf_because(&line->why, "%s: there is no such option", word);
 }
 

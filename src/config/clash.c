@@ -90,9 +90,9 @@ static void clash(const struct settler *s, enum config_key key,
 
 	origin_text(origin_of(other, other_key), where, sizeof(where));
 	mistake(mistakes, origin_of(s, key), config_key_row(key)->name, value,
-		"used twice, as %s%s of VM '%s' (%s) and here%s for VM '%s'; "
+		"used twice, as the %s%s of VM '%s' (%s) and here%s for VM '%s'; "
 		"change one of the two",
-		is_set(other, other_key) ? "" : "the default ", name,
+		is_set(other, other_key) ? "" : "default ", name,
 		other->c.vm->name, where,
 		is_set(s, key) ? "" : " as the default", s->c.vm->name);
 }
@@ -348,7 +348,7 @@ static void check_map(const struct claims *claims, const struct settler *s,
 	origin_text(origin_of(socket->settler, paths[socket->path].key), where,
 		    sizeof(where));
 	mistake(mistakes, &setting->origin, "map", setting->text,
-		"this is %s of VM '%s' (%s), which no program of the host "
+		"this is the %s of VM '%s' (%s), which no program of the host "
 		"listens on; map the port to another path",
 		paths[socket->path].name, socket->settler->c.vm->name, where);
 }

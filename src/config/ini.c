@@ -69,7 +69,7 @@ static bool read_line(struct ini_file *f)
 		start = 3;
 	len = strlen(f->buffer);
 	if (len != (size_t)n)
-		not_understood(f, "text without NUL bytes");
+		not_understood(f, "this line has a NUL byte; remove it");
 	while (len > start && strchr(" \t\r\n", f->buffer[len - 1]))
 		len--;
 	f->buffer[len] = '\0';
@@ -115,7 +115,9 @@ static char *next_line(char *out, int room, void *stream)
 		}
 		len = cut_comment(f->buffer);
 		if (len + 2 > (size_t)room) {
-			not_understood(f, "a line is shorter than this");
+			not_understood(f,
+				       "this line is too long; shorten it, or "
+				       "give a list in several lines");
 			len = 0;
 		}
 	} while (!len);

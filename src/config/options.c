@@ -132,7 +132,8 @@ static void read_vm(struct command_line *line, const char *argument)
 		if (!value) {
 			mistake(&line->mistakes, &origin, NULL, key,
 				"expected KEY=VALUE, several of them with ',' "
-				"between; what lists hold has '+' between");
+				"between; the items of a list have '+' "
+				"between");
 			continue;
 		}
 		*value++ = '\0';
@@ -191,10 +192,10 @@ static void refuse_option(struct command_line *line,
 	line->draft.partial = true;
 	if (code == ':')
 		mistake(&line->mistakes, &here, NULL, NULL,
-			"%s: this option has a value", word);
+			"%s: this option needs a value", word);
 	else if (optopt && strncmp(word, "--", 2) == 0)
 		mistake(&line->mistakes, &here, NULL, NULL,
-			"%s: this option has no value", word);
+			"%s: this option takes no value", word);
 	else if (nearest)
 		mistake(&line->mistakes, &here, NULL, NULL,
 			"%s: there is no such option; the nearest is '--%s'",

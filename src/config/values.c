@@ -124,7 +124,7 @@ const char *value_directory(const char *path,
 			       : "cannot be reached; let the daemon's user "
 				 "pass the directories above it";
 	if (!S_ISDIR(st.st_mode))
-		return "is another kind of file; remove that";
+		return "is a file of another kind; move that file";
 	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
 		return "may not be written to by the daemon's user; permit it";
 	return NULL;

@@ -153,8 +153,8 @@ says err "wrong.ini:8: key 'colour': value 'red': there is no such key"
 says err "wrong.ini:12: key 'uds-path': value 'nodir/b.vsock': the directory nodir does not exist; create it or"
 says err "wrong.ini:13: key 'tx-bufer-size': .*nearest is 'tx-buffer-size'"
 says err "wrong.ini:14: key 'uds-path': missing"
-says err "wrong.ini:15: key 'guest-cid': value '4': used twice, as guest-cid of VM"
-says err "wrong.ini:16: key 'socket': value 'a.sock': used twice, as socket of VM"
+says err "wrong.ini:15: key 'guest-cid': value '4': used twice, as the guest-cid of VM"
+says err "wrong.ini:16: key 'socket': value 'a.sock': used twice, as the socket of VM"
 
 # A live socket and a file that is no socket are runtime failures.
 echo precious >"$here/file"

@@ -75,8 +75,8 @@ says out '^uring-vsock-perf [0-9]'
 wrong '--listen ADDRESS or --connect ADDRESS is missing'
 wrong '--nonsense: there is no such option' --nonsense
 wrong "stray: an option begins with '--'" --connect unix:s stray
-wrong '--bytes: this option has a value' --connect unix:s --bytes
-wrong '--json=1: this option has no value' --connect unix:s --json=1
+wrong '--bytes: this option needs a value' --connect unix:s --bytes
+wrong '--json=1: this option takes no value' --connect unix:s --json=1
 wrong '--listen or --connect, and once' --connect unix:s --listen unix:s
 wrong "'5000': an address is CID:PORT, unix:PATH:PORT" --connect 5000
 wrong "'unix:s:x': 'x' is no port, 0 to 4294967294" --connect unix:s:x

@@ -119,7 +119,7 @@ static const struct value_row {
 	{ "uds-path", "dir/", NULL, "expected the path of a socket" },
 	{ "uds-path", "dir/a\tb", NULL, ODD },
 	{ "uds-path", "/dev/null/x", NULL,
-	  "the directory /dev/null is another kind of file; remove that or "
+	  "the directory /dev/null is a file of another kind; move that file or "
 	  "change 'uds-path'" },
 	{ "engine", "auto", "auto", NULL },
 	{ "engine", "io_uring", "io_uring", NULL },
@@ -361,17 +361,17 @@ static const struct {
 	{ "[vm b]\nsocket = bs\nuds-path = bu\n",
 	  "f:4: key 'guest-cid': value '3': used twice, as the default guest-cid of VM 'a' (f:1) and here as the default for VM 'b'; change one of the two\n" },
 	{ "[vm a]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n",
-	  "f:4: key 'name': value 'a': used twice, as name of VM 'a' (f:1) and here for VM 'a'; change one of the two\n" },
+	  "f:4: key 'name': value 'a': used twice, as the name of VM 'a' (f:1) and here for VM 'a'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = as\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'as': used twice, as socket of VM 'a' (f:2) and here for VM 'b'; change one of the two\n" },
+	  "f:6: key 'socket': value 'as': used twice, as the socket of VM 'a' (f:2) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = au\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'au': used twice, as uds-path of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
+	  "f:6: key 'socket': value 'au': used twice, as the uds-path of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = dir/../as\n",
-	  "f:7: key 'uds-path': value 'dir/../as': used twice, as socket of VM 'a' (f:2) and here for VM 'b'; change one of the two\n" },
+	  "f:7: key 'uds-path': value 'dir/../as': used twice, as the socket of VM 'a' (f:2) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = ./au\n",
-	  "f:7: key 'uds-path': value './au': used twice, as uds-path of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
+	  "f:7: key 'uds-path': value './au': used twice, as the uds-path of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = b\nuds-path = b\n",
-	  "f:7: key 'uds-path': value 'b': used twice, as socket of VM 'b' (f:6) and here for VM 'b'; change one of the two\n" },
+	  "f:7: key 'uds-path': value 'b': used twice, as the socket of VM 'b' (f:6) and here for VM 'b'; change one of the two\n" },
 	/* what one VM's guest could reach as a port of the host */
 	{ "[vm b]\nguest-cid = 4\nsocket = au_1\nuds-path = au_2\n",
 	  "f:6: key 'socket': value 'au_1': the guest of VM 'a' would take this socket for a port of the host, as its name is that VM's uds-path (f:3) with '_' and a number behind; choose another name\n"
@@ -379,24 +379,24 @@ static const struct {
 	{ "[vm b]\nguest-cid = 4\nsocket = au_x\nuds-path = au_\n", NULL },
 	/* the socket for messages */
 	{ "[vm b]\nguest-cid = 4\nsocket = au_seqpacket\nuds-path = bu\n",
-	  "f:6: key 'socket': value 'au_seqpacket': used twice, as uds-path_seqpacket of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
+	  "f:6: key 'socket': value 'au_seqpacket': used twice, as the uds-path_seqpacket of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = au_seqpacket\n",
-	  "f:7: key 'uds-path': value 'au_seqpacket': used twice, as uds-path_seqpacket of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
+	  "f:7: key 'uds-path': value 'au_seqpacket': used twice, as the uds-path_seqpacket of VM 'a' (f:3) and here for VM 'b'; change one of the two\n" },
 	{ "seqpacket = no\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "uds-path = au_seqpacket\n",
 	  NULL },
 	{ "[vm b]\nguest-cid = 4\nsocket = b_seqpacket\nuds-path = b\n",
-	  "f:7: key 'uds-path': value 'b_seqpacket': used twice, as socket of VM 'b' (f:6) and here for VM 'b'; change one of the two\n" },
+	  "f:7: key 'uds-path': value 'b_seqpacket': used twice, as the socket of VM 'b' (f:6) and here for VM 'b'; change one of the two\n" },
 	/* what a port is mapped to */
 	{ "map = 7:./as\nmap = 8:dir/../au\nmap = 9:au_seqpacket\n"
 	  "map = 10:@as\nmap = 11:dir/as\nmap = 12:nodir/as\n",
-	  "f:4: key 'map': value '7:./as': this is socket of VM 'a' (f:2), which no program of the host listens on; map the port to another path\n"
-	  "f:5: key 'map': value '8:dir/../au': this is uds-path of VM 'a' (f:3), which no program of the host listens on; map the port to another path\n"
-	  "f:6: key 'map': value '9:au_seqpacket': this is uds-path_seqpacket of VM 'a' (f:3), which no program of the host listens on; map the port to another path\n" },
+	  "f:4: key 'map': value '7:./as': this is the socket of VM 'a' (f:2), which no program of the host listens on; map the port to another path\n"
+	  "f:5: key 'map': value '8:dir/../au': this is the uds-path of VM 'a' (f:3), which no program of the host listens on; map the port to another path\n"
+	  "f:6: key 'map': value '9:au_seqpacket': this is the uds-path_seqpacket of VM 'a' (f:3), which no program of the host listens on; map the port to another path\n" },
 	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = x\nuds-path = bu\n"
 	  "map = 1:as\nmap = 2:y\n",
-	  "f:4: key 'map': value '1:x': this is socket of VM 'b' (f:7), which no program of the host listens on; map the port to another path\n"
-	  "f:9: key 'map': value '1:as': this is socket of VM 'a' (f:2), which no program of the host listens on; map the port to another path\n" },
+	  "f:4: key 'map': value '1:x': this is the socket of VM 'b' (f:7), which no program of the host listens on; map the port to another path\n"
+	  "f:9: key 'map': value '1:as': this is the socket of VM 'a' (f:2), which no program of the host listens on; map the port to another path\n" },
 	{ "map = 1:x\n[vm b]\nguest-cid = 4\nsocket = bs\nuds-path = bu\n"
 	  "map = 1:x\n",
 	  NULL },
@@ -405,7 +405,7 @@ static const struct {
 	/* ports of the host's AF_VSOCK */
 	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "forward-cid = 1\nforward-listen = 1+11-20\n",
-	  "f:9: key 'forward-listen': value '11': used twice, as forward-listen of VM 'a' (f:4) and here for VM 'b'; change one of the two\n" },
+	  "f:9: key 'forward-listen': value '11': used twice, as the forward-listen of VM 'a' (f:4) and here for VM 'b'; change one of the two\n" },
 	{ "forward-listen = 9-12\n[vm b]\nguest-cid = 4\nsocket = bs\n"
 	  "forward-cid = 1\nforward-listen = 8+13\n",
 	  NULL },
@@ -418,7 +418,7 @@ static const struct {
 	  "f:6: key 'fd': value '0': a VM has either a socket or an fd; remove one of them\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 5\nuds-path = bu\n"
 	  "[vm c]\nguest-cid = 5\nfd = 5\nuds-path = cu\n",
-	  "f:10: key 'fd': value '5': used twice, as fd of VM 'b' (f:6) and here for VM 'c'; change one of the two\n" },
+	  "f:10: key 'fd': value '5': used twice, as the fd of VM 'b' (f:6) and here for VM 'c'; change one of the two\n" },
 	{ "[vm b]\nguest-cid = 4\nfd = 2147483648\nuds-path = bu\n",
 	  "f:6: key 'fd': value '2147483648': expected the number of an open socket\n" },
 	/* a wrong CID is not the default's equal */

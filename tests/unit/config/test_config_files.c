@@ -147,7 +147,7 @@ static const struct file_row {
 	{ "[vm a]\nsocket = " X50 X50 X50 X50 "\nuds-path = u\n",
 	  WRONG(2,
 		"value 'socket = " X50 X50 X50
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx': a line is shorter than this") },
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx': this line is too long; shorten it, or give a list in several lines") },
 	{ "[vm a]\nsocket = s\nuds-path = u\nname" X50 " = 1\n",
 	  WRONG(4,
 		"key 'name" X50
@@ -319,9 +319,10 @@ START_TEST(test_ini_with_nul)
 	static const char text[] = "[vm a]\nsocket = s\0t\nuds-path = u\n";
 	char *outcome = config_outcome(config_ini_read, text, sizeof(text) - 1);
 
-	ck_assert_str_eq(outcome,
-			 WRONG(2,
-			       "value 'socket = s': text without NUL bytes"));
+	ck_assert_str_eq(
+		outcome,
+		WRONG(2,
+		      "value 'socket = s': this line has a NUL byte; remove it"));
 	free(outcome);
 }
 END_TEST

@@ -77,18 +77,18 @@ static const struct {
 		  VM("c", "5", "cs", "cu") VM("d", "5", "ds", "du"),
 	  WRONG(10,
 		"key 'guest-cid': value '5': "
-		"used twice, as guest-cid of VM 'a' (f:2) and here for VM 'c'; change one of the two")
+		"used twice, as the guest-cid of VM 'a' (f:2) and here for VM 'c'; change one of the two")
 		  WRONG(14,
 			"key 'guest-cid': value '5': "
-			"used twice, as guest-cid of VM 'a' (f:2) and here for VM 'd'; change one of the two") },
+			"used twice, as the guest-cid of VM 'a' (f:2) and here for VM 'd'; change one of the two") },
 	{ VM("a", "5", "as", "s") VM("b", "4", "./s", "bu")
 		  VM("c", "3", "cs", "dir/../s"),
 	  WRONG(7,
 		"key 'socket': value './s': "
-		"used twice, as uds-path of VM 'a' (f:4) and here for VM 'b'; change one of the two")
+		"used twice, as the uds-path of VM 'a' (f:4) and here for VM 'b'; change one of the two")
 		  WRONG(12,
 			"key 'uds-path': value 'dir/../s': "
-			"used twice, as uds-path of VM 'a' (f:4) and here for VM 'c'; change one of the two") },
+			"used twice, as the uds-path of VM 'a' (f:4) and here for VM 'c'; change one of the two") },
 	/* an earlier VM's socket is where a later one's guest looks */
 	{ VM("a", "3", "x_1", "au") VM("b", "4", "bs", "bu")
 		  VM("c", "5", "cs", "x"),
@@ -107,20 +107,20 @@ static const struct {
 						      "cu") "forward-listen = 20+30+98-120\n",
 	  WRONG(15,
 		"key 'forward-listen': value '20': "
-		"used twice, as forward-listen of VM 'a' (f:5) and here for VM 'c'; change one of the two") },
+		"used twice, as the forward-listen of VM 'a' (f:5) and here for VM 'c'; change one of the two") },
 	{ VM("a", "3", "as", "au") "forward-listen = 20\n" VM(
 		  "b", "4", "bs",
 		  "bu") "forward-listen = 20-21\n" VM("c", "5", "cs",
 						      "cu") "forward-listen = 1-50\n",
 	  WRONG(10,
 		"key 'forward-listen': value '20': "
-		"used twice, as forward-listen of VM 'a' (f:5) and here for VM 'b'; change one of the two")
+		"used twice, as the forward-listen of VM 'a' (f:5) and here for VM 'b'; change one of the two")
 		  WRONG(15,
 			"key 'forward-listen': value '20': "
-			"used twice, as forward-listen of VM 'a' (f:5) and here for VM 'c'; change one of the two")
+			"used twice, as the forward-listen of VM 'a' (f:5) and here for VM 'c'; change one of the two")
 			  WRONG(15,
 				"key 'forward-listen': value '21': "
-				"used twice, as forward-listen of VM 'b' (f:10) and here for VM 'c'; change one of the two") },
+				"used twice, as the forward-listen of VM 'b' (f:10) and here for VM 'c'; change one of the two") },
 	{ VM("a", "3", "as", "au") "forward-listen = 4294967294\n" VM(
 		  "b", "4", "bs",
 		  "bu") "forward-listen = 4294967293\n" VM("c", "5", "cs",

@@ -110,7 +110,7 @@ static const struct command_row {
 	    "--vm=name=a,tx-buffer-size=1M",
 	    "--vm=guest-cid=7,name=c,socket=x,uds-path=y" },
 	  2,
-	  "--vm #3: key 'guest-cid': value '7': used twice, as guest-cid of VM 'a' (--vm #1) and here for VM 'c'; change one of the two\n" },
+	  "--vm #3: key 'guest-cid': value '7': used twice, as the guest-cid of VM 'a' (--vm #1) and here for VM 'c'; change one of the two\n" },
 	/* lists are added to, and replace the file's */
 	{ { CHECK, "--config=lists", "--map=8:y", "--allow-guest=80",
 	    "--groups=b", "--map=7:@x", "--allow_guest=22" },
@@ -152,15 +152,15 @@ static const struct command_row {
 	  2,
 	  "--vm #1: key 'socket': missing: the path where the hypervisor connects\n"
 	  "--vm #1: key 'uds-path': missing: the path where programs on the host connect\n"
-	  "--vm #1: key 'guest-cid': value '3': used twice, as guest-cid of VM 'a' (two.ini:2) and here as the default for VM 'd'; change one of the two\n" },
+	  "--vm #1: key 'guest-cid': value '3': used twice, as the guest-cid of VM 'a' (two.ini:2) and here as the default for VM 'd'; change one of the two\n" },
 	{ { "--vm=guest-cid=4,socket=s,uds-path=u",
 	    "--vm=guest-cid=4,socket=t,uds-path=v" },
 	  2,
-	  "--vm #2: key 'guest-cid': value '4': used twice, as guest-cid of VM 'vm4' (--vm #1) and here for VM 'vm4'; change one of the two\n" },
+	  "--vm #2: key 'guest-cid': value '4': used twice, as the guest-cid of VM 'vm4' (--vm #1) and here for VM 'vm4'; change one of the two\n" },
 	{ { "--vm=socket=s,,uds-path=u,groups=a/b,uds,quue_size=1,engine=x" },
 	  2,
-	  "--vm #1: value '': expected KEY=VALUE, several of them with ',' between; what lists hold has '+' between\n"
-	  "--vm #1: value 'uds': expected KEY=VALUE, several of them with ',' between; what lists hold has '+' between\n"
+	  "--vm #1: value '': expected KEY=VALUE, several of them with ',' between; the items of a list have '+' between\n"
+	  "--vm #1: value 'uds': expected KEY=VALUE, several of them with ',' between; the items of a list have '+' between\n"
 	  "--vm #1: key 'quue_size': value '1': there is no such key; the nearest is 'queue-size'\n"
 	  "--vm #1: key 'engine': value 'x': this key belongs to the daemon: below [daemon] or 'daemon:' of a file, or as an option of its own\n"
 	  "--vm #1: key 'groups': value 'a/b': " GROUPS "\n" },
@@ -175,7 +175,7 @@ static const struct command_row {
 	    "--vm=guest-cid=6,socket=w,uds-path=z" },
 	  2,
 	  "--vm #2: key 'name': value 'vm3': used twice, as the default name of VM 'vm3' (--vm #1) and here for VM 'vm3'; change one of the two\n"
-	  "--vm #4: key 'name': value 'vm6': used twice, as name of VM 'vm6' (--vm #3) and here as the default for VM 'vm6'; change one of the two\n" },
+	  "--vm #4: key 'name': value 'vm6': used twice, as the name of VM 'vm6' (--vm #3) and here as the default for VM 'vm6'; change one of the two\n" },
 	{ { "--vm=socket=s,forward-cid=0,map=7:x,map=y,map=07:z" },
 	  2,
 	  "--vm #1: key 'forward-cid': value '0': expected a number from 1 to 4294967294\n"
@@ -193,7 +193,7 @@ static const struct command_row {
 	  "--uds-path: missing: the path where programs on the host connect\n" },
 	{ { CHECK, "--socket=s", "--uds-path=s" },
 	  2,
-	  "--uds-path: value 's': used twice, as socket of VM 'vm3' (--socket) and here for VM 'vm3'; change one of the two\n" },
+	  "--uds-path: value 's': used twice, as the socket of VM 'vm3' (--socket) and here for VM 'vm3'; change one of the two\n" },
 	{ { "--socket=s", "--uds-path=u", "--groups=/", "--forward_cid=x",
 	    "--forward-listen=1+2+", "--workers=0", "--poll-us=1ms",
 	    "--cpus=all", "--seqpacket=1" },
@@ -212,10 +212,10 @@ static const struct command_row {
 	    "--verbose", "-x", "word", "--engine=fast", "--queue-size" },
 	  2,
 	  "--sokcet=t: there is no such option; the nearest is '--socket'\n"
-	  "--check-config=1: this option has no value\n"
+	  "--check-config=1: this option takes no value\n"
 	  "--verbose: there is no such option, nor one like it; see --help\n"
 	  "-x: there is no such option, nor one like it; see --help\n"
-	  "--queue-size: this option has a value\n"
+	  "--queue-size: this option needs a value\n"
 	  "value 'word': expected an option; they begin with '--'\n"
 	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
 	{ { "--loglevel", "debug" },
