@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Closing elsewhere: whoever hands descriptors over never waits. */
+/* Closing elsewhere: a thread that hands descriptors over never waits. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #define MANY 250
 
 static bool no_threads;
+static sigset_t inherited; /* what the thread that was started last blocks */
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 			  void *(*start)(void *), void *argument);
@@ -31,6 +32,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 			  void *(*start)(void *), void *argument)
 {
+	pthread_sigmask(SIG_SETMASK, NULL, &inherited);
 	return no_threads
 		       ? EAGAIN
 		       : __real_pthread_create(thread, attr, start, argument);
@@ -165,7 +167,7 @@ START_TEST(test_sockets_do_not_linger)
 }
 END_TEST
 
-/* One signal for whoever waits for it, and none for the closer's threads. */
+/* The closer's threads block all signals, and the caller blocks what it did. */
 START_TEST(test_signals_are_not_the_threads)
 {
 	struct closer *c = closer_new();
@@ -178,6 +180,9 @@ START_TEST(test_signals_are_not_the_threads)
 	for (int i = 1; i < SIGRTMIN; i++)
 		ck_assert_int_eq(sigismember(&before, i),
 				 sigismember(&after, i));
+	ck_assert(sigismember(&inherited, SIGTERM));
+	ck_assert(sigismember(&inherited, SIGHUP));
+	ck_assert(sigismember(&inherited, SIGRTMAX));
 	closer_free(c);
 }
 END_TEST
