@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "suite.h"
 
-/* Who closes on the way out of an error has still to say which it was. */
+/* A function that closes on the way out of an error has still to return it. */
 START_TEST(test_close_forgets_and_keeps_errno)
 {
 	int fd = eventfd(0, EFD_CLOEXEC);

@@ -121,7 +121,7 @@ static const struct file_row {
 		  "key '': value 'u': there is no such key, nor one like it; see --help")
 		  WRONG(5,
 			"key 'uds-path': missing: the path where programs on the host connect") },
-	/* keys of an unknown section are nobody's */
+	/* keys of an unknown section are passed over */
 	{ "[vm]\nx = 1\n[vma]\n[daemon a]\n[vm \nx = 1\n[vm ;a]\n[]\n",
 	  WRONG(1, "value '[vm]" SECTION) WRONG(3, "value '[vma]" SECTION)
 		  WRONG(4, "value '[daemon a]" SECTION)

@@ -145,7 +145,7 @@ START_TEST(test_mode)
 }
 END_TEST
 
-/* Whoever is in a group may give files to it. */
+/* A user who is in a group may give files to it. */
 START_TEST(test_group_alone)
 {
 	const struct vm_config vm = {

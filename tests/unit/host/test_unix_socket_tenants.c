@@ -201,7 +201,8 @@ START_TEST(test_what_is_not_ours_stays)
 }
 END_TEST
 
-/* Who may not ask cannot know, and takes nothing away. */
+/* A daemon that may not connect to a socket cannot know whether it lives, and
+ * leaves it alone. */
 START_TEST(test_closed_door)
 {
 	struct unix_socket s;

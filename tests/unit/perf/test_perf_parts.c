@@ -194,7 +194,7 @@ static int send_and_get(const struct perf_message *m, struct perf_message *out,
 	return perf_wire_body(bytes + PERF_HEAD, (unsigned)length, out, why);
 }
 
-/* Who sends it need not have looked at it, and need not be our client. */
+/* The sender of a plan need not have checked it, and need not be our client. */
 START_TEST(wrong_plan_is_refused_by_the_server_too)
 {
 	struct perf_message m = { .kind = PERF_TEST };

@@ -460,7 +460,7 @@ START_TEST(test_copy_is_connected_though_the_number_went)
 }
 END_TEST
 
-/* What connects is in the parent. */
+/* The thread that connects is in the parent alone. */
 START_TEST(test_child_holds_nothing_of_a_connect)
 {
 	const pthread_t thread = begin_late();

@@ -360,7 +360,8 @@ START_TEST(test_number_comes_back_during_accept)
 }
 END_TEST
 
-/* Who closes everything that it did not open takes nothing from us. */
+/* A program that closes all descriptors that it did not open closes none of the
+ * library's. */
 START_TEST(test_members_are_out_of_reach)
 {
 	int fd = vm_listen(SOCK_STREAM, PORT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Who is told what happened to which descriptor, with each engine. */
+/* Reports of what happened to which descriptor, with each engine. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -25,7 +25,8 @@ static int listen_somewhere(struct sockaddr_un *addr, socklen_t *len)
 	return fd;
 }
 
-/* After a report all that wait are accepted: whoever comes then is reported. */
+/* After a report all callers that wait are accepted, and the next one is
+ * reported again. */
 START_TEST(callers_are_reported_again_and_again)
 {
 	enum { CALLERS = 100 };

@@ -312,7 +312,7 @@ START_TEST(rows_after_each_other)
 }
 END_TEST
 
-/* Empty buffers are work as well: whoever walks many chains counts them. */
+/* Empty buffers are work as well: a caller of many chains counts them. */
 START_TEST(empty_descriptors_are_counted)
 {
 	put_desc(DIRECT, BUF, 44, N, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Who wakes whom: calls, kicks, and that none of them is ever lost. */
+/* Calls and kicks: when each is asked for, and that none is ever lost. */
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -373,7 +373,8 @@ START_TEST(what_the_guest_said_to_the_last_one_is_not_heard)
 }
 END_TEST
 
-/* Who asks for the connection that it is asked for has forgotten the last. */
+/* A guest that sends a REQUEST for the ports of ours has forgotten the former
+ * connection. */
 START_TEST(a_request_that_crosses_ours_ends_it)
 {
 	struct conn conn;

@@ -241,7 +241,7 @@ static void forward_some(void)
 	announce_if_due();
 }
 
-/* Whoever waits for room has it when all it sent is gone. */
+/* A sender that waits for room has it when all that it sent is gone. */
 static void expect_room(void)
 {
 	credit_forwarded(&credit, credit_held(&credit));

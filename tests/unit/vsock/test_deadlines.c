@@ -32,7 +32,7 @@ static void set_deadline(unsigned i, enum conn_state state, bool starving,
 	deadlines_follow(&deadlines, &conns[i], now);
 }
 
-/* Who is due when: state, armed at, due at. */
+/* When a connection is due: its state, when it was armed, when it is due. */
 static const struct {
 	enum conn_state state;
 	bool starving; /* CLOSING: the guest closes as well */

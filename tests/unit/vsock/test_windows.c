@@ -55,7 +55,7 @@ START_TEST(the_greedy_share_and_get_no_less_than_the_least)
 }
 END_TEST
 
-/* Whoever sends little is neither limited nor counted. */
+/* A connection that sends little is neither limited nor counted. */
 START_TEST(the_light_have_what_they_want)
 {
 	unsigned round;
@@ -100,7 +100,7 @@ START_TEST(others_that_stop_are_forgotten)
 }
 END_TEST
 
-/* Who was greedy in the last period is so from the start of the next one. */
+/* A connection that was greedy in a period is so from the start of the next. */
 START_TEST(periods_give_no_second_start)
 {
 	unsigned round, i;
