@@ -35,7 +35,7 @@ uint64_t source_left(const struct source *source);
 /* The next bytes, in one piece: at most LENGTH, *GOT of them. */
 const void *source_peek(const struct source *source, size_t length,
 			size_t *got);
-/* Whoever sends has taken N of them. */
+/* N of these bytes have been sent. */
 void source_advance(struct source *source, size_t n);
 
 /* From the next byte on, SEED's flow is expected, from its start. */

@@ -12,7 +12,7 @@ static struct driver *driver_of(const struct end *end)
 	return &play.guests[end->vm].driver;
 }
 
-/* What END sends goes to its program, or to another guest's end. */
+/* The bytes that END sends go to its program, or to another guest's end. */
 static uint16_t destination(const struct end *end)
 {
 	const struct end *partner = play_partner(end);

@@ -69,7 +69,7 @@ static bool is_current(const struct end *end)
 	return poll(&next, 1, 0) == 0;
 }
 
-/* What the guest was told has been forwarded, the program has or can read. */
+/* Bytes that the guest was told were forwarded, the program has or can read. */
 static void check_forwarded(const struct end *end)
 {
 	int waiting = 0;

@@ -328,7 +328,7 @@ START_TEST(half_closed_connections_work)
 }
 END_TEST
 
-/* What a guest has sent before it went arrives, whole messages only. */
+/* Messages that a guest sent before it went arrive, if they were whole. */
 START_TEST(what_a_guest_left_is_delivered)
 {
 	struct scene s;
