@@ -44,7 +44,7 @@ static int open_socket(struct guest *guest, int family, uint16_t type)
 	int kind = type == PACKET_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
 	int fd;
 
-	if (!descriptors_take(guest->loop->descriptors, &guest->fds.held))
+	if (!rights_take_descriptor(guest))
 		return -EMFILE;
 	fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {

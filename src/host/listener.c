@@ -111,15 +111,14 @@ static void pause_accepting(struct listener *listener, int err)
 static int accept_one(const struct listener *listener)
 {
 	struct guest *guest = listener->guest;
-	struct descriptors *descriptors = guest->loop->descriptors;
 	int fd, err;
 
-	if (!descriptors_take(descriptors, &guest->fds.held))
+	if (!rights_take_descriptor(guest))
 		return -EMFILE;
 	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		err = -errno;
-		descriptors_give(descriptors, &guest->fds.held);
+		descriptors_give(guest->loop->descriptors, &guest->fds.held);
 		return err == -EINTR || err == -ECONNABORTED ? 0 : err;
 	}
 	greet(listener, &fd);

@@ -115,6 +115,12 @@ static void count_closed(struct guest *guest)
 	}
 }
 
+bool rights_take_descriptor(struct guest *guest)
+{
+	count_closed(guest);
+	return descriptors_take(guest->loop->descriptors, &guest->fds.held);
+}
+
 bool rights_make_room(struct rights *rights, struct guest *guest, unsigned slot,
 		      struct msghdr *msg)
 {

@@ -65,10 +65,14 @@ bool rights_make_room(struct rights *rights, struct guest *guest, unsigned slot,
  * and whose result is RESULT. True: there were some. */
 bool rights_take(struct guest *guest, struct msghdr *msg, int result);
 
+/* descriptors_take() for a socket of GUEST's, when those are given back that
+ * the closer has closed meanwhile. */
+bool rights_take_descriptor(struct guest *guest);
+
 /*
- * Closes *FD, a host program's socket that the VM had taken
- * (descriptors_take()), and gives it back. Call after shutdown(2), so that
- * nothing more is sent to it, and when it is not watched any more.
+ * Closes *FD, a host program's socket for which a descriptor was taken
+ * (rights_take_descriptor()), and gives that back. Call after shutdown(2), so
+ * that nothing more is sent to it, and when it is not watched any more.
  */
 void rights_close(const struct rights *rights, struct guest *guest, int *fd);
 

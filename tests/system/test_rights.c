@@ -28,6 +28,9 @@
 /* With so few descriptors no VM may have as many as one message can bring. */
 #define NOFILE_FEW 400u
 
+/* With so few a VM's clients soon have all that it may have. */
+#define NOFILE_FEWER 200u
+
 struct night {
 	struct scene s; /* programs come to VM 0 */
 	struct guest other;
@@ -82,15 +85,20 @@ static void expect_awake(struct night *n)
 	pair_both_ways(&n->healthy, 100000);
 }
 
-static void end(struct night *n)
+static void end_awake(struct night *n)
 {
-	expect_awake(n);
-	silent_fs_close(&n->fs);
 	scene_check_works(&n->s);
 	gsock_close(n->listener);
 	pair_close(&n->healthy);
 	guest_free(&n->other);
 	scene_close(&n->s);
+}
+
+static void end(struct night *n)
+{
+	expect_awake(n);
+	silent_fs_close(&n->fs);
+	end_awake(n);
 }
 
 /* Returns 0 or an errno. */
@@ -430,11 +438,47 @@ START_TEST(sockets_that_linger)
 }
 END_TEST
 
+/*
+ * Clients whose sockets hang in the closer, more of them than VM 0 may have
+ * descriptors. When the sockets are closed at last, the clients that had to wait
+ * are heard, although nothing else happens in the VM.
+ */
+START_TEST(descriptors_that_are_closed_late)
+{
+	enum { CLIENTS = 150 };
+	static const struct machine old = { true, NOFILE_FEWER };
+	static struct night n;
+	int fds[CLIENTS];
+	char byte;
+	ssize_t got;
+
+	begin(&n, _i, &old);
+	daemon_freeze(&n.s.daemon);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		fds[i] = host_dial(n.s.daemon.uds[0]);
+		ck_assert_int_eq(send(fds[i], "HELLO\n", 6, MSG_NOSIGNAL), 6);
+		pass_stopped(&n, fds[i], "x", 0);
+	}
+	daemon_thaw(&n.s.daemon);
+	drive_until(&n.s.world,
+		    daemon_log_count(&n.s.daemon, "accepting pauses"));
+	expect_awake(&n);
+	silent_fs_close(&n.fs);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		drive_until(&n.s.world, hears(fds[i], &byte, 1, &got));
+		ck_assert_int_le(got, 0);
+		close(fds[i]);
+	}
+	end_awake(&n);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		eventfds_that_a_locked_epoll_watches,
 		sockets_that_linger,
+		descriptors_that_are_closed_late,
 	};
 	struct silent_fs fs;
 
