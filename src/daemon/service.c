@@ -294,7 +294,7 @@ static void collect(struct service *s, struct guest *guest)
 	events_send(guest);
 	more |= from_guest_collect(guest, &s->turn, drain) == STEP_MORE;
 	more |= to_guest_collect(guest, &s->turn, s->loop.ring) == STEP_FULL;
-	/* Now, and not in conclude(), so that guests are served in turn. */
+	/* Now, and not in conclude(), so that guests keep their order. */
 	if (more || has_more_for(guest))
 		guest_wake(guest);
 }

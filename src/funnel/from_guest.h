@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The funnel of everything that comes from the guest: no other module takes from
- * its TX ring. Parses packets, tells their connections, and stages the payload
+ * its TX ring. However full the ring is, a turn takes a budget of it; when the
+ * chains go back to the driver, guest/awake.c decides. Parses packets, tells their connections, and stages the payload
  * (sends.h).
  *
  * A chain goes back to the guest in the turn that took it, however much the host

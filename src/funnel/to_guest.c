@@ -175,8 +175,9 @@ static int64_t look(const struct link *link, uint32_t held)
 	return n;
 }
 
-/* serve_stream() where descriptors may come along. The read has room for them;
- * where that is not to be had, it is of bytes that come without. */
+/* As serve_stream(), where descriptors may come with the bytes. The read gets
+ * room for them. If the VM has used up its share, there is no room, and only
+ * bytes that come without descriptors are read. */
 static enum step serve_warily(struct link *link, struct turn *turn,
 			      struct ring *ring, uint32_t held)
 {
@@ -259,8 +260,8 @@ static enum step serve(struct link *link, struct turn *turn, struct ring *ring)
 	return STEP_DONE;
 }
 
-/* The sockets of links that end are closed on the way, or when they have been
- * read: some in a turn. */
+/* Closing the socket of a link that ends is a chore, whether that happens here
+ * or after the read: so only some links are served in a turn. */
 static enum step serve_list(struct list *list, struct turn *turn,
 			    struct ring *ring, struct loop *loop)
 {

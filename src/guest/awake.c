@@ -113,7 +113,7 @@ static bool awaits_buffers(const struct guest *guest)
 	       guest->rx.short_of_buffers;
 }
 
-static bool has_news(struct guest *guest)
+static bool find_news(struct guest *guest)
 {
 	return (awaits_packets(guest) &&
 		virtq_look(&guest->queue[GUEST_TX].vq)) ||
@@ -130,7 +130,7 @@ bool awake_look(struct awake *awake)
 		struct guest *guest =
 			container_of(at, struct guest, awake.node);
 
-		if (!has_news(guest))
+		if (!find_news(guest))
 			continue;
 		guest_wake(guest);
 		found = true;
@@ -170,7 +170,7 @@ static void look_after(const struct awake *awake, struct guest *guest)
 	}
 	if (idle >= TX_RETURN_TURNS)
 		return_sent(guest);
-	if (has_news(guest))
+	if (find_news(guest))
 		guest_wake(guest);
 }
 

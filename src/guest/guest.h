@@ -64,7 +64,7 @@ struct guest_session {
 	struct frontend *frontend;   /* the one in charge, or NULL */
 	struct memory *memory;
 	bool memory_missed; /* a warning said that memory is not shared */
-	bool memory_seen;   /* the driver shows in its rings: it is shared */
+	bool memory_seen;   /* it is shared: the driver was seen in a ring */
 	/* Armed by a kick after which the driver does not show in its rings,
 	 * until it does, or device_doubt() warns that memory is not shared. */
 	struct timer doubt;
@@ -86,8 +86,9 @@ struct guest_awake {
 	uint16_t rx_patient; /* filled RX chains that may wait */
 };
 
-/* The receive side. link/ puts links on the lists, and funnel/to_guest.c takes
- * them off when they were served. */
+/* The receive side. link/ puts links on the lists and takes them off where they
+ * end; funnel/to_guest.c takes them off when they were served, and moves those
+ * that used up the buffers to the end of ready. */
 struct guest_rx {
 	struct list ready;     /* links that fill what they are offered */
 	struct list small;     /* links that read little at a time */
@@ -103,15 +104,15 @@ struct guest_greeters {
 	unsigned count;	      /* of silent and knocking */
 };
 
-/* Host sockets that are being connected. link/ puts links on the list, and
- * host/dial.c takes them off. */
+/* Host sockets that are being connected. link/ puts links on the list and takes
+ * them off where they end; host/dial.c takes off the others. */
 struct guest_dialing {
 	struct list dialed; /* links whose connect(2) has come to an end */
 	unsigned waiting;   /* links with a full backlog ahead, by link/ */
 };
 
-/* Connections that end, by link/. A past session's are all that are in the
- * table, and session/ends.c ends them. */
+/* Connections that end, by link/. When a session ends, all connections in the
+ * table are of that session, and session/ends.c ends them. */
 struct guest_ending {
 	struct list told;   /* links whose end the guest is shown next */
 	struct list parted; /* links that only have bytes for the host */
@@ -161,8 +162,8 @@ struct guest {
 	struct list active; /* on the loop's list while it has work */
 
 	struct table conns; /* by link/ */
-	/* Links whose host socket takes bytes again, put here by link/, taken
-	 * off by funnel/from_guest.c. */
+	/* Links whose host socket takes bytes again: put here by link/, and taken
+	 * off by funnel/from_guest.c, or by link/ where they end. */
 	struct list flushing;
 	struct guest_rx rx;
 	struct guest_greeters greeters;

@@ -4,7 +4,7 @@
  * far, the eventfds, and the ring that runs once all of it is there.
  *
  *	waits -> running      queue_start(): size, addresses and memory are
- *			      there, and a kick or the word that none will come
+ *			      there, and a kick descriptor or NO_FD
  *	running -> waits      queue_stop(), after which the caller drops the kick
  *
  * A running queue moves packets only while it is enabled: queue_active().

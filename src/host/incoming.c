@@ -35,7 +35,7 @@ static ssize_t receive(struct host_end *host, struct msghdr *msg, int flags)
 
 /* Of an empty message and of the end, for both of which recvmsg(2) returns 0:
  * only a message has a sender, whom SO_PASSCRED makes known. */
-static bool has_sender(struct host_end *host)
+static bool find_sender(struct host_end *host)
 {
 	char control[CONTROL_SIZE];
 	struct msghdr msg = {
@@ -62,7 +62,7 @@ int incoming_size(struct host_end *host)
 		n = -errno;
 	else if (rights_seen(&msg)) /* older kernels let them through */
 		n = -EPERM;
-	else if (n == 0 && !has_sender(host))
+	else if (n == 0 && !find_sender(host))
 		n = -ENODATA;
 	if (n < 0)
 		host->readable = false;

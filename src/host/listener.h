@@ -2,8 +2,8 @@
 /*
  * A VM's <uds-path> and <uds-path>_seqpacket: host programs connect there, say
  * which of the guest's ports they want (vsock/handshake.h), and become links.
- * Programs that come to a port of AF_VSOCK (forward-listen) have said so by
- * that.
+ * Programs that connect to a port of AF_VSOCK (forward-listen) say it by the
+ * choice of that port.
  *
  * A stream's CONNECT line is looked at with MSG_PEEK until it is whole, and
  * then exactly the line is read: what a program sends behind it stays in its

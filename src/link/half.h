@@ -58,9 +58,9 @@ struct half {
 	struct parcels outbox;	 /* from this guest, while the lane is full */
 	struct half_ask *ask;	 /* for the same ports, or NULL */
 	uint8_t news;		 /* enum half_fact bits to be told */
-	uint8_t heard;		 /* HALF_BEHIND_DATA bits, after the inbox */
-	uint8_t end;		 /* how it ended: told when its guest knows */
-	bool over; /* HALF_RESETS or _FINISHES is told, or was heard */
+	uint8_t heard; /* HALF_BEHIND_DATA bits, noted until the inbox is empty */
+	uint8_t end;   /* HALF_RESETS or _FINISHES, told when its guest knows */
+	bool over;     /* HALF_RESETS or _FINISHES is told, or was heard */
 };
 
 /* A half of the connection ID, with OTHER's guest. */
@@ -82,8 +82,8 @@ static inline bool half_told(const struct half *half)
 bool half_keep_ask(struct guest *guest, struct half *half,
 		   const struct half_message *ask);
 
-/* M may come from the half whose request waits at HALF: then the request says
- * what M says, or is dropped. */
+/* M was told to HALF. If the half that told it is the one whose request waits at
+ * HALF, the request takes over what M says, or is dropped if M ends it. */
 void half_note_ask(struct guest *guest, struct half *half,
 		   const struct half_message *m);
 

@@ -20,11 +20,12 @@
  * the kernel doubles it. 7-25 % faster than its default. */
 #define SNDBUF 212992
 
-/* A message and this together fit SO_SNDBUF (unix(7) does not say so). */
+/* So many bytes of SO_SNDBUF are the kernel's own for each message. That is what
+ * Linux does; unix(7) does not say so. */
 #define SNDBUF_OVERHEAD 32
 
-/* What is read at most of a host program that is refused, so that it costs no
- * more than another one however much it has written. */
+/* No more is read from a host program that is refused, so that it costs as much
+ * as any other, however much it has written. */
 #define REFUSED_READS 8
 #define REFUSED_BYTES 2048
 
@@ -51,9 +52,9 @@ int host_end_watch(struct host_end *host, struct loop *loop, ring_done *report)
 }
 
 /*
- * AF_VSOCK reports POLLHUP when both sides have ended. Of a program that is
- * gone it reports no more than that the program sends nothing (POLLRDHUP). That
- * the program receives nothing either shows when nothing is sent to it.
+ * AF_VSOCK reports POLLHUP when both sides have ended. When a program is gone
+ * it reports only that the program will send no more (POLLRDHUP). A send of no
+ * bytes fails if the program will not receive any more either.
  */
 static bool probe_gone(const struct host_end *host)
 {
@@ -105,7 +106,7 @@ uint32_t host_end_longest_message(const struct host_end *host)
  *
  * The CONNECT line, in which a look has found nothing but bytes, is taken off
  * the socket only now: AF_UNIX wakes the host program up when its bytes are
- * read, and before it would find that there is no answer yet.
+ * read, and the program should then find the answer.
  */
 bool host_end_accept(struct host_end *host, uint32_t port)
 {
@@ -165,10 +166,10 @@ void host_end_leave(struct host_end *host, struct loop *loop)
 }
 
 /*
- * Takes off the socket what a program has written that gets no connection: its
- * line, which is wrong, too long or refused, and what stands behind it. AF_UNIX
- * makes an ECONNRESET of the end of file where bytes are left unread, as they
- * are beyond the bound.
+ * The program gets no connection. Reads what it has written: its line, which is
+ * wrong, too long or refused, and what stands behind the line. Where bytes are
+ * left unread, as those beyond the bound are, AF_UNIX reports ECONNRESET to the
+ * program instead of the end of file.
  */
 static void drop_refused(const struct host_end *host,
 			 const struct rights *rights)

@@ -36,7 +36,7 @@ struct host_end {
 	int fd;			  /* the host socket, or -1 */
 	uint8_t line;	  /* bytes of the CONNECT line, still to be read */
 	bool waiting;	  /* it waits for room in the program's backlog */
-	bool unanswered;  /* a CONNECT line, come or not, has no OK yet */
+	bool unanswered;  /* the CONNECT line has no OK yet, or is awaited */
 	bool forwarded;	  /* fd is of AF_VSOCK: no line is spoken */
 	bool connecting;  /* its connect(2) is under way */
 	bool readable;	  /* a read may find bytes or the end */
@@ -76,9 +76,10 @@ uint32_t host_end_longest_message(const struct host_end *host);
  * answer whole, and the connection must end. */
 bool host_end_accept(struct host_end *host, uint32_t port);
 
-/* Remembers what the connection asks of the socket (enum conn_order bits), and
- * shuts its reads down at once if that is asked for; but not where the socket is
- * closed next anyway, as all bytes for the program are FLUSHED. */
+/* Remembers what the connection asks of the socket (enum conn_order bits). Where
+ * an end of reads is asked for, they are shut down at once. FLUSHED: all bytes
+ * for the program are in the socket. Then a socket that is to be closed is closed
+ * next, and its reads are not shut down before. */
 void host_end_order(struct host_end *host, unsigned orders, bool flushed);
 
 /* Shuts the socket's writes down. Call when nothing waits to be sent. */

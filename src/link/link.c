@@ -263,8 +263,8 @@ static void order_half(struct link *link, unsigned orders)
 		if (!part_later(link))
 			news |= half->end;
 	}
-	/* While parting, news of one direction's end would be heard as the rest
-	 * of the whole end. */
+	/* While the link is parting, the other half is not to hear of the whole
+	 * end yet, which the ends of both directions would amount to. */
 	if (orders & CONN_END_WRITES && !link->parting)
 		news |= HALF_ENDS;
 	if (orders & CONN_END_READS && !link->parting)
@@ -336,8 +336,8 @@ static void note_state(struct link *link)
 	link->logged_state = conn->state;
 }
 
-/* Notes that the host program is gone where the guest receives no more: as
- * nothing is read for it, nothing else would notice. */
+/* Notes that the host program is gone where the guest receives no more: then
+ * the socket is not read, and no read can find its end. */
 static void note_hang_up(struct link *link)
 {
 	struct host_end *host = &link->host;

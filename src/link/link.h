@@ -116,8 +116,8 @@ int link_watch(struct link *link);
 int link_join(struct link *link);
 
 /* A link for a guest's REQUEST to the host; the connection is HOST_PENDING and
- * not in the table yet. *FD becomes the link's, in the same way. NULL: out of
- * memory, and *FD is as before. */
+ * not in the table yet. *FD becomes the link's as with link_new_greeting().
+ * NULL: out of memory, and *FD is as before. */
 struct link *link_new_from_guest(struct guest *guest,
 				 const struct packet *request, int *fd);
 

@@ -2,10 +2,10 @@
 /*
  * A read of a stream ends behind the message that brings descriptors, so that
  * one read brings the descriptors of one message at the most. The kernel hands
- * them out as far as there are descriptor numbers and no security module
- * objects; it closes the rest on the reader's thread. descriptors_lend() sees
- * to the numbers. A security module that denies the daemon single files is for
- * the host's administrator to set up.
+ * out each descriptor for which a number is free, unless a security module
+ * objects to it; it closes the others on the reader's thread. descriptors_lend()
+ * sees to the numbers. A security module that denies the daemon single files is
+ * the host's administrator's choice.
  *
  * Descriptors that the closer has not closed yet count as the VM's
  * (guest->fds.closing) until count_closed() looks again.

@@ -2,7 +2,8 @@
 /*
  * The requests that this back end knows, as a table: their sizes, their
  * descriptors, where they name a queue and how they are answered. A message
- * that passed request_check() needs no further look at any of that.
+ * that passed request_check() needs no further look at any of that. A new
+ * request is a row in request.c, and a handler in session/handlers.c.
  */
 #ifndef URING_VSOCK_PROTOCOL_REQUEST_H
 #define URING_VSOCK_PROTOCOL_REQUEST_H

@@ -16,8 +16,8 @@
 /* Bytes that one lane holds; they can be reserved in one piece. */
 #define LANE_BYTES ((size_t)1 << 20)
 
-/* Messages that one lane holds: so many of each other worker's the reader deals
- * with in a turn. */
+/* Messages that one lane holds: in a turn the reader hears so many from each
+ * other worker at the most. */
 #define LANE_MESSAGES 512u
 
 struct lane;

@@ -22,9 +22,9 @@ struct packet;
 struct turn;
 
 /*
- * A guest's REQUEST to another CID than the host's. False: RST is due, as the
- * guest may not know of anybody with that CID, there is nobody, or there are
- * too many connections. Nothing tells the guest which of the reasons it was.
+ * A guest's REQUEST to another CID than the host's. False: an RST is due, as no
+ * guest with that CID is here, as the two share no group, or as too many
+ * connections wait. Nothing tells the guest which of the reasons it was.
  */
 bool sibling_ask(struct guest *guest, const struct packet *request);
 

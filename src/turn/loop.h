@@ -64,7 +64,8 @@ struct loop_pause {
 
 /*
  * What follows is the loop's state, each part with its writers. Others only
- * read it.
+ * read it, but the service takes the timers that are due out of their queues,
+ * or has their writers do it.
  */
 
 /* Links that ended, by link/. The service sets freed back when it has given
@@ -103,7 +104,7 @@ struct loop_pauses {
 typedef bool loop_relocate(struct loop *loop, struct guest *guest);
 
 struct loop {
-	/* Set up by service_new(), for good. */
+	/* Set up by service_new(). The ring is NULL after service_end(). */
 	struct ring *ring;
 	struct rights *rights;		 /* NULL: see rights.h */
 	struct descriptors *descriptors; /* NULL: without bounds */
@@ -116,7 +117,7 @@ struct loop {
 	struct pace pace;   /* by the functions of pace.h */
 	unsigned chores;    /* of this turn; loop_count_chores() adds to it */
 	struct list active; /* guests, by guest_wake() and the service */
-	struct deadlines deadlines; /* of connections, by link/ */
+	struct deadlines deadlines; /* of connections, armed by link/ */
 	struct loop_links links;
 	struct loop_siblings siblings;
 	struct loop_dialing dialing;

@@ -80,7 +80,7 @@ struct turn_recv {
 	uint32_t first;
 	uint32_t count;
 	uint32_t room; /* bytes that were offered */
-	bool all;      /* the socket held no more than that before */
+	bool all;      /* the socket held no more than ROOM before the read */
 };
 
 /* One guest's part of the turn. */

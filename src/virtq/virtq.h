@@ -5,8 +5,8 @@
  * Chains are taken in the order in which the guest made them available, some
  * are used before their turn (virtq_peek()), and all are given back in the
  * order in which they were taken; what was given becomes visible to the guest
- * all at once in virtq_publish(). So used->idx alone says where the ring
- * stands, at any instant. Nothing here makes a system call or allocates;
+ * all at once in virtq_publish(), which alone writes used->idx. So used->idx
+ * alone says where the ring stands, at any instant. Nothing here makes a system call or allocates;
  * eventfds are the caller's.
  *
  * A guest that breaks the rules breaks its queue: virtq_broken() says why,
