@@ -186,11 +186,11 @@ static void within_the_line(struct night *n)
 	int fd = host_dial(n->s.daemon.uds[0]);
 
 	ck_assert_int_eq(send(fd, LINE, 5, MSG_NOSIGNAL), 5);
-	pass(n, fd, LINE + 5, 0);
+	pass(n, fd, &LINE[5], 0);
 	expect_awake(n);
 	if (n->refused)
 		ck_assert_int_gt(
-			send(fd, LINE + 5, strlen(LINE) - 5, MSG_NOSIGNAL), 0);
+			send(fd, &LINE[5], strlen(LINE) - 5, MSG_NOSIGNAL), 0);
 	expect_answer(n, fd);
 }
 
