@@ -132,7 +132,10 @@ static void read_items(struct yaml_file *f, struct section *section,
 		else if (pairs && node->type == YAML_MAPPING_NODE)
 			read_pairs(f, section, name, node);
 		else
-			wrong(f, node, name, "an item is a number or text");
+			wrong(f, node, name,
+			      pairs ? "an item is a number or text, or a "
+				      "pair NUMBER: TEXT"
+				    : "an item is a number or text");
 	}
 }
 
@@ -180,6 +183,9 @@ static void read_pair(struct yaml_file *f, struct section *section,
 		read_items(f, section, name, row->pairs, value);
 	} else if (row && row->pairs && has_pairs(value)) {
 		read_pairs(f, section, name, value);
+	} else if (name && !row) {
+		section_put_once(section, name, NULL, &here, f->mistakes);
+		section->partial = true;
 	} else {
 		wrong(f, key, name,
 		      name ? describe_value(row) : "a key is a word");

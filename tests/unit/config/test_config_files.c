@@ -241,7 +241,7 @@ static const struct file_row yaml_rows[] = {
 	  LISTS },
 	{ "- socket: s\n  uds_path: u\n  map:\n  - 7:x\n  - [8]\n  - x\n"
 	  "  - 7:y\n",
-	  WRONG(5, "key 'map': an item is a number or text") WRONG(
+	  WRONG(5, "key 'map': an item is a number or text, or a pair NUMBER: TEXT") WRONG(
 		  6,
 		  "key 'map': value 'x': expected PORT:PATH, or PORT:@NAME for an abstract socket")
 		  WRONG(7,
@@ -254,7 +254,8 @@ static const struct file_row yaml_rows[] = {
 			      "key 'map': a key has one number or text, a list of "
 			      "them, or pairs NUMBER: TEXT")
 		  WRONG(5, "key 'name': a key has one number or text") WRONG(
-			  6, "key 'tags': a key has one number or text")
+			  6,
+			  "key 'tags': there is no such key, nor one like it; see --help")
 			  WRONG(7,
 				"key 'groups': a key has one number or text, or a "
 				"list of them") },
