@@ -89,6 +89,9 @@ static bool is_printable(const char *path)
 {
 	const char *c;
 
+	/* Behind "key = " it would begin a comment. */
+	if (*path == ';' || *path == '#')
+		return false;
 	for (c = path; *c; c++) {
 		if (iscntrl((unsigned char)*c) ||
 		    (*c == ' ' &&
@@ -108,7 +111,7 @@ const char *value_path_form(const char *path)
 		return "expected the path of a socket";
 	if (!is_printable(path))
 		return "expected a path without control characters, blanks at its ends, "
-		       "' ;' and ' #'";
+		       "' ;' and ' #', and without ';' or '#' in front";
 	return NULL;
 }
 

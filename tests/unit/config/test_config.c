@@ -39,7 +39,7 @@
 #define MAP "expected PORT:PATH, or PORT:@NAME for an abstract socket"
 #define ODD                                                                \
 	"expected a path without control characters, blanks at its ends, " \
-	"' ;' and ' #'"
+	"' ;' and ' #', and without ';' or '#' in front"
 
 static const struct value_row {
 	const char *key;

@@ -178,9 +178,12 @@ static const struct file_row yaml_rows[] = {
 			 "groups = gr\xc3\xb6\xc3\x9f"
 			 "e\nseqpacket = yes\nmemory = local\n"
 			 "allow-guest = all\nallow-host = all\n" },
+	{ "- {name: a, socket: s, uds_path: ';u'}\n",
+	  WRONG(1,
+		"key 'uds-path': value ';u': expected a path without control characters, blanks at its ends, ' ;' and ' #', and without ';' or '#' in front") },
 	{ "- {name: a, socket: s, uds_path: 'u #v'}\n",
 	  WRONG(1,
-		"key 'uds-path': value 'u #v': expected a path without control characters, blanks at its ends, ' ;' and ' #'") },
+		"key 'uds-path': value 'u #v': expected a path without control characters, blanks at its ends, ' ;' and ' #', and without ';' or '#' in front") },
 	/* one document */
 	{ "---\n- {name: a, socket: s, uds_path: u}\n...\n# x\n...\n", ONE },
 	{ "---\n- {name: a, socket: s, uds_path: u}\n---\n"
