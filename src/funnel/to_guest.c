@@ -359,10 +359,11 @@ static void look_ahead(struct link *link, const struct turn_recv *recv,
 		return;
 	held = host_end_holds(&link->host);
 	link->host.readable = held;
+	/* A writer that is at work writes more before the next read. */
+	if (filled)
+		used = 2u * link->burst;
 	if (held != HOST_END_HOLDS_UNKNOWN)
 		used = max_u32(used, held / size + !!(held % size));
-	else if (filled)
-		used = 2u * link->burst;
 	link->burst = (uint8_t)min_u32(used, BURST_MAX);
 }
 
