@@ -346,9 +346,10 @@ static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 }
 
 /* After a read of N bytes, which filled USED buffers: finds out whether there is
- * more to read, and how many buffers to offer it. */
+ * more to read, and how many buffers to offer it. ALONE: no other link was read
+ * in this turn. */
 static void look_ahead(struct link *link, const struct turn_recv *recv,
-		       uint32_t n, uint32_t used)
+		       uint32_t n, uint32_t used, bool alone)
 {
 	bool filled = n == recv->room && !recv->all;
 	uint32_t size = recv->room / recv->count;
@@ -359,8 +360,9 @@ static void look_ahead(struct link *link, const struct turn_recv *recv,
 		return;
 	held = host_end_holds(&link->host);
 	link->host.readable = held;
-	/* A writer that is at work writes more before the next read. */
-	if (filled)
+	/* A writer that is at work writes more before the next read, for which
+	 * a link that is alone is not asked first what it holds. */
+	if (filled && (alone || held == HOST_END_HOLDS_UNKNOWN))
 		used = 2u * link->burst;
 	if (held != HOST_END_HOLDS_UNKNOWN)
 		used = max_u32(used, held / size + !!(held % size));
@@ -385,7 +387,8 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 	if (n > 0) {
 		note_read(link, (uint32_t)n);
 		look_ahead(link, recv, (uint32_t)n,
-			   give_data(turn, recv, (uint32_t)n));
+			   give_data(turn, recv, (uint32_t)n),
+			   turn->nrecvs == 1);
 		if (!link->host.readable && host_end_source_ended(&link->host))
 			orders = conn_host_ended(&link->conn,
 						 link->host.hung_up);
