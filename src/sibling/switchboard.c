@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/sorted.h"
 #include "config/config.h"
 #include "guest/guest.h"
 #include "sibling/lane.h"
@@ -78,23 +79,21 @@ void switchboard_free(struct switchboard *board)
 	free(board);
 }
 
+static bool is_before(const void *vm, const void *cid)
+{
+	return ((const struct switch_vm *)vm)->config->guest_cid <
+	       *(const uint32_t *)cid;
+}
+
 struct switch_vm *switchboard_find(const struct switchboard *board,
 				   uint32_t cid)
 {
-	unsigned low = 0, high = board->nvms;
+	size_t at = sorted_find(board->vms, board->nvms, sizeof(*board->vms),
+				is_before, &cid);
 
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-		struct switch_vm *vm = &board->vms[middle];
-
-		if (vm->config->guest_cid == cid)
-			return vm;
-		if (vm->config->guest_cid < cid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return at < board->nvms && board->vms[at].config->guest_cid == cid
+		       ? &board->vms[at]
+		       : NULL;
 }
 
 void switchboard_enter(struct switchboard *board, struct guest *guest)
