@@ -165,12 +165,14 @@ static void end(struct link *link, int err)
 {
 	unsigned orders = 0;
 
+	if (err == -EPERM) {
+		link_cut_off(link);
+		return;
+	}
 	if (err == -ENODATA)
 		orders = conn_host_ended(&link->conn, link->host.hung_up);
 	else if (err == -EFAULT)
 		rx_memory_gone(link->guest);
-	else if (err == -EPERM)
-		link_cut_off(link);
 	else
 		orders = conn_abort(&link->conn);
 	link_carry_out(link, orders);
