@@ -349,28 +349,37 @@ bool host_over(const struct host_conn *c)
 	return c->eof || c->error;
 }
 
-bool host_pass_descriptor(int fd, const char *text, int passed)
+int host_pass_descriptors(int fd, const void *bytes, size_t len, int flags,
+			  const int *passed, unsigned n)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(HOST_PASSED_MAX * sizeof(int))];
 	} control = { .bytes = { 0 } };
-	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
+	struct iovec iov = { (void *)(uintptr_t)bytes, len };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof(int)),
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	ssize_t n;
+	ssize_t sent;
 
+	need(c && n <= HOST_PASSED_MAX, "descriptors");
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &passed, sizeof(int));
-	n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-	need(n == (ssize_t)strlen(text) || (n < 0 && errno == EPERM),
-	     "sendmsg");
-	return n >= 0;
+	c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(c), passed, n * sizeof(int));
+	sent = sendmsg(fd, &msg, MSG_NOSIGNAL | flags);
+	need(sent < 0 || (size_t)sent == len, "sendmsg");
+	return sent < 0 ? errno : 0;
+}
+
+bool host_pass_descriptor(int fd, const char *text, int passed)
+{
+	int err = host_pass_descriptors(fd, text, strlen(text), 0, &passed, 1);
+
+	need(!err || err == EPERM, "sendmsg");
+	return !err;
 }

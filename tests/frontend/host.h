@@ -68,6 +68,14 @@ bool host_sent(const struct host_conn *c);
 /* The connection is over: end of file or an error. */
 bool host_over(const struct host_conn *c);
 
+/* As many descriptors as one message may bring: SCM_MAX_FD. */
+#define HOST_PASSED_MAX 253
+
+/* Sends LEN bytes with copies of the N descriptors PASSED. 0 or an errno; a send
+ * of a part ends the test. */
+int host_pass_descriptors(int fd, const void *bytes, size_t len, int flags,
+			  const int *passed, unsigned n);
+
 /* Sends TEXT, which may be empty with SEQPACKET, and a copy of the descriptor
  * PASSED. False: the kernel has refused that, and nothing was sent. */
 bool host_pass_descriptor(int fd, const char *text, int passed);

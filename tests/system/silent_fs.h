@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define SILENT_WATCHED 253 /* as many as one message may bring: SCM_MAX_FD */
+#include "frontend/host.h"
+
+#define SILENT_WATCHED HOST_PASSED_MAX /* as one message may bring */
 
 struct silent_fs {
 	char dir[64];

@@ -66,30 +66,6 @@ static void dial(struct night *n)
 	v->reply_ack = true;
 }
 
-static void send_fds(int to, const void *bytes, size_t len, const int *fds,
-		     unsigned n)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(SILENT_WATCHED * sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct iovec iov = { (void *)(uintptr_t)bytes, len };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof(int)),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	ck_assert_ptr_nonnull(c);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-	ck_assert_int_eq(sendmsg(to, &msg, MSG_NOSIGNAL), (int)len);
-}
-
 /* Sends a request and does not wait for the answer. */
 static void say(struct night *n, uint32_t code, const void *payload,
 		uint32_t size, const int *fds, unsigned nfds)
@@ -100,7 +76,10 @@ static void say(struct night *n, uint32_t code, const void *payload,
 	memcpy(bytes, &header, sizeof(header));
 	if (size)
 		memcpy(bytes + sizeof(header), payload, size);
-	send_fds(n->t.v.fd, bytes, sizeof(header) + size, fds, nfds);
+	ck_assert_int_eq(host_pass_descriptors(n->t.v.fd, bytes,
+					       sizeof(header) + size, 0, fds,
+					       nfds),
+			 0);
 }
 
 /* The caller hands this descriptor over and closes it: the daemon then has the
@@ -190,7 +169,9 @@ START_TEST(descriptors_in_a_message_that_is_not_read)
 	dial(&n);
 	daemon_freeze(&n.t.scene.daemon);
 	ck_assert(send(n.t.v.fd, &broken, sizeof(broken), MSG_NOSIGNAL) > 0);
-	send_fds(n.t.v.fd, &broken, sizeof(broken), &fd, 1);
+	ck_assert_int_eq(host_pass_descriptors(n.t.v.fd, &broken,
+					       sizeof(broken), 0, &fd, 1),
+			 0);
 	close(fd);
 	daemon_thaw(&n.t.scene.daemon);
 	vhost_await_hang_up(&n.t.v);

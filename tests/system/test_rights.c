@@ -101,37 +101,12 @@ static void end(struct night *n)
 	end_awake(n);
 }
 
-/* Returns 0 or an errno. */
-static int send_fds(int to, const char *text, int flags, const int *fds,
-		    unsigned n)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(SILENT_WATCHED * sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof(int)),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	ck_assert_ptr_nonnull(c);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-	return sendmsg(to, &msg, MSG_NOSIGNAL | flags) < 0 ? errno : 0;
-}
-
 /* To the frozen daemon: sends TEXT with an eventfd. Afterwards either the
  * daemon has that eventfd's last descriptor, or the kernel has refused it. */
 static void pass_stopped(struct night *n, int to, const char *text, int flags)
 {
 	int *fd = &n->fs.watched[n->fs.nwatched - 1];
-	int err = send_fds(to, text, flags, fd, 1);
+	int err = host_pass_descriptors(to, text, strlen(text), flags, fd, 1);
 
 	if (n->refused) {
 		ck_assert_int_eq(err, EPERM);
@@ -406,7 +381,8 @@ static void pass_lingering(struct night *n, struct pair *p)
 	for (unsigned i = 0; i < LINGERING; i++)
 		fds[i] = lingering(&at);
 	daemon_freeze(&n->s.daemon);
-	err = send_fds(p->host.watch.fd, "x", 0, fds, LINGERING);
+	err = host_pass_descriptors(p->host.watch.fd, "x", 1, 0, fds,
+				    LINGERING);
 	ck_assert_int_eq(err, n->refused ? EPERM : 0);
 	for (unsigned i = 0; i < LINGERING; i++) {
 		if (n->refused)
