@@ -155,8 +155,9 @@ enum play_strange {
 
 void packet_post(struct end *end, const struct play_packet *p);
 
-/* Takes all that came and was given back, and checks it. */
-void packets_collect(void);
+/* Takes all that came and was given back, and checks it. Returns how many
+ * packets came. */
+unsigned packets_collect(void);
 
 /* Offers receive buffers of GUEST. */
 void packets_offer(struct guest_play *guest, enum driver_shape shape,

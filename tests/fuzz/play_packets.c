@@ -411,8 +411,9 @@ static void note_sure(struct end *end)
 		    (!end->posted || (truth_follows(end) && !end->decisive));
 }
 
-void packets_collect(void)
+unsigned packets_collect(void)
 {
+	unsigned received = 0;
 	uint32_t len;
 	int chain;
 
@@ -425,10 +426,13 @@ void packets_collect(void)
 			fuzz_check(!len);
 		note_taken(guest);
 		while ((chain = driver_take(&guest->driver, DRIVER_RX, &len)) >=
-		       0)
+		       0) {
 			receive(guest, chain, len);
+			received++;
+		}
 	}
 	for (unsigned i = 0; i < PLAY_VMS; i++)
 		for (unsigned e = PLAY_ASKED; e < PLAY_ENDS; e++)
 			note_sure(&play.guests[i].ends[e]);
+	return received;
 }
