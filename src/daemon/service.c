@@ -370,6 +370,7 @@ static void run_turn(struct service *s)
 	s->nserved = 0;
 	awake_next_turn(&s->awake);
 	collect_all(s);
+	spin_moved(&s->spin, s->turn.nsends + s->turn.nrecvs);
 	sends_submit(s->loop.ring, &s->turn);
 	ring_run(s->loop.ring);
 	sends_finish(&s->turn);
@@ -391,7 +392,7 @@ static bool spin(struct service *s)
 	uint64_t now = clock_ns();
 	uint64_t until = now + s->spin.limit_ns;
 
-	if (!spin_worthwhile(&s->spin, now))
+	if (!spin_chance(&s->spin, now))
 		return false;
 	while (now < until) {
 		if (ring_has_events(s->loop.ring) || awake_look(&s->awake) ||

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Whether to spin or to sleep. A hop between cores takes about three times as
- * long if the receiver sleeps as if it spins. But spinning is worth it only if
- * the next event is near, which is guessed from the smoothed gap between events.
+ * Whether to spin or to sleep while there is nothing to do. On a machine with
+ * idle cores an answer comes twice as soon to a thread that spins. Two things
+ * decide:
+ *
+ * - Spinning is worth it only if the next event is near, which is guessed from
+ *   the smoothed gap between events.
+ * - Where cores are taken, or where it takes long to wake another core, a thread
+ *   that spins is in the way of those whom it waits for. That differs from
+ *   machine to machine and from minute to minute, so it is tried: for one period
+ *   the thread does the other thing, and if more is moved in it than in the
+ *   periods before and after, it goes on with that. Trials become rare while
+ *   they change nothing.
  */
 #ifndef URING_VSOCK_TURN_SPIN_H
 #define URING_VSOCK_TURN_SPIN_H
@@ -10,35 +19,56 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define SPIN_PERIOD_NS 8000000ull
+
+/* The number of periods between two trials. */
+#define SPIN_REST_LEAST 4u
+#define SPIN_REST_MOST 64u
+
+/* A trial wins if so many eighths of what it moved are more than the others. */
+#define SPIN_WIN 7u
+
+/* A period with fewer chances to spin says nothing. */
+#define SPIN_CHANCES 16u
+
+enum spin_phase {
+	SPIN_REST,
+	SPIN_BEFORE, /* the usual way, measured */
+	SPIN_TRIAL,  /* the other way */
+	SPIN_AFTER   /* the usual way again, measured */
+};
+
 struct spin {
 	uint32_t limit_ns; /* the longest spin; a longer gap means none */
 	uint32_t gap_ns;   /* smoothed */
 	uint64_t last_ns;  /* of the last event */
+
+	bool sleeps; /* the usual way is to sleep */
+	enum spin_phase phase;
+	uint32_t rest;	   /* periods from one trial to the next */
+	uint32_t rested;   /* those that have passed */
+	uint64_t begun_ns; /* when this period began */
+	uint32_t moved;	   /* in this period */
+	uint32_t chances;  /* to spin, in this period */
+	uint64_t usual; /* transfers a second in the better one of the periods
+			    * before and after the trial */
+	uint64_t tried; /* transfers a second in the trial */
 };
 
 /* Spins for up to LIMIT_US; 0: never. */
-static inline void spin_init(struct spin *spin, unsigned limit_us)
-{
-	*spin = (struct spin){ .limit_ns = limit_us * 1000 };
-}
+void spin_init(struct spin *spin, unsigned limit_us);
 
 /* An event came at NOW. */
-static inline void spin_event(struct spin *spin, uint64_t now_ns)
-{
-	uint64_t gap = now_ns - spin->last_ns;
+void spin_event(struct spin *spin, uint64_t now_ns);
 
-	/* One long gap counts, but must not dominate for long. */
-	if (gap > 8ull * spin->limit_ns)
-		gap = 8ull * spin->limit_ns;
-	spin->gap_ns += (uint32_t)gap / 8 - spin->gap_ns / 8;
-	spin->last_ns = now_ns;
+/* A turn did N transfers. */
+static inline void spin_moved(struct spin *spin, uint32_t n)
+{
+	spin->moved += n;
 }
 
-/* With nothing to do at NOW: is the next event likely to be near? */
-static inline bool spin_worthwhile(const struct spin *spin, uint64_t now_ns)
-{
-	return spin->gap_ns < spin->limit_ns &&
-	       now_ns - spin->last_ns < spin->limit_ns;
-}
+/* There is nothing to do at NOW. True: the thread is to spin, as the next event
+ * is likely to be near and spinning seems the faster way. */
+bool spin_chance(struct spin *spin, uint64_t now_ns);
 
 #endif
