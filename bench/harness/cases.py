@@ -156,6 +156,25 @@ def trips_growth():
             for n in CONNS]
 
 
+def walks():
+    """A driver that is not Linux's: bench-load's --driver walk."""
+    walk = "--driver", "walk"
+    title = "walking driver: "
+    return [
+        *(stream(f"walk-h64k-{n}c", f"{title}to the host, 64 KiB, "
+                 + plural(n, "connection"), *walk, conns=n,
+                 base="" if n == 1 else "walk-h64k-1c")
+          for n in (1, 8, 64)),
+        stream("walk-h1k", f"{title}to the host, 1 KiB", *walk, "--size",
+               "1024"),
+        *(stream(f"walk-g64k-{n}c", f"{title}to the guest, 64 KiB, "
+                 + plural(n, "connection"), *walk, "--flow", "to-guest",
+                 conns=n, base="" if n == 1 else "walk-g64k-1c")
+          for n in (1, 64)),
+        trips("walk-rr64", f"{title}round trip of 64 B, median", 64, *walk),
+    ]
+
+
 SIBLING_SIZES = {"64": 64, "3k7": 3700, "64k": 65536}
 SIBLING_QUICK = {"s64", "s3k7", "s64k", "s64k-both", "srr64", "s3k7-8c",
                  "s3k7-8p", "s3k7-beside", "s64k-both-2w"}
@@ -243,6 +262,7 @@ CASES = [
     stream("active", "to the host, 100 connections", conns=100),
     stream("active-10k", f"to the host, 100 of {MANY:,} connections",
            "--active", "100", conns=MANY, base="active"),
+    *walks(),
     *siblings(),
     sibling("s64k-linear", ", linear", "64k", "--linear"),
     *sibling_crowds("3k7"),

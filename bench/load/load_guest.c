@@ -46,6 +46,8 @@ static void insert(struct guest *g, struct gconn *c)
 
 	list_init(&c->ready);
 	list_init(&c->touched);
+	list_append(&g->all, &c->all);
+	g->conns++;
 	c->next = *at;
 	*at = c;
 }
@@ -57,8 +59,12 @@ static void forget(struct guest *g, struct gconn *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
+	list_remove(&c->all);
 	list_remove(&c->ready);
 	list_remove(&c->touched);
+	g->conns--;
+	if (g->visited == c)
+		g->visited = NULL;
 	if (c->open)
 		__atomic_store_n(&g->open, g->open - 1, __ATOMIC_RELEASE);
 	if (c < g->dialed || c >= g->dialed + g->dials)
@@ -118,13 +124,22 @@ static void fill(struct gconn *c, uint8_t *payload, uint32_t len)
 	}
 }
 
+/* How much of the program's write may go into a packet. A walking driver's
+ * program has the next write ready where a packet ends. */
+static size_t left_in_write(const struct guest *g, const struct gconn *c)
+{
+	size_t size = c->message ? c->message : g->plan->size;
+
+	if (g->plan->driver == DRIVER_WALK && !c->message)
+		return min_size(size, c->to_send);
+	return (c->to_send - 1) % size + 1;
+}
+
 /* One write of the program, or what the credit allows of it. */
 static void send_data(struct guest *g, struct gconn *c)
 {
-	size_t write_size = c->message ? c->message : g->plan->size;
-	size_t left_in_write = (c->to_send - 1) % write_size + 1;
-	uint32_t len = (uint32_t)min_size(PACKET_PAYLOAD_MAX,
-					  min_size(room(c), left_in_write));
+	uint32_t len = (uint32_t)min_size(
+		PACKET_PAYLOAD_MAX, min_size(room(c), left_in_write(g, c)));
 
 	if (g->plan->verify)
 		fill(c, machine_slot(&g->machine)->payload, len);
@@ -158,6 +173,19 @@ static void send_control(struct guest *g, struct gconn *c)
 	}
 }
 
+static bool can_send(const struct gconn *c)
+{
+	return c->owed || (c->to_send && room(c));
+}
+
+static void send_packet(struct guest *g, struct gconn *c)
+{
+	if (c->owed)
+		send_control(g, c);
+	else
+		send_data(g, c);
+}
+
 /* Sends one packet of the connection whose turn it is. False: none can send. */
 static bool send_one(struct guest *g)
 {
@@ -168,13 +196,10 @@ static bool send_one(struct guest *g)
 			return false;
 		c = list_first(&g->ready, struct gconn, ready);
 		list_remove(&c->ready);
-		if (!c->owed && !(c->to_send && room(c)))
+		if (!can_send(c))
 			continue;
 		mark_ready(g, c);
-		if (c->owed)
-			send_control(g, c);
-		else
-			send_data(g, c);
+		send_packet(g, c);
 		return true;
 	}
 	return false;
@@ -405,14 +430,64 @@ void guest_begin(struct guest *g)
 	dial_all(g);
 }
 
-bool guest_step(struct guest *g)
+/* Takes back and receives what is there. False: nothing was. */
+static bool take_all(struct guest *g)
 {
 	bool worked = machine_reclaim(&g->machine);
 
-	if (ring_waiting(&g->machine.rx)) {
-		receive_all(g);
+	if (!ring_waiting(&g->machine.rx))
+		return worked;
+	receive_all(g);
+	return true;
+}
+
+/* A packet fits, perhaps after others were taken back. */
+static bool has_room(struct guest *g)
+{
+	return machine_slot(&g->machine) || machine_reclaim(&g->machine);
+}
+
+/* Sends all that C may send; it may be gone after that. */
+static bool visit(struct guest *g, struct gconn *c)
+{
+	bool worked = false;
+
+	g->visited = c;
+	while (g->visited && can_send(g->visited) && has_room(g)) {
+		send_packet(g, g->visited);
 		worked = true;
+		if (!machine_unkicked(&g->machine))
+			take_all(g);
 	}
+	g->visited = NULL;
+	return worked;
+}
+
+/* Packets that are received may add connections and end others. */
+static bool walk(struct guest *g)
+{
+	bool worked = take_all(g);
+
+	for (unsigned n = g->conns; n && !list_empty(&g->all); n--) {
+		struct gconn *c = list_first(&g->all, struct gconn, all);
+
+		list_remove(&c->all);
+		list_append(&g->all, &c->all);
+		worked |= visit(g, c);
+	}
+	machine_kick(&g->machine);
+	if (!worked && !machine_slot(&g->machine))
+		return machine_want_room(&g->machine);
+	return worked;
+}
+
+bool guest_step(struct guest *g)
+{
+	bool worked;
+
+	if (g->plan->driver == DRIVER_WALK)
+		return walk(g);
+	worked = take_all(g);
 	return send_one(g) || worked;
 }
 
@@ -438,9 +513,12 @@ void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
 		.path = path,
 	};
 	g->buckets = need_zeroed(GUEST_BUCKETS, sizeof(struct gconn *));
+	list_init(&g->all);
 	list_init(&g->ready);
 	list_init(&g->touched);
 	machine_init(&g->machine, cid + index, plan->shape);
+	if (plan->driver == DRIVER_WALK)
+		g->machine.kick_after = GUEST_BURST;
 	g->machine.wants_in_order = plan->in_order;
 }
 

@@ -2,7 +2,8 @@
 /*
  * A guest under load: stream sockets with the credit rules of Linux 6.12, and
  * one program that does one thing on all of them. A thread of its own runs it:
- * it works while it can, and blocks for an interrupt when it cannot.
+ * it works while it can, and blocks for an interrupt when it cannot. Its driver
+ * is Linux's, or one that walks all connections in rounds.
  *
  * Siblings come in twos: the first guest dials the second by its CID, and the
  * second has the part that host programs have in other plans.
@@ -21,6 +22,13 @@
 #define GUEST_PORT 5000u /* where the guest listens */
 #define GUEST_SEEDS 256u
 #define GUEST_BUCKETS 16384u
+#define GUEST_BURST 8u /* packets of a walking driver's kick */
+
+enum guest_driver {
+	DRIVER_LINUX, /* a packet of each connection in turn, kicked at once */
+	DRIVER_WALK,  /* all that a connection's credit allows, and then the
+		       * next one's; see guest_step() */
+};
 
 /* What guest and host, or the two ends of a socket pair, do. */
 struct plan {
@@ -38,6 +46,7 @@ struct plan {
 	unsigned siblings; /* the first so many of each other VM's connections
 			    * lead to the VM behind it, the rest to the host */
 	enum machine_shape shape;
+	enum guest_driver driver;
 	bool in_order;	 /* VIRTIO_F_IN_ORDER is negotiated */
 	unsigned rounds; /* in lockstep with the daemon; 0: free running */
 	unsigned batch;	 /* messages of a connection in a round */
@@ -48,6 +57,7 @@ struct plan {
 
 struct gconn {
 	struct gconn *next; /* in its bucket */
+	struct list all;    /* of the guest */
 	struct list ready;  /* may have something to send */
 	struct list touched;
 	uint64_t peer_cid;
@@ -80,6 +90,9 @@ struct guest {
 	struct gconn **buckets;
 	struct gconn *dialed;
 	unsigned dials; /* connections */
+	struct list all;
+	unsigned conns;	       /* on that list */
+	struct gconn *visited; /* in a round; NULL: it is over */
 	struct list ready;
 	struct list touched;
 	bool started; /* the rings run; any thread may read this and the next one */
@@ -101,7 +114,14 @@ void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
 		unsigned index, const char *path);
 /* Sets the device up and asks for all connections. */
 void guest_begin(struct guest *g);
-/* Does some of what can be done without waiting. False: there was nothing. */
+/*
+ * Does some of what can be done without waiting. False: there was nothing. With
+ * DRIVER_LINUX that is one packet, with DRIVER_WALK a round: each connection
+ * sends as much as its credit allows, there is a kick after every GUEST_BURST
+ * packets and at the end, and in between chains are taken back and packets
+ * received. The machine then asks for an interrupt for sent packets only if there
+ * is no room for another.
+ */
 bool guest_step(struct guest *g);
 /* The program gets BYTES to send on each of its greedy connections, and asks on
  * those on which it asks. */

@@ -29,6 +29,9 @@ static void usage(FILE *to)
 	      "  --rounds N      in lockstep with the daemon, see lockstep.h\n"
 	      "  --batch N       messages of a connection in a round (1)\n"
 	      "  --linear        64 KiB in one descriptor\n"
+	      "  --driver linux|walk   (linux); walk: packets of 64 KiB in\n"
+	      "                  one descriptor, as many of a connection as its\n"
+	      "                  credit allows, and kicks for several at once\n"
 	      "  --in-order      negotiate VIRTIO_F_IN_ORDER\n"
 	      "  --verify        make and compare contents\n"
 	      "  --secs S        measured time (0.5)\n"
@@ -48,6 +51,17 @@ static void set_flow(struct plan *plan, const char *flow)
 	plan->dialers = crr;
 	if (!plan->guest_sends && !plan->host_sends && !plan->echoes &&
 	    strcmp(flow, "idle") != 0) {
+		usage(stderr);
+		exit(2);
+	}
+}
+
+static void set_driver(struct plan *plan, const char *name)
+{
+	if (!strcmp(name, "walk")) {
+		plan->driver = DRIVER_WALK;
+		plan->shape = SHAPE_LINEAR;
+	} else if (strcmp(name, "linux") != 0) {
 		usage(stderr);
 		exit(2);
 	}
@@ -94,6 +108,9 @@ static void set_option(struct options *o, int c)
 	case 'l':
 		o->plan.shape = SHAPE_LINEAR;
 		return;
+	case 'g':
+		set_driver(&o->plan, optarg);
+		return;
 	case 'o':
 		o->plan.in_order = true;
 		return;
@@ -132,6 +149,7 @@ static const struct option long_options[] = {
 	{ "rounds", required_argument, NULL, 'r' },
 	{ "batch", required_argument, NULL, 'k' },
 	{ "linear", no_argument, NULL, 'l' },
+	{ "driver", required_argument, NULL, 'g' },
 	{ "in-order", no_argument, NULL, 'o' },
 	{ "verify", no_argument, NULL, 'v' },
 	{ "secs", required_argument, NULL, 't' },

@@ -164,6 +164,17 @@ void machine_send(struct machine *m, const struct packet *p)
 		die("no room in the TX ring");
 	m->free = s->next;
 	m->sent++;
+	if (machine_unkicked(m) >= m->kick_after)
+		kick(m, &m->tx);
+}
+
+unsigned machine_unkicked(const struct machine *m)
+{
+	return (uint16_t)(m->tx.avail_idx - m->tx.kicked_idx);
+}
+
+void machine_kick(struct machine *m)
+{
 	kick(m, &m->tx);
 }
 
@@ -181,8 +192,13 @@ bool machine_reclaim(struct machine *m)
 			m->free = s;
 			any = true;
 		}
-	} while (ring_calls_on(&m->tx));
+	} while (!m->kick_after && ring_calls_on(&m->tx));
 	return any;
+}
+
+bool machine_want_room(struct machine *m)
+{
+	return ring_calls_on(&m->tx);
 }
 
 const uint8_t *machine_receive(struct machine *m, struct packet *p)

@@ -5,7 +5,9 @@
  * EVENT_IDX and INDIRECT; receive buffers have 3,776 bytes in one descriptor
  * and are refilled when half of them are left; each packet that is sent is
  * kicked, if a kick is wanted; and both queues ask for interrupts again
- * whenever a queue was emptied.
+ * whenever a queue was emptied. A thriftier driver, of another kernel, kicks for
+ * several packets at once and asks for a TX interrupt only when it has to wait
+ * for a free descriptor.
  *
  * One thread owns a machine, and blocks in machine_wait().
  */
@@ -46,7 +48,9 @@ struct machine {
 	struct slot *free;
 	uint8_t *rx_buffers;
 	unsigned rx_posted;
-	bool corked; /* kicks wait for machine_uncork() */
+	unsigned kick_after; /* 0: each packet is kicked; N: N of them together,
+			      * and no TX interrupt but by machine_want_room() */
+	bool corked;	     /* kicks wait for machine_uncork() */
 	uint64_t wakeups;
 	uint64_t sent;
 	uint64_t received;
@@ -59,9 +63,13 @@ void machine_start(struct machine *m, const char *path);
 
 /* A free slot or NULL. It is used up by machine_send(). */
 struct slot *machine_slot(const struct machine *m);
-/* Sends P with P->len bytes of the slot's payload, and kicks if that is wanted.
- * There must be a free slot. */
+/* Sends P with P->len bytes of the slot's payload, and kicks if that is wanted
+ * and its turn. There must be a free slot. */
 void machine_send(struct machine *m, const struct packet *p);
+/* Packets that were sent and that no kick was due for. */
+unsigned machine_unkicked(const struct machine *m);
+/* Kicks for these, if that is wanted. */
+void machine_kick(struct machine *m);
 
 /* Between the first call and the second, the device is told of nothing. */
 void machine_cork(struct machine *m);
@@ -69,6 +77,9 @@ void machine_uncork(struct machine *m);
 
 /* Takes back what was sent. True if there was something. */
 bool machine_reclaim(struct machine *m);
+/* Asks for an interrupt when something that was sent can be taken back. True:
+ * it can already. */
+bool machine_want_room(struct machine *m);
 
 /*
  * The next packet that was received: its payload, or NULL if there is none. It
