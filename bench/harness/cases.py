@@ -7,7 +7,7 @@ are run without arguments, FULL ones with --all or when they are named.
 
 import os
 import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 QUICK, DEFAULT, FULL = "quick", "default", "full"
 WANTED_DESCRIPTORS = 24000
@@ -54,6 +54,8 @@ class Case:
     daemon: str = ""      # options for daemons that take ours
     secs: float = 0       # at least so long, but for --quick
     zero: bool = False    # anything but 0 is a failure of ours
+    crowd: bool = False   # every core has other work beside it
+    quiet: str = ""       # the same case without that
 
     @property
     def conns(self):
@@ -68,6 +70,20 @@ class Case:
     def siblings(self):
         """Whether the VMs are connected to each other in pairs."""
         return "--siblings" in self.args
+
+
+def crowded(cases):
+    """Each of CASES, and behind it the same beside other work."""
+    names = {c.name for c in cases}
+    for case in cases:
+        yield case
+        if case.zero:
+            continue  # it counts wake-ups, which the crowd does not change
+        yield replace(
+            case, name=f"{case.name}-crowded",
+            title=f"{case.title}; crowded", crowd=True, quiet=case.name,
+            base=f"{case.base}-crowded" if case.base in names else "",
+            series=f"{case.series}, crowded" if case.series else "")
 
 
 def plural(n, thing):

@@ -19,7 +19,8 @@ RUN_SECONDS = 40
 
 
 class Contestant:
-    """A daemon by its command line, or none: plain socket pairs.
+    """A daemon by its command line, or none: plain socket pairs, of
+    loopback TCP if the name is "tcp", and of AF_UNIX if it is another.
 
     The command's {VMS} stands for a --vm option for each VM; {S3} and {U3},
     {S4} and {U4}, ... for the sockets of the VM with that CID, where a
@@ -138,6 +139,8 @@ def run_once(contestant, case, program, extra):
     """One measurement; a dictionary, with "error" if there is none."""
     arguments = [*case.args, *extra]
     if not contestant.command:
+        if contestant.name == "tcp":
+            arguments.append("--tcp")
         return load(program, [*arguments, "--vms", str(case.vms)], 0, [])
     daemon = Daemon(contestant, case.vms, case.daemon, case.siblings)
     try:
@@ -153,7 +156,8 @@ def run_once(contestant, case, program, extra):
 
 
 def defaults(build, options=""):
-    """Ours on both engines with OPTIONS, vdv if it is there, and the limit."""
+    """Ours on both engines with OPTIONS, vdv if it is there, and pairs of
+    sockets: AF_UNIX, which is the limit, and TCP."""
     ours = f"{shlex.quote(str(pathlib.Path(build) / 'uring-vsock'))} {options}"
     vdv = shutil.which("vhost-device-vsock")
     found = [Contestant("io_uring", f"{ours} --engine io_uring "
@@ -161,5 +165,4 @@ def defaults(build, options=""):
              Contestant("epoll", f"{ours} --engine epoll {{OPTIONS}} {{VMS}}")]
     if vdv:
         found.append(Contestant("vdv", f"{shlex.quote(vdv)} {{VMS}}"))
-    found.append(Contestant("direct"))
-    return found
+    return [*found, Contestant("direct"), Contestant("tcp")]

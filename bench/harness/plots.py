@@ -31,8 +31,8 @@ def block(name, rows):
     return f"${name} << EOD\n{body}\nEOD\n"
 
 
-def bars(out, cases, names, results):
-    """Throughput of all cases that are measured in GB/s."""
+def bars(out, file, cases, names, results):
+    """Throughput of all CASES that are measured in GB/s."""
     shown = [c for c in cases if c.metric == "GBps" and not c.series]
     if not shown:
         return None
@@ -41,7 +41,7 @@ def bars(out, cases, names, results):
             for c in shown]
     plots = ", ".join(f"$data using {i + 2}:xtic(1) title {quoted(n)}"
                       for i, n in enumerate(names))
-    return draw(out, "throughput", block("data", rows)
+    return draw(out, file, block("data", rows)
                 + "set style data histograms\nset style fill solid 0.8\n"
                 "set style histogram clustered gap 1\n"
                 "set xtics rotate by -40 noenhanced\nset key noenhanced\n"
@@ -74,7 +74,10 @@ def all_plots(out, cases, names, results):
     """Writes what can be drawn; returns why something could not, or None."""
     if not shutil.which("gnuplot"):
         return "no plots: gnuplot is not installed"
-    why = bars(out, cases, names, results)
+    why = None
+    for file, crowd in (("throughput", False), ("throughput-crowded", True)):
+        why = bars(out, file, [c for c in cases if c.crowd == crowd], names,
+                   results) or why
     for series in dict.fromkeys(c.series for c in cases if c.series):
         points = [c for c in cases if c.series == series]
         why = lines(out, series, points, names, results) or why

@@ -207,6 +207,24 @@ def base_table(cases, names, results):
     return table(rows) if len(rows) > 1 else ""
 
 
+def crowded_table(cases, names, results):
+    """What is left of each figure where every core has other work."""
+    rows = [["case", "unit", *(f"{n}: quiet, crowded (ratio)"
+                               for n in names)]]
+    for case in cases:
+        if not case.quiet:
+            continue
+        row = [case.title.removesuffix("; crowded"), case.unit]
+        for name in names:
+            quiet = results[case.quiet].get(name, [])
+            crowd = results[case.name].get(name, [])
+            row.append(f"{number(median(quiet, case.metric))}, "
+                       f"{number(median(crowd, case.metric))} "
+                       f"({number(ratio(crowd, quiet, case))})")
+        rows.append(row)
+    return table(rows) if len(rows) > 1 else ""
+
+
 def check_table(cases, names, checks):
     """Which contestants delivered the right bytes."""
     rows = [["case", *names]]

@@ -17,6 +17,7 @@
 #include "latency.h"
 #include "machine.h"
 #include "measure.h"
+#include "pair.h"
 
 #define GUEST_BUFFER 262144u
 #define GUEST_PORT 5000u /* where the guest listens */
@@ -40,10 +41,11 @@ struct plan {
 	unsigned conns;	 /* of each VM, made by the guest */
 	unsigned active; /* the first so many are used; 0: all */
 	unsigned vms;
-	unsigned stalled;  /* nobody reads the first so many connections */
-	unsigned light;	   /* the first so many only carry round trips */
-	unsigned dialers;  /* host programs that connect for each message */
-	unsigned siblings; /* the first so many of each other VM's connections
+	enum pair_type pair; /* without VMs: what is measured instead */
+	unsigned stalled;    /* nobody reads the first so many connections */
+	unsigned light;	     /* the first so many only carry round trips */
+	unsigned dialers;    /* host programs that connect for each message */
+	unsigned siblings;   /* the first so many of each other VM's connections
 			    * lead to the VM behind it, the rest to the host */
 	enum machine_shape shape;
 	enum guest_driver driver;

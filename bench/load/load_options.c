@@ -19,6 +19,7 @@ static void usage(FILE *to)
 	      "  --conns N       for each VM (1); with crr: programs that\n"
 	      "                  connect, one after the other (1)\n"
 	      "  --vms N         with socket pairs only (1)\n"
+	      "  --tcp           socket pairs of loopback TCP\n"
 	      "  --active N      only the first N connections are used\n"
 	      "  --stalled N     nobody reads the first N connections\n"
 	      "  --light N       the first N only carry round trips of 64 B,\n"
@@ -105,6 +106,9 @@ static void set_option(struct options *o, int c)
 	case 'm':
 		o->plan.vms = number(optarg);
 		return;
+	case 'x':
+		o->plan.pair = PAIR_TCP;
+		return;
 	case 'l':
 		o->plan.shape = SHAPE_LINEAR;
 		return;
@@ -146,6 +150,7 @@ static const struct option long_options[] = {
 	{ "light", required_argument, NULL, 'i' },
 	{ "siblings", required_argument, NULL, 'd' },
 	{ "vms", required_argument, NULL, 'm' },
+	{ "tcp", no_argument, NULL, 'x' },
 	{ "rounds", required_argument, NULL, 'r' },
 	{ "batch", required_argument, NULL, 'k' },
 	{ "linear", no_argument, NULL, 'l' },

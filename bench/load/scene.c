@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "frontend/host.h"
+#include "pair.h"
 
 #define WORKERS 4
 #define BACKLOG 4096
@@ -100,8 +101,7 @@ struct scene *scene_of_pairs(const struct plan *plan)
 		uint32_t to_guest = plan->verify ? seed_to_guest(0, i) : 0;
 		int fds[2];
 
-		need(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
-		     "socketpair");
+		pair_make(plan->pair, fds);
 		s->ends[i] = (struct end){ fds[0], to_host, to_guest };
 		s->far_ends[i] = (struct end){ fds[1], to_guest, to_host };
 	}
