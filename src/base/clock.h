@@ -17,9 +17,15 @@ static inline uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* The millisecond of a time that clock_ns() has told. */
+static inline uint64_t clock_ms_of(uint64_t ns)
+{
+	return ns / 1000000u + 1;
+}
+
 static inline uint64_t clock_ms(void)
 {
-	return clock_ns() / 1000000u + 1;
+	return clock_ms_of(clock_ns());
 }
 
 #endif

@@ -3,6 +3,10 @@
  * Deadlines of one fixed duration. Arming, disarming and finding the next one
  * are O(1), as the timer that is armed last is due last and the queue is sorted
  * by construction. There is one queue for each kind of deadline.
+ *
+ * Several queues share the time before which no timer of theirs is due, so that
+ * the queues need no look until then, and none while no timer is armed. Arming
+ * moves that time forward. It is moved back by whoever looks at all the queues.
  */
 #ifndef URING_VSOCK_BASE_TIMER_H
 #define URING_VSOCK_BASE_TIMER_H
@@ -20,12 +24,17 @@ struct timer {
 
 struct timer_queue {
 	struct list armed;
+	uint64_t *soonest_ms; /* of all queues that share it */
 	uint32_t duration_ms;
 };
 
-static inline void timer_queue_init(struct timer_queue *q, uint32_t duration_ms)
+/* *SOONEST_MS is TIMER_NEVER before a timer is armed, and stays where it is as
+ * long as the queue. */
+static inline void timer_queue_init(struct timer_queue *q, uint32_t duration_ms,
+				    uint64_t *soonest_ms)
 {
 	list_init(&q->armed);
+	q->soonest_ms = soonest_ms;
 	q->duration_ms = duration_ms;
 }
 
@@ -50,6 +59,8 @@ static inline void timer_arm(struct timer_queue *q, struct timer *t,
 {
 	timer_disarm(t);
 	t->due_ms = now_ms + q->duration_ms;
+	if (t->due_ms < *q->soonest_ms)
+		*q->soonest_ms = t->due_ms;
 	list_append(&q->armed, &t->node);
 }
 

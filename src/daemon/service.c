@@ -67,7 +67,7 @@ struct service {
 	struct watchdog watchdog;
 	struct bell bell;
 	struct ring_watch bell_watch;
-	uint64_t passed_ms; /* deadlines up to here were looked at */
+	uint64_t now_ns; /* when reports were looked for last */
 	struct turn turn;
 };
 
@@ -225,9 +225,8 @@ static uint64_t next_deadline(const struct loop *loop)
 	return min_u64(next, deadlines_next(&loop->deadlines));
 }
 
-/* Passes some of the deadlines that are due at NOW. Returns the time up to which
- * none are left; 0: some may be. */
-static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
+/* Passes some of the deadlines that are due at NOW. */
+static void pass_deadlines(struct loop *loop, uint64_t now_ms)
 {
 	struct timer *timer;
 	struct conn *conn;
@@ -248,8 +247,7 @@ static uint64_t pass_deadlines(struct loop *loop, uint64_t now_ms)
 		log_silence(link);
 		link_carry_out(link, conn_timed_out(conn));
 	}
-	/* Where no chore was done, none was left for the next time. */
-	return !loop->chores || next_deadline(loop) > now_ms ? now_ms : 0;
+	loop->soonest_ms = next_deadline(loop);
 }
 
 /* Something is left for GUEST, which has receive buffers for it. */
@@ -389,9 +387,12 @@ static void run_turn(struct service *s)
  * is work. */
 static bool spin(struct service *s)
 {
-	uint64_t now = clock_ns();
-	uint64_t until = now + s->spin.limit_ns;
+	uint64_t now, until;
 
+	if (!spin_likely(&s->spin))
+		return false;
+	now = clock_ns();
+	until = now + s->spin.limit_ns;
 	if (!spin_chance(&s->spin, now))
 		return false;
 	while (now < until) {
@@ -405,15 +406,18 @@ static bool spin(struct service *s)
 }
 
 /* How long the loop may sleep, in milliseconds; -1: for ever. */
-static int sleep_ms(const struct service *s)
+static int sleep_ms(struct service *s)
 {
-	uint64_t next = next_deadline(&s->loop);
-	uint64_t now;
+	uint64_t next, now;
 
 	if (!list_empty(&s->loop.active))
 		return 0;
 	if (!list_empty(&s->awake.guests))
 		return POLLED_MS;
+	/* A timer may have been disarmed since. */
+	if (s->loop.soonest_ms != TIMER_NEVER)
+		s->loop.soonest_ms = next_deadline(&s->loop);
+	next = s->loop.soonest_ms;
 	if (next == TIMER_NEVER)
 		return -1;
 	now = clock_ms();
@@ -445,6 +449,7 @@ static bool find_work(struct service *s)
  * that rings it later ends ring_wait(). */
 void service_wait(struct service *s)
 {
+	unsigned reports;
 	int timeout = 0;
 
 	if (!find_work(s)) {
@@ -453,8 +458,10 @@ void service_wait(struct service *s)
 		if (timeout < 0 || timeout > QUIET_MS)
 			give_memory_back(&s->loop);
 	}
-	if (ring_wait(s->loop.ring, timeout))
-		spin_event(&s->spin, clock_ns());
+	reports = ring_wait(s->loop.ring, timeout);
+	s->now_ns = clock_ns();
+	if (reports)
+		spin_event(&s->spin, s->now_ns);
 	else if (timeout > 0)
 		awake_look(&s->awake);
 	bell_wake(&s->bell);
@@ -462,13 +469,13 @@ void service_wait(struct service *s)
 
 void service_turn(struct service *s)
 {
-	uint64_t now = clock_ms();
+	uint64_t now = clock_ms_of(s->now_ns);
 
 	/* Not without work: the watchdog's own signal ends the wait, too. */
 	if (!list_empty(&s->loop.active))
 		watchdog_begin(&s->watchdog);
-	if (now != s->passed_ms)
-		s->passed_ms = pass_deadlines(&s->loop, now);
+	if (now >= s->loop.soonest_ms)
+		pass_deadlines(&s->loop, now);
 	s->loop.chores = 0;
 	pace_begin(&s->loop.pace, now);
 	run_turn(s);

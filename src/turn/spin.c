@@ -80,8 +80,7 @@ bool spin_chance(struct spin *spin, uint64_t now_ns)
 {
 	bool trial = spin->phase == SPIN_TRIAL;
 
-	if (spin->gap_ns >= spin->limit_ns ||
-	    now_ns - spin->last_ns >= spin->limit_ns)
+	if (!spin_likely(spin) || now_ns - spin->last_ns >= spin->limit_ns)
 		return false;
 	spin->chances++;
 	return spin->sleeps == trial;

@@ -67,6 +67,12 @@ static inline void spin_moved(struct spin *spin, uint32_t n)
 	spin->moved += n;
 }
 
+/* The next event may be near. False: spin_chance() need not be asked. */
+static inline bool spin_likely(const struct spin *spin)
+{
+	return spin->gap_ns < spin->limit_ns;
+}
+
 /* There is nothing to do at NOW. True: the thread is to spin, as the next event
  * is likely to be near and spinning seems the faster way. */
 bool spin_chance(struct spin *spin, uint64_t now_ns);

@@ -16,17 +16,18 @@
 
 static_assert(CONN_CONNECT_MS == CONN_RESPONSE_MS, "they share a queue");
 
-void deadlines_init(struct deadlines *d)
+void deadlines_init(struct deadlines *d, uint64_t *soonest_ms)
 {
 	unsigned i;
 
-	timer_queue_init(&d->connecting, CONN_CONNECT_MS);
-	timer_queue_init(&d->closing, CONN_CLOSE_MS);
-	timer_queue_init(&d->crossed, CONN_CROSSED_MS);
+	timer_queue_init(&d->connecting, CONN_CONNECT_MS, soonest_ms);
+	timer_queue_init(&d->closing, CONN_CLOSE_MS, soonest_ms);
+	timer_queue_init(&d->crossed, CONN_CROSSED_MS, soonest_ms);
 	for (i = 0; i < CONN_PROBE_STEPS; i++)
 		timer_queue_init(&d->probing[i],
 				 min_u32((uint32_t)CONN_PROBE_MS << 2 * i,
-					 CONN_PROBE_MAX_MS));
+					 CONN_PROBE_MAX_MS),
+				 soonest_ms);
 }
 
 static struct timer_queue *queue_for(struct deadlines *d,

@@ -19,7 +19,8 @@ struct deadlines {
 	struct timer_queue probing[CONN_PROBE_STEPS];
 };
 
-void deadlines_init(struct deadlines *deadlines);
+/* SOONEST_MS is that of base/timer.h. */
+void deadlines_init(struct deadlines *deadlines, uint64_t *soonest_ms);
 
 /* Arms the deadline of the connection's state, or disarms it if it has none.
  * Call after anything that may have changed the state. */

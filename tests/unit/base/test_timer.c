@@ -76,12 +76,15 @@ START_TEST(lists_move)
 }
 END_TEST
 
-static struct timer_queue queue;
+static struct timer_queue queue, other;
+static uint64_t soonest;
 static struct timer timers[NODES];
 
 static void set_up_timers(void)
 {
-	timer_queue_init(&queue, 100);
+	soonest = TIMER_NEVER;
+	timer_queue_init(&queue, 100, &soonest);
+	timer_queue_init(&other, 50, &soonest);
 	for (unsigned i = 0; i < NODES; i++)
 		timer_init(&timers[i]);
 }
@@ -118,6 +121,17 @@ START_TEST(timers_are_disarmed_and_armed_anew)
 }
 END_TEST
 
+START_TEST(queues_share_the_time_before_which_none_is_due)
+{
+	timer_arm(&queue, &timers[0], 1000);
+	ck_assert_uint_eq(soonest, 1100);
+	timer_arm(&other, &timers[1], 1040);
+	ck_assert_uint_eq(soonest, 1090);
+	timer_arm(&queue, &timers[2], 1050);
+	ck_assert_uint_eq(soonest, 1090);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("timer");
@@ -131,6 +145,7 @@ int main(void)
 	tcase_add_checked_fixture(c, set_up_timers, NULL);
 	tcase_add_test(c, timers_are_due_in_order);
 	tcase_add_test(c, timers_are_disarmed_and_armed_anew);
+	tcase_add_test(c, queues_share_the_time_before_which_none_is_due);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

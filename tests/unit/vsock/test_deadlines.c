@@ -8,11 +8,13 @@
 #define NOW 1000u
 
 static struct deadlines deadlines;
+static uint64_t soonest;
 static struct conn conns[16];
 
 static void set_up(void)
 {
-	deadlines_init(&deadlines);
+	soonest = TIMER_NEVER;
+	deadlines_init(&deadlines, &soonest);
 }
 
 START_TEST(nothing_is_due)
