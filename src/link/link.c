@@ -208,13 +208,13 @@ static bool part_later(struct link *link)
 
 /* Shuts the socket's writes down or closes it, as was asked, when every byte
  * for the host program is in it. */
-static void finish_writes(struct link *link)
+static void finish_asked_writes(struct link *link)
 {
 	struct host_end *host = &link->host;
 	uint32_t unended;
 
-	if (!(host->end_writes || host->hang_up) || host->fd < 0 ||
-	    link->staged != LINK_NOT_STAGED || link_unsent(link))
+	if (host->fd < 0 || link->staged != LINK_NOT_STAGED ||
+	    link_unsent(link))
 		return;
 	/* A message that the guest did not end, and will not, is dropped. */
 	unended = host_end_drop_backlog(host);
@@ -224,6 +224,12 @@ static void finish_writes(struct link *link)
 		host_end_end_writes(host);
 	else if (!part_later(link))
 		close_host(link);
+}
+
+static inline void finish_writes(struct link *link)
+{
+	if (unlikely(link->host.end_writes || link->host.hang_up))
+		finish_asked_writes(link);
 }
 
 static void order_host(struct link *link, unsigned orders)
@@ -403,10 +409,12 @@ void link_refresh(struct link *link)
 
 void link_carry_out(struct link *link, unsigned orders)
 {
-	if (link->is_half)
+	if (unlikely(orders) && link->is_half)
 		order_half(link, orders);
-	else
+	else if (unlikely(orders))
 		order_host(link, orders);
+	else if (!link->is_half)
+		finish_writes(link);
 	link_refresh(link);
 }
 

@@ -325,21 +325,27 @@ static bool uring_has_events(struct ring *ring)
 	       (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
 }
 
+static void wait_for(struct uring *u, int ms)
+{
+	struct io_uring_cqe *cqe;
+	struct __kernel_timespec ts = {
+		.tv_sec = ms / 1000,
+		.tv_nsec = ms % 1000 * 1000000L,
+	};
+
+	io_uring_submit_and_wait_timeout(&u->ur, &cqe, 1, &ts, NULL);
+}
+
 /* Without a time to wait the kernel is entered only for completions that wait
  * in there, or for requests that wait here. */
 static unsigned uring_wait(struct ring *ring, int timeout_ms)
 {
 	struct uring *u = uring_of(ring);
-	struct io_uring_cqe *cqe;
-	struct __kernel_timespec ts = {
-		.tv_sec = timeout_ms / 1000,
-		.tv_nsec = timeout_ms % 1000 * 1000000L,
-	};
 
 	if (timeout_ms < 0)
 		io_uring_submit_and_wait(&u->ur, 1);
 	else if (timeout_ms > 0)
-		io_uring_submit_and_wait_timeout(&u->ur, &cqe, 1, &ts, NULL);
+		wait_for(u, timeout_ms);
 	else if (uring_has_events(ring) || io_uring_sq_ready(&u->ur))
 		io_uring_submit_and_get_events(&u->ur);
 	return reap(u);

@@ -272,6 +272,10 @@ void sibling_tell_all(struct loop *loop, struct turn *turn)
 	struct half *half;
 	struct link *link;
 
+	if (likely(list_empty(&loop->siblings.telling) &&
+		   list_empty(&loop->siblings.asks) &&
+		   list_empty(&loop->siblings.refusals)))
+		return;
 	list_init(&again);
 	sibling_hear_waiting(loop, turn);
 	tell_refusals(loop, turn); /* what the lanes had no room for */
