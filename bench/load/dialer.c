@@ -7,13 +7,11 @@
 #include "dialer.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "frontend/basics.h"
-#include "frontend/host.h"
 
 static void send_all(int fd, const char *bytes, size_t n)
 {
@@ -40,26 +38,10 @@ static void recv_all(int fd, char *bytes, size_t n)
 	}
 }
 
-/* Reads the "OK <port>" line byte by byte, as the message may follow at once.
- * */
-static void await_line(int fd)
-{
-	char c = 0;
-
-	while (c != '\n')
-		recv_all(fd, &c, 1);
-}
-
 static void visit(const struct dialer *d, char *buffer)
 {
-	char line[32];
-	int fd = host_dial(d->path);
+	int fd = reach_dial(&d->reach, d->port);
 
-	if (fd < 0)
-		die("crr: connect to %s: %s", d->path, strerror(errno));
-	snprintf(line, sizeof(line), "CONNECT %u\n", d->port);
-	send_all(fd, line, strlen(line));
-	await_line(fd);
 	send_all(fd, buffer, d->size);
 	recv_all(fd, buffer, d->size);
 	close(fd);
@@ -81,9 +63,9 @@ static void *run(void *arg)
 	return NULL;
 }
 
-void dialer_start(struct dialer *d, const char *path, unsigned port,
+void dialer_start(struct dialer *d, struct reach reach, unsigned port,
 		  size_t size)
 {
-	*d = (struct dialer){ .path = path, .port = port, .size = size };
+	*d = (struct dialer){ .reach = reach, .port = port, .size = size };
 	need(!pthread_create(&d->thread, NULL, run, d), "pthread_create");
 }

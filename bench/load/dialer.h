@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Host programs that live for one message: they connect to the hybrid socket,
- * ask for a port, send a message, wait for as much, and close. Each dialer is a
- * thread that does this again and again.
+ * Host programs that live for one message: they connect to a port of the guest,
+ * send a message, wait for as much, and close. Each dialer is a thread that does
+ * this again and again.
  */
 #ifndef URING_VSOCK_BENCH_DIALER_H
 #define URING_VSOCK_BENCH_DIALER_H
@@ -12,9 +12,10 @@
 
 #include "latency.h"
 #include "measure.h"
+#include "reach.h"
 
 struct dialer {
-	const char *path; /* the hybrid socket */
+	struct reach reach;
 	unsigned port;
 	size_t size;
 	struct meter meter;
@@ -24,7 +25,7 @@ struct dialer {
 };
 
 /* Runs until the process ends. */
-void dialer_start(struct dialer *d, const char *path, unsigned port,
+void dialer_start(struct dialer *d, struct reach reach, unsigned port,
 		  size_t size);
 
 #endif

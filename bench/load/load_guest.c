@@ -398,7 +398,7 @@ static void dial_all(struct guest *g)
 		c->peer_cid = i < g->plan->siblings ? g->machine.cid + 1
 						    : PACKET_HOST_CID;
 		c->port = FIRST_PORT + i;
-		c->peer_port = GUEST_PORT + i % GUEST_SEEDS;
+		c->peer_port = guest_dials(g->seed / GUEST_SEEDS, i);
 		c->out.seed = seed_to_host(g->seed, i);
 		c->in.seed = seed_to_guest(g->seed, i);
 		insert(g, c);

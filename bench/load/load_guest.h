@@ -20,7 +20,7 @@
 #include "pair.h"
 
 #define GUEST_BUFFER 262144u
-#define GUEST_PORT 5000u /* where the guest listens */
+#define GUEST_PORT 5000u /* where the guest listens; see guest_dials() */
 #define GUEST_SEEDS 256u
 #define GUEST_BUCKETS 16384u
 #define GUEST_BURST 8u /* packets of a walking driver's kick */
@@ -142,6 +142,13 @@ unsigned guest_open(const struct guest *g);
 static inline unsigned plan_dialing(const struct plan *plan)
 {
 	return plan->siblings ? plan->vms / 2 : plan->vms;
+}
+
+/* The port that the VM with the INDEX dials for its connection I: no other VM
+ * dials the same. */
+static inline uint32_t guest_dials(unsigned index, unsigned i)
+{
+	return GUEST_PORT + index * GUEST_SEEDS + i % GUEST_SEEDS;
 }
 
 /* Seeds of the bytes of connection I towards the host and to the guest. */

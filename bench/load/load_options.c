@@ -13,7 +13,8 @@
 static void usage(FILE *to)
 {
 	fputs("usage: bench-load [OPTIONS] [SOCKET UDS-PATH]...\n"
-	      "  a pair of paths for each VM; none: plain socket pairs\n"
+	      "  a pair of paths for each VM, or /dev/vhost-vsock and a \"-\";\n"
+	      "  none: plain socket pairs\n"
 	      "  --flow to-host|to-guest|both|rr|crr|idle   (to-host)\n"
 	      "  --size BYTES    of a write or message (65536)\n"
 	      "  --conns N       for each VM (1); with crr: programs that\n"

@@ -12,6 +12,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "vhost_kernel.h"
+
 #define FEATURES                                                    \
 	(VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_EVENT_IDX | \
 	 VU_F_INDIRECT)
@@ -113,18 +115,36 @@ static void post_buffers(struct machine *m)
 	kick(m, &m->rx);
 }
 
-void machine_start(struct machine *m, const char *path)
+/* What the machine takes of the features that are OFFERED. */
+static uint64_t choose(struct machine *m, uint64_t offered)
+{
+	uint64_t features =
+		offered &
+		(m->wants_in_order ? FEATURES | VU_F_IN_ORDER : FEATURES);
+
+	m->rx.in_order = m->tx.in_order = features & VU_F_IN_ORDER;
+	/* Other devices promise no order without IN_ORDER. */
+	m->rx.any_order = m->tx.any_order = !m->rx.in_order;
+	return features;
+}
+
+static void start_in_kernel(struct machine *m, const char *path)
+{
+	uint64_t offered;
+	int fd = vhost_kernel_open(path, &offered);
+
+	vhost_kernel_start(fd, m->cid, choose(m, offered), &m->ram, &m->rx,
+			   &m->tx);
+}
+
+static void start_in_daemon(struct machine *m, const char *path)
 {
 	struct vhost *v = &m->vhost;
 	struct vu_table table = { .count = 1 };
 	uint64_t features, protocol;
 
 	vhost_dial(v, path);
-	features = vhost_ask_u64(v, VU_GET_FEATURES) &
-		   (m->wants_in_order ? FEATURES | VU_F_IN_ORDER : FEATURES);
-	m->rx.in_order = m->tx.in_order = features & VU_F_IN_ORDER;
-	/* Other devices promise no order without IN_ORDER. */
-	m->rx.any_order = m->tx.any_order = !m->rx.in_order;
+	features = choose(m, vhost_ask_u64(v, VU_GET_FEATURES));
 	protocol = vhost_ask_u64(v, VU_GET_PROTOCOL_FEATURES) &
 		   PROTOCOL_FEATURES;
 	vhost_tell_u64(v, VU_SET_PROTOCOL_FEATURES, protocol);
@@ -139,6 +159,14 @@ void machine_start(struct machine *m, const char *path)
 	start_ring(m, 1, &m->tx);
 	expect_ok(vhost_tell_state(v, VU_SET_VRING_ENABLE, 0, 1), "ENABLE");
 	expect_ok(vhost_tell_state(v, VU_SET_VRING_ENABLE, 1, 1), "ENABLE");
+}
+
+void machine_start(struct machine *m, const char *path)
+{
+	if (vhost_kernel_at(path))
+		start_in_kernel(m, path);
+	else
+		start_in_daemon(m, path);
 	post_buffers(m);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A virtual machine without a guest in it: memory, a vhost-user session, and
+ * A virtual machine without a guest in it: memory, a session with a device, and
  * the rings as Linux 6.12's driver runs them under QEMU. They have 128 entries,
  * EVENT_IDX and INDIRECT; receive buffers have 3,776 bytes in one descriptor
  * and are refilled when half of them are left; each packet that is sent is
@@ -58,7 +58,8 @@ struct machine {
 
 /* Makes memory and rings; connects to nobody. */
 void machine_init(struct machine *m, uint64_t cid, enum machine_shape shape);
-/* Negotiates with the back end at PATH and starts the rings. */
+/* Negotiates with the device at PATH, a vhost-user socket or the kernel's own
+ * device, and starts the rings. */
 void machine_start(struct machine *m, const char *path);
 
 /* A free slot or NULL. It is used up by machine_send(). */

@@ -32,6 +32,35 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* What processors have done so far, in nanoseconds. */
+struct cpu {
+	uint64_t device; /* the daemon, or the kernel's own device */
+	uint64_t load;	 /* this process, without that device */
+	uint64_t idle;	 /* nothing, all processors together */
+};
+
+static struct cpu cpu_count(const struct options *o)
+{
+	uint64_t vhost = vhost_cpu_ns();
+
+	return (struct cpu){
+		.device = o->pid ? process_cpu_ns(o->pid) : vhost,
+		.load = own_cpu_ns() - vhost,
+		.idle = machine_idle_ns(),
+	};
+}
+
+static void print_cpu(const struct cpu *from, const struct cpu *to, double secs)
+{
+	double all = secs * (double)sysconf(_SC_NPROCESSORS_ONLN);
+
+	printf("\"cpu_secs\": %.6f, \"load_cpu_secs\": %.6f, "
+	       "\"machine_cpu_secs\": %.6f, ",
+	       (double)(to->device - from->device) / 1e9,
+	       (double)(to->load - from->load) / 1e9,
+	       all - (double)(to->idle - from->idle) / 1e9);
+}
+
 /* Whether something has arrived since AT: in both directions if both are used,
  * and at sibling guests if there are any. */
 static bool progressed(const struct options *o, const struct scene_count *at,
@@ -81,7 +110,7 @@ struct opening {
 static void measure(const struct options *o, struct scene *s,
 		    const struct opening *opening)
 {
-	uint64_t cpu = process_cpu_ns(o->pid), own = own_cpu_ns();
+	struct cpu cpu_from = cpu_count(o), cpu_to;
 	uint64_t sleeps = process_sleeps(o->pid);
 	struct scene_count from = scene_count(s), to;
 	double secs, bytes;
@@ -91,8 +120,7 @@ static void measure(const struct options *o, struct scene *s,
 	scene_record(s, false);
 	sleeps = process_sleeps(o->pid) - sleeps;
 	to = scene_count(s);
-	cpu = process_cpu_ns(o->pid) - cpu;
-	own = own_cpu_ns() - own;
+	cpu_to = cpu_count(o);
 	secs = (double)(to.ns - from.ns) / 1e9;
 	bytes = (double)(to.bytes - from.bytes);
 	if (!o->plan.echoes && !o->plan.light) {
@@ -101,10 +129,9 @@ static void measure(const struct options *o, struct scene *s,
 	}
 	printf("{\"open_secs\": %.6f, \"anonymous\": %lld, ",
 	       (double)opening->took_ns / 1e9, (long long)opening->anonymous);
-	printf("\"bytes\": %.0f, \"secs\": %.6f, \"GBps\": %.6f, "
-	       "\"cpu_secs\": %.6f, \"load_cpu_secs\": %.6f, ",
-	       bytes, secs, bytes / secs / 1e9, (double)cpu / 1e9,
-	       (double)own / 1e9);
+	printf("\"bytes\": %.0f, \"secs\": %.6f, \"GBps\": %.6f, ", bytes, secs,
+	       bytes / secs / 1e9);
+	print_cpu(&cpu_from, &cpu_to, secs);
 	if (o->plan.siblings)
 		print_count("sibling_bytes", from.siblings, to.siblings);
 	print_count("messages", from.messages, to.messages);

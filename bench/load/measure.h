@@ -34,6 +34,11 @@ static inline struct meter meter_read(const struct meter *m)
 
 /* Nanoseconds that all threads of PID have run so far; 0 for PID 0. */
 uint64_t process_cpu_ns(pid_t pid);
+/* The same of the kernel's own devices that this process has: since Linux 6.4
+ * they are threads of it, before they count as nothing. */
+uint64_t vhost_cpu_ns(void);
+/* Nanoseconds that processors had nothing to do, together, in ticks. */
+uint64_t machine_idle_ns(void);
 /* Anonymous memory in bytes, page tables left out; 0 for PID 0. */
 uint64_t process_anonymous(pid_t pid);
 /* Voluntary context switches of all its threads: about as many as wake-ups. */

@@ -18,8 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "frontend/host.h"
 #include "pair.h"
+#include "reach.h"
 
 #define WORKERS 4
 #define BACKLOG 4096
@@ -28,7 +28,7 @@
 struct listener {
 	int fd;
 	unsigned vm;
-	unsigned port; /* from GUEST_PORT */
+	unsigned port; /* which of the VM's */
 	unsigned accepted;
 };
 
@@ -117,10 +117,15 @@ static unsigned to_host(const struct plan *plan)
 	return plan->conns - plan->siblings;
 }
 
-/* The hybrid socket of the VM that is the I-th to dial. */
-static const char *uds_path(const struct scene *s, unsigned i)
+static struct reach reach_vm(const struct scene *s, unsigned i)
 {
-	return s->paths[(s->plan->siblings ? 4 : 2) * i + 1];
+	return reach_guest(s->paths[2 * i], s->paths[2 * i + 1], s->cid + i);
+}
+
+/* The VM that is the I-th to dial. */
+static unsigned dialing_vm(const struct scene *s, unsigned i)
+{
+	return s->plan->siblings ? 2 * i : i;
 }
 
 static void listen_all(struct scene *s)
@@ -134,11 +139,12 @@ static void listen_all(struct scene *s)
 	for (unsigned i = 0; i < n; i++) {
 		struct listener *l = &s->listeners[i];
 		struct epoll_event e = { EPOLLIN, { .ptr = l } };
+		unsigned vm = dialing_vm(s, i / ports);
+		struct reach reach = reach_vm(s, vm);
 
 		l->vm = i / ports;
 		l->port = s->plan->siblings + i % ports;
-		l->fd = host_listen(uds_path(s, l->vm), GUEST_PORT + l->port,
-				    BACKLOG);
+		l->fd = reach_listen(&reach, guest_dials(vm, l->port), BACKLOG);
 		need(!epoll_ctl(s->epoll, EPOLL_CTL_ADD, l->fd, &e),
 		     "epoll_ctl");
 	}
@@ -182,7 +188,7 @@ static void accept_one(struct scene *s, struct listener *l)
 	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 	unsigned i = l->port + GUEST_SEEDS * l->accepted;
 	unsigned siblings = s->plan->siblings;
-	uint32_t first = l->vm * GUEST_SEEDS * (siblings ? 2 : 1);
+	uint32_t first = dialing_vm(s, l->vm) * GUEST_SEEDS;
 
 	if (fd < 0)
 		return;
@@ -274,8 +280,8 @@ static void start_dialers(struct scene *s)
 	for (unsigned i = 0; i < s->plan->dialers; i++) {
 		struct dialer *d = &s->dialers[s->ndialers++];
 
-		dialer_start(d, s->paths[2 * (i % s->plan->vms) + 1],
-			     GUEST_PORT, s->plan->size);
+		dialer_start(d, reach_vm(s, i % s->plan->vms), GUEST_PORT,
+			     s->plan->size);
 		count_meter(s, &d->meter);
 		count_latency(s, &d->latency);
 	}

@@ -28,7 +28,8 @@ struct scene_count {
 	uint64_t updates; /* of credit, by guests */
 };
 
-/* PATHS: a vhost-user socket and a hybrid socket for each VM. */
+/* PATHS: a vhost-user socket and a hybrid socket for each VM; or the kernel's
+ * device and anything. */
 struct scene *scene_of_vms(const struct plan *plan, char **paths, unsigned cid);
 struct scene *scene_of_pairs(const struct plan *plan);
 
