@@ -67,6 +67,11 @@ class Case:
 
 
     @property
+    def of_daemon(self):
+        """Whether the figure is one of a daemon's process."""
+        return self.metric in ("bytes_per_conn", "sleeps_per_sec")
+
+    @property
     def siblings(self):
         """Whether the VMs are connected to each other in pairs."""
         return "--siblings" in self.args

@@ -2,6 +2,7 @@
 """The programs that are compared, and how one run of one of them is made."""
 
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -14,13 +15,18 @@ import tempfile
 import time
 
 FIRST_CID = 3
+KERNEL = "kernel"
+KERNEL_DEVICE = "/dev/vhost-vsock"
+# A guest that is gone may be remembered for 8 s, so each has a CID of its own.
+KERNEL_CIDS = itertools.count(10000, 100)
 START_SECONDS = 10
 RUN_SECONDS = 40
 
 
 class Contestant:
     """A daemon by its command line, or none: plain socket pairs, of
-    loopback TCP if the name is "tcp", and of AF_UNIX if it is another.
+    loopback TCP if the name is "tcp", and of AF_UNIX if it is another; or
+    the kernel's own device if the name is KERNEL.
 
     The command's {VMS} stands for a --vm option for each VM; {S3} and {U3},
     {S4} and {U4}, ... for the sockets of the VM with that CID, where a
@@ -69,6 +75,8 @@ class Contestant:
 
     def serves(self, case):
         """Whether it takes part in the case."""
+        if self.name == KERNEL:
+            return not (case.siblings or case.daemon or case.of_daemon)
         if not self.command:
             return case.pairs and not case.daemon
         enough = ("{VMS}" in self.command
@@ -138,6 +146,10 @@ def load(program, arguments, pid, pairs):
 def run_once(contestant, case, program, extra):
     """One measurement; a dictionary, with "error" if there is none."""
     arguments = [*case.args, *extra]
+    if contestant.name == KERNEL:
+        cid = ["--cid", str(next(KERNEL_CIDS))]
+        return load(program, [*arguments, *cid], 0,
+                    [(KERNEL_DEVICE, "-")] * case.vms)
     if not contestant.command:
         if contestant.name == "tcp":
             arguments.append("--tcp")
@@ -156,8 +168,8 @@ def run_once(contestant, case, program, extra):
 
 
 def defaults(build, options=""):
-    """Ours on both engines with OPTIONS, vdv if it is there, and pairs of
-    sockets: AF_UNIX, which is the limit, and TCP."""
+    """Ours on both engines with OPTIONS, vdv and the kernel's device if they
+    are there, and pairs of sockets: AF_UNIX, which is the limit, and TCP."""
     ours = f"{shlex.quote(str(pathlib.Path(build) / 'uring-vsock'))} {options}"
     vdv = shutil.which("vhost-device-vsock")
     found = [Contestant("io_uring", f"{ours} --engine io_uring "
@@ -165,4 +177,6 @@ def defaults(build, options=""):
              Contestant("epoll", f"{ours} --engine epoll {{OPTIONS}} {{VMS}}")]
     if vdv:
         found.append(Contestant("vdv", f"{shlex.quote(vdv)} {{VMS}}"))
+    if os.access(KERNEL_DEVICE, os.R_OK | os.W_OK):
+        found.append(Contestant(KERNEL))
     return [*found, Contestant("direct"), Contestant("tcp")]
