@@ -82,7 +82,7 @@ static enum step send_control(struct link *link, struct turn *turn)
 		conn_next_control(&link->conn, guest_cid(guest), &packet);
 		rx_give(guest, buffer, &packet);
 		if (packet.op == PACKET_CREDIT_UPDATE)
-			awake_note_patient(guest);
+			awake_note_patient(guest, 1);
 	}
 	return STEP_DONE;
 }
@@ -117,28 +117,17 @@ static enum step offer_buffers(struct link *link, struct turn *turn,
 	uint32_t left = min_u32(wanted, held);
 	uint32_t packets =
 		min_u32(credit_packets(&link->conn.credit), link->burst);
-	struct turn_buffer *buffer;
 	uint32_t first = turn->npayload;
 	bool bounded = !link_reads_little(link);
-	uint32_t size;
 
 	if (bounded)
 		left = min_u32(left, pace->left_in);
 	recv->link = link;
 	recv->first = turn->nbuffers;
-	recv->count = 0;
-	recv->room = 0;
-	while (left && recv->count < packets) {
-		buffer = rx_take(link->guest, turn);
-		if (!buffer)
-			break;
-		size = rx_offer(turn, buffer, left);
-		if (bounded)
-			pace_offer(pace, size);
-		left -= size;
-		recv->room += size;
-		recv->count++;
-	}
+	recv->room = rx_offer(link->guest, turn, packets, left);
+	recv->count = turn->nbuffers - recv->first;
+	if (bounded)
+		pace_offer(pace, recv->room);
 	if (!recv->count)
 		return STEP_NO_BUFFER;
 	recv->all = recv->room == held;
@@ -325,24 +314,24 @@ enum step to_guest_collect(struct guest *guest, struct turn *turn,
  * fill. Returns the number of buffers. */
 static uint32_t give_data(struct turn *turn, struct turn_recv *recv, uint32_t n)
 {
+	struct turn_buffer *first = &turn->buffers[recv->first];
+	struct turn_buffer *buffer = first;
 	struct link *link = recv->link;
 	struct guest *guest = link->guest;
+	uint32_t len = min_u32(n, rx_room(first));
 	struct packet packet;
-	uint32_t used = 0;
 
-	while (n) {
-		struct turn_buffer *buffer =
-			&turn->buffers[recv->first + used++];
-		uint32_t len = min_u32(n, rx_room(buffer));
-
-		debug_assert(used <= recv->count);
-		conn_build_data(&link->conn, guest_cid(guest), len, 0, &packet);
-		rx_give(guest, buffer, &packet);
-		if (!link_is_light(link))
-			awake_note_patient(guest);
-		n -= len;
+	conn_build_data(&link->conn, guest_cid(guest), len, 0, &packet);
+	rx_give(guest, buffer++, &packet);
+	for (n -= len; n; n -= len) {
+		debug_assert(buffer < first + recv->count);
+		len = min_u32(n, rx_room(buffer));
+		conn_build_next_data(&link->conn, len, &packet);
+		rx_give(guest, buffer++, &packet);
 	}
-	return used;
+	if (!link_is_light(link))
+		awake_note_patient(guest, (uint32_t)(buffer - first));
+	return (uint32_t)(buffer - first);
 }
 
 /* After a read of N bytes, which filled USED buffers: finds out whether there is

@@ -103,7 +103,7 @@ static uint32_t take_buffers(struct link *link, struct turn *turn, uint32_t len,
 		buffer = rx_take(link->guest, turn);
 		if (!buffer)
 			break;
-		got += rx_offer(turn, buffer, room - got);
+		got += rx_append(turn, buffer, room - got);
 		++*count;
 	} while (got < room && *count < packets);
 	return got;

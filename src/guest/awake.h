@@ -36,11 +36,11 @@ static inline void awake_note_sent(struct guest *guest, uint16_t segments)
 	guest->awake.tx_held += segments;
 }
 
-/* In the guest's part: a receive buffer was filled that the guest need not see
+/* In the guest's part: N receive buffers were filled that the guest need not see
  * at once. */
-static inline void awake_note_patient(struct guest *guest)
+static inline void awake_note_patient(struct guest *guest, uint32_t n)
 {
-	guest->awake.rx_patient++;
+	guest->awake.rx_patient = (uint16_t)(guest->awake.rx_patient + n);
 }
 
 /*

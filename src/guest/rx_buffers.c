@@ -53,25 +53,67 @@ struct turn_buffer *rx_take(struct guest *guest, struct turn *turn)
 	return buffer;
 }
 
-uint32_t rx_offer(struct turn *turn, const struct turn_buffer *buffer,
-		  uint32_t max)
+uint32_t rx_append(struct turn *turn, const struct turn_buffer *buffer,
+		   uint32_t max)
 {
-	const struct iovec *first = buffer->chain.iov;
 	size_t len = min_u32(max, rx_room(buffer));
 	struct iov_cursor at;
 
-	/* As drivers make them: one segment for all. */
-	if (likely(buffer->chain.nwrite == 1 && len)) {
-		turn->payload[turn->npayload++] = (struct iovec){
-			(char *)first->iov_base + PACKET_HEADER_SIZE, len
-		};
-		return (uint32_t)len;
-	}
-	iov_begin(&at, first, buffer->chain.nwrite);
+	iov_begin(&at, buffer->chain.iov, buffer->chain.nwrite);
 	iov_skip(&at, PACKET_HEADER_SIZE);
 	turn->npayload += iov_slice(&at, turn->payload + turn->npayload,
 				    buffer->chain.nwrite, &len);
 	return (uint32_t)len;
+}
+
+/* As rx_take() and rx_append(), for as many of the next COUNT buffers as have one
+ * segment, as drivers make them. Returns the number of bytes. */
+static uint32_t offer_usual(struct guest *guest, struct turn *turn,
+			    uint32_t count, uint32_t max)
+{
+	uint32_t left = max;
+
+	count = min_u32(count, TURN_BUFFERS - turn->nbuffers);
+	count = min_u32(count,
+			TURN_BUFFER_SEGMENTS - min_u32(turn->nrx_segments,
+						       TURN_BUFFER_SEGMENTS));
+	for (; count && left; count--) {
+		struct turn_buffer *buffer = &turn->buffers[turn->nbuffers];
+		struct iovec *segment = turn->rx_segments + turn->nrx_segments;
+		uint32_t len;
+
+		if (!virtq_take_buffer(rx_queue(guest), segment,
+				       &buffer->chain))
+			break;
+		len = min_u32(left, rx_room(buffer));
+		buffer->len = 0;
+		turn->payload[turn->npayload++] = (struct iovec){
+			(char *)segment->iov_base + PACKET_HEADER_SIZE, len
+		};
+		turn->nbuffers++;
+		turn->nrx_segments++;
+		left -= len;
+	}
+	return max - left;
+}
+
+uint32_t rx_offer(struct guest *guest, struct turn *turn, uint32_t count,
+		  uint32_t max)
+{
+	uint32_t end = turn->nbuffers + count;
+	uint32_t left = max;
+	struct turn_buffer *buffer;
+
+	for (;;) {
+		left -= offer_usual(guest, turn, end - turn->nbuffers, left);
+		if (!left || turn->nbuffers == end)
+			break;
+		buffer = rx_take(guest, turn);
+		if (!buffer)
+			break;
+		left -= rx_append(turn, buffer, left);
+	}
+	return max - left;
 }
 
 void rx_fill(const struct turn_buffer *buffer, const void *bytes, uint32_t len)

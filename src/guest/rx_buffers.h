@@ -33,7 +33,12 @@ static inline uint32_t rx_room(const struct turn_buffer *buffer)
 
 /* Appends BUFFER's payload areas, MAX bytes of them at the most, to the turn's.
  * Returns the number of bytes. */
-uint32_t rx_offer(struct turn *turn, const struct turn_buffer *buffer,
+uint32_t rx_append(struct turn *turn, const struct turn_buffer *buffer,
+		   uint32_t max);
+
+/* Takes up to COUNT receive buffers, and appends payload areas of up to MAX bytes.
+ * Returns the number of bytes. */
+uint32_t rx_offer(struct guest *guest, struct turn *turn, uint32_t count,
 		  uint32_t max);
 
 /* Copies LEN bytes of payload, which fit, into BUFFER. */

@@ -229,21 +229,15 @@ static int check_rule(struct walk *w)
 	return 0;
 }
 
-/*
- * A receive buffer as drivers make it: one writable descriptor of the direct
- * table, whose buffer is in the region that was hit last. False: the general
- * walk decides, which reads the descriptor again and judges what it reads.
- */
-static inline bool walk_receive_buffer(struct chain_source *s, uint16_t head,
-				       struct iovec *iov, unsigned max,
-				       struct chain *out)
+bool chain_walk_buffer(struct chain_source *s, uint16_t head,
+		       struct iovec *segment, struct chain *out)
 {
 	const uint16_t shape = VRING_DESC_F_WRITE | VRING_DESC_F_NEXT |
 			       VRING_DESC_F_INDIRECT;
 	struct desc d;
 	void *at;
 
-	if (unlikely(head >= s->size || !max))
+	if (unlikely(head >= s->size))
 		return false;
 	d = layout_desc(s->table + DESC_BYTES * head);
 	if ((d.flags & shape) != VRING_DESC_F_WRITE || !d.len ||
@@ -252,13 +246,13 @@ static inline bool walk_receive_buffer(struct chain_source *s, uint16_t head,
 	at = memory_window_at(&s->buffers, d.addr, d.len);
 	if (!at)
 		return false;
-	iov[0] = (struct iovec){ at, d.len };
+	*segment = (struct iovec){ at, d.len };
 	*out = (struct chain){
 		.head = head,
 		.nwrite = 1,
 		.descriptors = 1,
 		.write_bytes = d.len,
-		.iov = iov,
+		.iov = segment,
 	};
 	return true;
 }
@@ -296,8 +290,8 @@ static int walk_any(struct chain_source *source, uint16_t head,
 int chain_walk(struct chain_source *source, uint16_t head, struct iovec *iov,
 	       unsigned max, struct chain *out)
 {
-	if (source->rule.use == CHAIN_TO_WRITE &&
-	    walk_receive_buffer(source, head, iov, max, out))
+	if (source->rule.use == CHAIN_TO_WRITE && max &&
+	    chain_walk_buffer(source, head, iov, out))
 		return 0;
 	return walk_any(source, head, iov, max, out);
 }

@@ -79,4 +79,13 @@ struct chain_source {
 int chain_walk(struct chain_source *source, uint16_t head, struct iovec *iov,
 	       unsigned max, struct chain *out);
 
+/*
+ * Walks the chain at HEAD of a queue of writable chains if it is a receive
+ * buffer as drivers make it: one writable descriptor of the direct table, whose
+ * buffer is in the region that was hit last. False: chain_walk() decides, which
+ * reads the descriptor again and judges what it reads.
+ */
+bool chain_walk_buffer(struct chain_source *source, uint16_t head,
+		       struct iovec *segment, struct chain *out);
+
 #endif

@@ -299,6 +299,22 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	return 1;
 }
 
+bool virtq_take_buffer(struct virtq *q, struct iovec *segment,
+		       struct chain *out)
+{
+	uint16_t head;
+
+	if (unlikely(q->next_avail == q->seen_avail || !q->live || q->npeeked))
+		return false;
+	prefetch_next(q);
+	head = head_at(q, q->next_avail);
+	if (unlikely(!chain_walk_buffer(&q->source, head, segment, out)))
+		return false;
+	out->index = q->next_avail++;
+	q->in_flight++;
+	return true;
+}
+
 int virtq_peek(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out)
 {

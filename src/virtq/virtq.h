@@ -126,6 +126,14 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
 
 /*
+ * As virtq_take() of a queue of writable chains, but only if the guest's index is
+ * known to be further, and the next chain is a receive buffer as drivers make it
+ * (chain_walk_buffer()). False: nothing was taken, and virtq_take() decides.
+ */
+bool virtq_take_buffer(struct virtq *q, struct iovec *segment,
+		       struct chain *out);
+
+/*
  * As virtq_take(), but for the first entry that was not peeked at yet, and it
  * stays where it is. 0 as well when VIRTQ_PEEK_MAX entries that wait were peeked
  * at, or when the guest's index broke the queue now.

@@ -84,6 +84,13 @@ void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
 	credit_sent(&conn->credit, len);
 }
 
+void conn_build_next_data(struct conn *conn, uint32_t len,
+			  struct packet *packet)
+{
+	packet->len = len;
+	credit_sent(&conn->credit, len);
+}
+
 /* Replies that may come first, in the order in which the guest must
  * see them. */
 static const struct {

@@ -35,6 +35,11 @@ bool conn_speaks_first(const struct conn *conn);
 void conn_build_data(struct conn *conn, uint32_t guest_cid, uint32_t len,
 		     uint32_t flags, struct packet *out);
 
+/* PACKET, which was built last, becomes the header of another RW packet of the
+ * same connection and flags, with LEN bytes; counts them as sent. */
+void conn_build_next_data(struct conn *conn, uint32_t len,
+			  struct packet *packet);
+
 /* The next owed control packet, which then is no longer owed. */
 bool conn_next_control(struct conn *conn, uint32_t guest_cid,
 		       struct packet *out);

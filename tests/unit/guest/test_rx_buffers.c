@@ -254,6 +254,75 @@ START_TEST(packets_behind_nothing_empty_go_at_once)
 }
 END_TEST
 
+/* Of buffers of one segment and of two; the room of each is 9. How many may be
+ * offered, and how many bytes; how many are, and how many of these. */
+static const struct {
+	const unsigned cut[BUFFERS];
+	uint32_t count, max, taken, bytes;
+} offers[] = {
+	{ { 0, 0, 0, 0, 0, 0 }, 6, 1000, 6, 54 },
+	{ { 0, 0, 0, 0, 0, 0 }, 4, 1000, 4, 36 },
+	{ { 0, 0, 0, 0, 0, 0 }, 6, 20, 3, 20 },
+	{ { 0, 0, 0, 0, 0, 0 }, 6, 18, 2, 18 },
+	{ { 0, 20, 0, 0, 44, 0 }, 6, 1000, 6, 54 },
+	{ { 20, 20, 20, 20, 20, 20 }, 6, 1000, 6, 54 },
+	{ { 0, 0, 20, 20, 0, 0 }, 3, 1000, 3, 27 },
+	{ { 0, 0, 20, 20, 0, 0 }, 6, 30, 4, 30 },
+	{ { 0, 0, 0, 0, 0, 20 }, 10, 1000, 6, 54 },
+};
+
+START_TEST(as_many_are_offered_as_are_asked_for)
+{
+	uint32_t bytes = 0;
+
+	begin();
+	for (unsigned i = 0; i < BUFFERS; i++)
+		post(i, 9, offers[_i].cut[i]);
+	ck_assert_uint_eq(rx_offer(guest, &turn, offers[_i].count,
+				   offers[_i].max),
+			  offers[_i].bytes);
+	ck_assert_uint_eq(turn.nbuffers, offers[_i].taken);
+	for (uint32_t i = 0; i < turn.npayload; i++) {
+		ck_assert_uint_gt(turn.payload[i].iov_len, 0);
+		memset(turn.payload[i].iov_base, 'x', turn.payload[i].iov_len);
+		bytes += (uint32_t)turn.payload[i].iov_len;
+	}
+	ck_assert_uint_eq(bytes, offers[_i].bytes);
+	for (unsigned i = 0, left = bytes; left; i++) {
+		unsigned n = min_u32(left, 9);
+		uint8_t found[SPACE];
+
+		look(i, offers[_i].cut[i], PACKET_HEADER_SIZE, found, n);
+		for (unsigned k = 0; k < n; k++)
+			ck_assert_uint_eq(found[k], 'x');
+		left -= n;
+	}
+	ck_assert_uint_eq(virtq_look(&guest->queue[GUEST_RX].vq),
+			  BUFFERS - offers[_i].taken);
+	part = (struct turn_guest){ .guest = guest, .buffers = turn.nbuffers };
+	rx_return(&turn, &part);
+	end();
+}
+END_TEST
+
+/* However many the ring has, a turn takes no more than it has room for. */
+START_TEST(a_full_turn_is_offered_nothing)
+{
+	begin();
+	post(0, 9, 0);
+	turn.nbuffers = TURN_BUFFERS;
+	ck_assert_uint_eq(rx_offer(guest, &turn, 1, 100), 0);
+	turn.nbuffers = 0;
+	turn.nrx_segments = TURN_BUFFER_SEGMENTS + 1;
+	ck_assert_uint_eq(rx_offer(guest, &turn, 1, 100), 0);
+	turn.nrx_segments = 0;
+	ck_assert_uint_eq(rx_offer(guest, &turn, 1, 100), 9);
+	part = (struct turn_guest){ .guest = guest, .buffers = 1 };
+	rx_return(&turn, &part);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rx_buffers");
@@ -262,6 +331,9 @@ int main(void)
 	tcase_add_loop_test(c, packets_move_up_in_order, 0,
 			    ARRAY_SIZE(rows) * ARRAY_SIZE(cuts));
 	tcase_add_test(c, packets_behind_nothing_empty_go_at_once);
+	tcase_add_loop_test(c, as_many_are_offered_as_are_asked_for, 0,
+			    ARRAY_SIZE(offers));
+	tcase_add_test(c, a_full_turn_is_offered_nothing);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }
