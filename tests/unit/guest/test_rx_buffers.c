@@ -309,15 +309,17 @@ END_TEST
 START_TEST(a_full_turn_is_offered_nothing)
 {
 	begin();
-	post(0, 9, 0);
+	for (unsigned i = 0; i < 3; i++)
+		post(i, 9, 0);
+	ck_assert_uint_eq(rx_offer(guest, &turn, 1, 100), 9);
 	turn.nbuffers = TURN_BUFFERS;
 	ck_assert_uint_eq(rx_offer(guest, &turn, 1, 100), 0);
-	turn.nbuffers = 0;
+	turn.nbuffers = 1;
 	turn.nrx_segments = TURN_BUFFER_SEGMENTS + 1;
 	ck_assert_uint_eq(rx_offer(guest, &turn, 1, 100), 0);
-	turn.nrx_segments = 0;
-	ck_assert_uint_eq(rx_offer(guest, &turn, 1, 100), 9);
-	part = (struct turn_guest){ .guest = guest, .buffers = 1 };
+	turn.nrx_segments = 1;
+	ck_assert_uint_eq(rx_offer(guest, &turn, 2, 100), 18);
+	part = (struct turn_guest){ .guest = guest, .buffers = 3 };
 	rx_return(&turn, &part);
 	end();
 }
