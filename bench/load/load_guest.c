@@ -93,7 +93,8 @@ static uint32_t room(const struct gconn *c)
 	return c->open && unacked < window ? window - unacked : 0;
 }
 
-static void emit(struct guest *g, struct gconn *c, uint16_t op, uint32_t len)
+static void emit_flags(struct guest *g, struct gconn *c, uint16_t op,
+		       uint32_t len, uint32_t flags)
 {
 	struct packet p = {
 		.src_cid = g->machine.cid,
@@ -101,14 +102,21 @@ static void emit(struct guest *g, struct gconn *c, uint16_t op, uint32_t len)
 		.src_port = c->port,
 		.dst_port = c->peer_port,
 		.len = len,
-		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.type = g->plan->messages ? VIRTIO_VSOCK_TYPE_SEQPACKET
+					  : VIRTIO_VSOCK_TYPE_STREAM,
 		.op = op,
+		.flags = flags,
 		.buf_alloc = GUEST_BUFFER,
 		.fwd_cnt = c->fwd_cnt,
 	};
 
 	c->last_fwd_cnt = c->fwd_cnt;
 	machine_send(&g->machine, &p);
+}
+
+static void emit(struct guest *g, struct gconn *c, uint16_t op, uint32_t len)
+{
+	emit_flags(g, c, op, len, 0);
 }
 
 static void fill(struct gconn *c, uint8_t *payload, uint32_t len)
@@ -125,12 +133,13 @@ static void fill(struct gconn *c, uint8_t *payload, uint32_t len)
 }
 
 /* How much of the program's write may go into a packet. A walking driver's
- * program has the next write ready where a packet ends. */
+ * program has the next write ready where a packet ends, if no one counts its
+ * messages. */
 static size_t left_in_write(const struct guest *g, const struct gconn *c)
 {
 	size_t size = c->message ? c->message : g->plan->size;
 
-	if (g->plan->driver == DRIVER_WALK && !c->message)
+	if (g->plan->driver == DRIVER_WALK && !c->message && !g->plan->messages)
 		return min_size(size, c->to_send);
 	return (c->to_send - 1) % size + 1;
 }
@@ -138,12 +147,15 @@ static size_t left_in_write(const struct guest *g, const struct gconn *c)
 /* One write of the program, or what the credit allows of it. */
 static void send_data(struct guest *g, struct gconn *c)
 {
-	uint32_t len = (uint32_t)min_size(
-		PACKET_PAYLOAD_MAX, min_size(room(c), left_in_write(g, c)));
+	size_t left = left_in_write(g, c);
+	uint32_t len =
+		(uint32_t)min_size(PACKET_PAYLOAD_MAX, min_size(room(c), left));
+	bool ends = g->plan->messages && len == left;
 
 	if (g->plan->verify)
 		fill(c, machine_slot(&g->machine)->payload, len);
-	emit(g, c, VIRTIO_VSOCK_OP_RW, len);
+	emit_flags(g, c, VIRTIO_VSOCK_OP_RW, len,
+		   ends ? VIRTIO_VSOCK_SEQ_EOM : 0);
 	c->tx_cnt += len;
 	c->to_send -= len;
 	meter_add(&g->sent, len, 1);
@@ -207,9 +219,9 @@ static bool send_one(struct guest *g)
 
 /* Receiving. */
 
-static void ask(const struct guest *g, struct gconn *c)
+static void ask(struct gconn *c)
 {
-	c->to_send = g->plan->size;
+	c->to_send = c->message;
 	c->asked_ns = clock_ns();
 }
 
@@ -218,9 +230,9 @@ static void answered(struct guest *g, struct gconn *c)
 {
 	if (__atomic_load_n(&g->recording, __ATOMIC_RELAXED))
 		latency_add(&g->latency, clock_ns() - c->asked_ns);
-	meter_add(&g->asked, 2 * g->plan->size, 1);
+	meter_add(&g->asked, 2ull * c->message, 1);
 	if (!g->plan->rounds)
-		ask(g, c);
+		ask(c);
 }
 
 /* Connection C, from the sibling before this one: plays the host's part. */
@@ -228,15 +240,18 @@ static void play_host(const struct guest *g, struct gconn *c)
 {
 	uint32_t first = g->seed - GUEST_SEEDS;
 	unsigned i = c->peer_port - FIRST_PORT;
+	bool light = i < g->plan->light;
 
 	c->in.seed = seed_to_host(first, i);
 	c->out.seed = seed_to_guest(first, i);
-	c->asks = g->plan->echoes;
-	c->greedy = g->plan->host_sends;
+	if (light)
+		c->message = LIGHT_SIZE;
+	c->asks = g->plan->echoes || light;
+	c->greedy = g->plan->host_sends && !light;
 	if (c->greedy && !g->plan->rounds)
 		c->to_send = PLENTY;
 	if (c->asks && !g->plan->rounds)
-		ask(g, c);
+		ask(c);
 }
 
 static void accept_request(struct guest *g, const struct packet *p)
@@ -270,11 +285,15 @@ static void established(struct guest *g, struct gconn *c)
 static void take_data(struct guest *g, struct gconn *c, const struct packet *p,
 		      const uint8_t *payload)
 {
-	c->unread += p->len;
-	if (c->unread > GUEST_BUFFER)
+	c->partial += p->len;
+	if (c->unread + c->partial > GUEST_BUFFER)
 		die("data beyond the credit");
 	if (g->plan->verify)
 		sink_take(&c->in, payload, p->len);
+	if (g->plan->messages && !(p->flags & VIRTIO_VSOCK_SEQ_EOM))
+		return;
+	c->unread += c->partial;
+	c->partial = 0;
 	if (!c->stalled && list_empty(&c->touched))
 		list_append(&g->touched, &c->touched);
 }
@@ -409,7 +428,7 @@ static void dial_all(struct guest *g)
 static void offer(struct guest *g, struct gconn *c, uint64_t bytes)
 {
 	if (c->asks)
-		ask(g, c);
+		ask(c);
 	if (c->greedy)
 		c->to_send += bytes;
 	if (c->to_send)
@@ -517,6 +536,7 @@ void guest_init(struct guest *g, const struct plan *plan, uint64_t cid,
 	list_init(&g->ready);
 	list_init(&g->touched);
 	machine_init(&g->machine, cid + index, plan->shape);
+	g->machine.wants_messages = plan->messages;
 	if (plan->driver == DRIVER_WALK)
 		g->machine.kick_after = GUEST_BURST;
 	g->machine.wants_in_order = plan->in_order;

@@ -36,6 +36,7 @@ struct plan {
 	bool guest_sends; /* all the time */
 	bool host_sends;
 	bool echoes;	 /* the guest sends back each message of SIZE */
+	bool messages;	 /* SOCK_SEQPACKET: each write is a message */
 	bool verify;	 /* contents are made and compared */
 	size_t size;	 /* of a write or message */
 	unsigned conns;	 /* of each VM, made by the guest */
@@ -75,6 +76,7 @@ struct gconn {
 	uint32_t peer_buf_alloc;
 	uint32_t peer_fwd_cnt;
 	uint32_t unread;
+	uint32_t partial; /* bytes of an incomplete SOCK_SEQPACKET message */
 	uint32_t fwd_cnt;
 	uint32_t last_fwd_cnt;
 	uint64_t in_message; /* bytes of an incomplete message received */

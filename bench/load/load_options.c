@@ -30,6 +30,7 @@ static void usage(FILE *to)
 	      "                  the host\n"
 	      "  --rounds N      in lockstep with the daemon, see lockstep.h\n"
 	      "  --batch N       messages of a connection in a round (1)\n"
+	      "  --messages      SOCK_SEQPACKET: each write is a message\n"
 	      "  --linear        64 KiB in one descriptor\n"
 	      "  --driver linux|walk   (linux); walk: packets of 64 KiB in\n"
 	      "                  one descriptor, as many of a connection as its\n"
@@ -107,6 +108,10 @@ static void set_option(struct options *o, int c)
 	case 'm':
 		o->plan.vms = number(optarg);
 		return;
+	case 'e':
+		o->plan.messages = true;
+		o->plan.pair = PAIR_MESSAGES;
+		return;
 	case 'x':
 		o->plan.pair = PAIR_TCP;
 		return;
@@ -151,6 +156,7 @@ static const struct option long_options[] = {
 	{ "light", required_argument, NULL, 'i' },
 	{ "siblings", required_argument, NULL, 'd' },
 	{ "vms", required_argument, NULL, 'm' },
+	{ "messages", no_argument, NULL, 'e' },
 	{ "tcp", no_argument, NULL, 'x' },
 	{ "rounds", required_argument, NULL, 'r' },
 	{ "batch", required_argument, NULL, 'k' },
@@ -166,13 +172,22 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* The other options pick connections to the host, so siblings exclude them. */
+/* The other options pick connections to the host, so siblings exclude them, but
+ * for light connections if all are between siblings. */
 static bool sibling_possible(const struct plan *plan)
 {
 	return !plan->siblings ||
 	       (plan->siblings <= plan->conns && plan->vms % 2 == 0 &&
-		!plan->active && !plan->stalled && !plan->light &&
-		!plan->dialers);
+		!plan->active && !plan->stalled && !plan->dialers &&
+		(!plan->light || plan->siblings == plan->conns));
+}
+
+/* A write of more is several reads for the load's programs, and those that
+ * connect for each message know streams only. */
+static bool messages_possible(const struct plan *plan)
+{
+	return !plan->messages || (plan->pair == PAIR_MESSAGES &&
+				   plan->size <= 65536 && !plan->dialers);
 }
 
 void options_parse(struct options *o, int argc, char **argv)
@@ -197,6 +212,7 @@ void options_parse(struct options *o, int argc, char **argv)
 		o->plan.conns = 0;
 	}
 	if (!o->plan.size || !o->plan.vms || !sibling_possible(&o->plan) ||
+	    !messages_possible(&o->plan) ||
 	    (o->plan.rounds && (!o->pid || !o->paths || !o->plan.batch))) {
 		usage(stderr);
 		exit(2);

@@ -118,10 +118,15 @@ static void post_buffers(struct machine *m)
 /* What the machine takes of the features that are OFFERED. */
 static uint64_t choose(struct machine *m, uint64_t offered)
 {
-	uint64_t features =
-		offered &
-		(m->wants_in_order ? FEATURES | VU_F_IN_ORDER : FEATURES);
+	uint64_t features = FEATURES;
 
+	if (m->wants_in_order)
+		features |= VU_F_IN_ORDER;
+	if (m->wants_messages)
+		features |= VU_F_SEQPACKET;
+	features &= offered;
+	if (m->wants_messages && !(features & VU_F_SEQPACKET))
+		die("no SEQPACKET");
 	m->rx.in_order = m->tx.in_order = features & VU_F_IN_ORDER;
 	/* Other devices promise no order without IN_ORDER. */
 	m->rx.any_order = m->tx.any_order = !m->rx.in_order;

@@ -38,6 +38,7 @@ struct machine {
 	uint64_t cid;
 	enum machine_shape shape;
 	bool wants_in_order; /* VIRTIO_F_IN_ORDER, where it is offered */
+	bool wants_messages; /* SEQPACKET, which must be offered */
 	struct ram ram;
 	struct vhost vhost;
 	struct ring rx;

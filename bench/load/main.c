@@ -62,7 +62,7 @@ static void print_cpu(const struct cpu *from, const struct cpu *to, double secs)
 }
 
 /* Whether something has arrived since AT: in both directions if both are used,
- * and at sibling guests if there are any. */
+ * and at the second of sibling guests if the first sends to it. */
 static bool progressed(const struct options *o, const struct scene_count *at,
 		       const struct scene_count *now)
 {
@@ -70,7 +70,8 @@ static bool progressed(const struct options *o, const struct scene_count *at,
 	bool to_guest = now->to_guest != at->to_guest;
 	bool to_host = now->bytes - now->to_guest != at->bytes - at->to_guest;
 
-	if (plan->siblings && o->paths && now->siblings == at->siblings)
+	if (plan->siblings && o->paths && (plan->guest_sends || plan->echoes) &&
+	    now->siblings == at->siblings)
 		return false;
 	if (plan->guest_sends && plan->host_sends)
 		return to_guest && to_host;

@@ -30,7 +30,8 @@ static int vsock_socket(int type)
 	return fd;
 }
 
-int reach_listen(const struct reach *r, uint32_t port, int backlog)
+int reach_listen(const struct reach *r, uint32_t port, int backlog,
+		 bool messages)
 {
 	struct sockaddr_vm at = {
 		.svm_family = AF_VSOCK,
@@ -39,9 +40,12 @@ int reach_listen(const struct reach *r, uint32_t port, int backlog)
 	};
 	int fd;
 
+	if (r->uds && messages)
+		return host_listen_seqpacket(r->uds, port, backlog);
 	if (r->uds)
 		return host_listen(r->uds, port, backlog);
-	fd = vsock_socket(SOCK_STREAM | SOCK_NONBLOCK);
+	fd = vsock_socket((messages ? SOCK_SEQPACKET : SOCK_STREAM) |
+			  SOCK_NONBLOCK);
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)))
 		die("bind to vsock port %u: %s", port, strerror(errno));
 	need(!listen(fd, backlog), "listen");

@@ -6,6 +6,7 @@
 #ifndef URING_VSOCK_BENCH_REACH_H
 #define URING_VSOCK_BENCH_REACH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct reach {
@@ -17,9 +18,11 @@ struct reach {
  * device; with that UDS does not matter. UDS stays the caller's. */
 struct reach reach_guest(const char *device, const char *uds, unsigned cid);
 
-/* A non-blocking listener at PORT. On AF_VSOCK it is that of all guests, so
+/* A non-blocking listener at PORT, for streams or, with MESSAGES, for
+ * SOCK_SEQPACKET. On AF_VSOCK it is that of all guests, so
  * they must dial ports of their own. A failure ends the process. */
-int reach_listen(const struct reach *r, uint32_t port, int backlog);
+int reach_listen(const struct reach *r, uint32_t port, int backlog,
+		 bool messages);
 
 /* A blocking connection to the guest's PORT, once the guest has accepted it. A
  * failure ends the process. */

@@ -144,7 +144,8 @@ static void listen_all(struct scene *s)
 
 		l->vm = i / ports;
 		l->port = s->plan->siblings + i % ports;
-		l->fd = reach_listen(&reach, guest_dials(vm, l->port), BACKLOG);
+		l->fd = reach_listen(&reach, guest_dials(vm, l->port), BACKLOG,
+				     s->plan->messages);
 		need(!epoll_ctl(s->epoll, EPOLL_CTL_ADD, l->fd, &e),
 		     "epoll_ctl");
 	}
@@ -289,7 +290,7 @@ static void start_dialers(struct scene *s)
 
 static void start_light(struct scene *s)
 {
-	unsigned light = s->plan->light;
+	unsigned light = min_u32(s->plan->light, s->nends);
 
 	if (s->far_ends)
 		add_worker(s, JOB_ANSWER, s->far_ends, 0, light, LIGHT_SIZE);
