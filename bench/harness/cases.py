@@ -65,6 +65,10 @@ class Case:
             return 0
         return int(self.args[self.args.index("--conns") + 1]) * self.vms
 
+    @property
+    def messages(self):
+        """Whether SOCK_SEQPACKET is needed."""
+        return "--messages" in self.args
 
     @property
     def of_daemon(self):
@@ -184,13 +188,15 @@ def walks():
     return [
         *(stream(f"walk-h64k-{n}c", f"{title}to the host, 64 KiB, "
                  + plural(n, "connection"), *walk, conns=n,
-                 base="" if n == 1 else "walk-h64k-1c")
+                 base="" if n == 1 else "walk-h64k-1c",
+                 set=DEFAULT if n == 8 else QUICK)
           for n in (1, 8, 64)),
         stream("walk-h1k", f"{title}to the host, 1 KiB", *walk, "--size",
                "1024"),
         *(stream(f"walk-g64k-{n}c", f"{title}to the guest, 64 KiB, "
                  + plural(n, "connection"), *walk, "--flow", "to-guest",
-                 conns=n, base="" if n == 1 else "walk-g64k-1c")
+                 conns=n, base="" if n == 1 else "walk-g64k-1c",
+                 set=DEFAULT if n == 1 else QUICK)
           for n in (1, 64)),
         trips("walk-rr64", f"{title}round trip of 64 B, median", 64, *walk),
     ]
@@ -240,6 +246,36 @@ def sibling_workers(n):
                     daemon=f"--workers {n}")
 
 
+def besides(key, who, *args, alone="rr64", vms=1, ways=(
+        ("h", "to-host", "to the host"), ("g", "to-guest", "to the guest"))):
+    """One light connection beside 63 greedy ones, and these without it."""
+    for way, flow, where in ways:
+        more = "--flow", flow, "--linear", *args
+        light, greedy = f"{key}light-{way}", f"{key}63c-{way}"
+        count = [["--siblings", str(n)] * (vms > 1) for n in (64, 63)]
+        yield Case(light, f"{who}round trip of 64 B beside 63 streams {where}",
+                   (*more, "--conns", "64", "--light", "1", *count[0]),
+                   "p50_us", "us", True, vms=vms, base=alone)
+        yield Case(greedy, f"{who}63 streams {where}",
+                   (*more, "--conns", "63", *count[1]), vms=vms, set=DEFAULT)
+
+
+SIBLING_WAYS = (("h", "to-host", "to the second"),
+                ("g", "to-guest", "to the first"))
+
+
+def messages():
+    """SOCK_SEQPACKET, which not every device offers."""
+    return [
+        *(Case(f"m{way}64k", f"messages of 64 KiB {title}",
+               ("--messages", "--linear", "--flow", flow))
+          for way, (title, flow) in WAYS.items()),
+        trips("mrr64", "round trip of a message of 64 B, median", 64,
+              "--messages"),
+        *besides("m", "messages: ", "--messages", alone="mrr64"),
+    ]
+
+
 CASES = [
     *sizes("h"),
     stream("h64k-linear", "to the host, 64 KiB linear", "--linear"),
@@ -274,18 +310,16 @@ CASES = [
            "1", "--linear", conns=2, base="h64k-linear"),
     stream("stalled-g", "to the guest, beside a stalled reader", "--flow",
            "to-guest", "--stalled", "1", conns=2, base="g64k"),
-    Case("light-g", "round trip of 64 B beside 63 streams to the guest",
-         ("--flow", "to-guest", "--conns", "64", "--light", "1"),
-         "p50_us", "us", True, base="rr64"),
-    Case("light-h", "round trip of 64 B beside 63 streams to the host",
-         ("--flow", "to-host", "--conns", "64", "--light", "1", "--linear"),
-         "p50_us", "us", True, base="rr64"),
+    *besides("", ""),
+    *messages(),
     stream("active", "to the host, 100 connections", conns=100),
     stream("active-10k", f"to the host, 100 of {MANY:,} connections",
            "--active", "100", conns=MANY, base="active"),
     *walks(),
     *siblings(),
     sibling("s64k-linear", ", linear", "64k", "--linear"),
+    *besides("s", "between siblings, ", alone="srr64", vms=2,
+             ways=SIBLING_WAYS),
     *sibling_crowds("3k7"),
     *sibling_crowds("64k"),
     *sibling_workers(1),
@@ -296,4 +330,47 @@ CASES = [
     *(case for way in WAYS for key in SIZES if key != "64k"
       for case in many(way, key, set=FULL)),
     *(case for way in WAYS for case in crowds(way)),
+]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One case against another of the same contestant and run."""
+    title: str
+    case: str
+    against: str
+    key: str = "GBps"  # of both results
+
+
+def _lights():
+    """What a light connection and greedy ones do to each other."""
+    for key, who, alone, one in (
+            ("", "host programs", "rr64", {"h": "h64k-linear", "g": "g64k"}),
+            ("s", "siblings", "srr64",
+             {"h": "s64k-linear", "g": "s64k-linear"}),
+            ("m", "messages", "mrr64", {"h": "mh64k", "g": "mg64k"})):
+        for way, where in (("h", "to the host"), ("g", "to the guest")):
+            if key == "s":
+                where = {"h": "to the second", "g": "to the first"}[way]
+            light, greedy = f"{key}light-{way}", f"{key}63c-{way}"
+            yield Comparison(f"{who}: a round trip beside 63 streams {where} "
+                             "takes, of one alone", light, alone, "p50_us")
+            yield Comparison("p99 of it", light, alone, "p99_us")
+            yield Comparison("the 63 keep beside it, of their throughput "
+                             "without it", light, greedy)
+            yield Comparison("the 63 without it reach, of one stream",
+                             greedy, one[way])
+
+
+COMPARISONS = [
+    *_lights(),
+    *(Comparison(f"64 connections reach, of one: {title}", case, one)
+      for title, case, one in (
+          ("to the host", "h64k-64c", "h64k"),
+          ("to the host, linear", "h64k-linear-64c", "h64k-linear"),
+          ("to the host, walking driver", "walk-h64k-64c", "walk-h64k-1c"),
+          ("to the guest", "g64k-64c", "g64k"))),
+    *(Comparison(f"2 workers take, of 1 worker's CPU per GB: 8 VMs, {title}",
+                 f"{way}-grow-2w", f"{way}-grow-1w", "cpu_per_GB")
+      for way, (title, _) in WAYS.items()),
 ]

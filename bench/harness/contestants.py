@@ -78,7 +78,8 @@ class Contestant:
         if self.name == KERNEL:
             return not (case.siblings or case.daemon or case.of_daemon)
         if not self.command:
-            return case.pairs and not case.daemon
+            return (case.pairs and not case.daemon
+                    and not (case.messages and self.name == "tcp"))
         enough = ("{VMS}" in self.command
                   or "{S%d}" % (FIRST_CID + case.vms - 1) in self.command)
         return enough and self.knows(case.daemon)

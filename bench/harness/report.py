@@ -207,6 +207,24 @@ def base_table(cases, names, results):
     return table(rows) if len(rows) > 1 else ""
 
 
+def self_table(comparisons, cases, names, results):
+    """What contestants reach in one case of what they reach in another."""
+    rows = [["compared with itself", "figure", *names]]
+    suffixes = ("", "-crowded") if any(c.crowd for c in cases) else ("",)
+    for comparison, suffix in [(c, s) for c in comparisons for s in suffixes]:
+        of = results.get(comparison.case + suffix, {})
+        to = results.get(comparison.against + suffix, {})
+        if not of or not to:
+            continue
+        row = [comparison.title + suffix.replace("-", "; "), comparison.key]
+        for name in names:
+            a = median(of.get(name, []), comparison.key)
+            b = median(to.get(name, []), comparison.key)
+            row.append(number(a / b) if a and b else "-")
+        rows.append(row)
+    return table(rows) if len(rows) > 1 else ""
+
+
 def crowded_table(cases, names, results):
     """What is left of each figure where every core has other work."""
     rows = [["case", "unit", *(f"{n}: quiet, crowded (ratio)"

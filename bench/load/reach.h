@@ -19,8 +19,8 @@ struct reach {
 struct reach reach_guest(const char *device, const char *uds, unsigned cid);
 
 /* A non-blocking listener at PORT, for streams or, with MESSAGES, for
- * SOCK_SEQPACKET. On AF_VSOCK it is that of all guests, so
- * they must dial ports of their own. A failure ends the process. */
+ * SOCK_SEQPACKET. On AF_VSOCK it is that of all guests, so they must dial ports
+ * of their own. A failure ends the process. */
 int reach_listen(const struct reach *r, uint32_t port, int backlog,
 		 bool messages);
 
