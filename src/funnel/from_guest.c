@@ -187,7 +187,7 @@ static enum step handle_joined(struct link *link, struct turn *turn,
 		step = sends_add(turn, link, chain, p->len, end_flags(p));
 	if (orders & CONN_TOO_LONG)
 		log_too_long(link);
-	link_carry_out(link, orders);
+	link_carry_out(link, orders & ~(unsigned)CONN_DELIVER);
 	if (link->is_half)
 		sibling_note(link, p);
 	return step;
@@ -236,9 +236,14 @@ static inline enum form read_header(const struct chain *chain, struct packet *p)
 	char header[PACKET_HEADER_SIZE];
 	struct iov_cursor at;
 
-	iov_begin(&at, chain->iov, chain->nread);
-	if (iov_read(&at, header, sizeof(header)) < sizeof(header))
+	if (chain->read_bytes < sizeof(header))
 		return FORM_SHORT;
+	if (likely(chain->iov->iov_len >= sizeof(header))) {
+		packet_copy(header, chain->iov->iov_base);
+	} else {
+		iov_begin(&at, chain->iov, chain->nread);
+		iov_read(&at, header, sizeof(header));
+	}
 	if (packet_parse(header, p) < 0 ||
 	    (p->op == PACKET_RW &&
 	     p->len > chain->read_bytes - PACKET_HEADER_SIZE))

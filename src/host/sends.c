@@ -97,10 +97,21 @@ static void add_piece(struct turn *turn, struct turn_send *send, uint32_t count,
 /* Cuts the segments of CHAIN, in place, to LEN bytes behind the header. */
 static uint32_t trim_to_payload(struct chain *chain, size_t len)
 {
+	struct iovec *first = chain->iov;
 	size_t skip = PACKET_HEADER_SIZE;
 	uint32_t n = 0;
 	uint16_t i;
 
+	/* As drivers make them: a segment for the header, and one for all of
+	 * the payload, or both in one. */
+	if (likely(len && first->iov_len == skip && chain->nread == 2)) {
+		*first = (struct iovec){ first[1].iov_base, len };
+		return 1;
+	}
+	if (likely(len && chain->nread == 1)) {
+		*first = (struct iovec){ (char *)first->iov_base + skip, len };
+		return 1;
+	}
 	for (i = 0; i < chain->nread && len; i++) {
 		struct iovec part = chain->iov[i];
 		size_t cut = min_size(skip, part.iov_len);

@@ -375,7 +375,8 @@ static void refresh_joined(struct link *link)
 		wants = conn_has_control(&link->conn);
 	}
 	if (!wants) {
-		list_remove(&link->node);
+		if (!list_empty(&link->node))
+			list_remove(&link->node);
 	} else if (list_empty(&link->node)) {
 		list_append(link_reads_little(link) ? &guest->rx.small
 						    : &guest->rx.ready,

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes of a header on the wire (virtio 1.3, 5.10.6). */
 #define PACKET_HEADER_SIZE 44
@@ -43,6 +44,12 @@ enum packet_type {
 #define PACKET_END_OF_RECORD 2u
 #define PACKET_ENDS (PACKET_END_OF_MESSAGE | PACKET_END_OF_RECORD)
 
+/* A header as packet_copy() reads it, at any address. */
+struct packet_words {
+	uint64_t word[PACKET_HEADER_SIZE / sizeof(uint64_t)];
+	uint32_t last;
+} __attribute__((packed, may_alias));
+
 struct packet {
 	enum packet_op op;
 	uint16_t type; /* enum packet_type, or a value not known here */
@@ -63,6 +70,22 @@ struct packet {
  * the sender can be answered.
  */
 int packet_parse(const void *bytes, struct packet *out);
+
+/*
+ * Copies a header of PACKET_HEADER_SIZE bytes out of memory that a guest may
+ * write to meanwhile. Each byte is read once.
+ */
+static inline void packet_copy(void *to, const void *from)
+{
+	const volatile struct packet_words *words = from;
+	struct packet_words copy = {
+		.word = { words->word[0], words->word[1], words->word[2],
+			  words->word[3], words->word[4] },
+		.last = words->last,
+	};
+
+	memcpy(to, &copy, sizeof(copy));
+}
 
 /* Writes the header's PACKET_HEADER_SIZE bytes. */
 void packet_build(const struct packet *packet, void *bytes);

@@ -71,12 +71,22 @@ static struct table_slot *probe_conn(const struct table *table,
 		     conn->local_cid);
 }
 
-struct conn *table_find(const struct table *table, uint32_t local_cid,
+/* Packets of a connection mostly come in runs, so that it is looked for first
+ * where the last one was found. */
+struct conn *table_find(struct table *table, uint32_t local_cid,
 			uint32_t local_port, uint32_t peer_port)
 {
+	uint64_t ports = pair_of(local_port, peer_port);
+	struct table_slot *slot;
+
 	if (!table->count)
 		return NULL;
-	return probe(table, pair_of(local_port, peer_port), local_cid)->conn;
+	slot = &table->slots[table->found];
+	if (slot->ports != ports || slot->cid != local_cid || !slot->conn) {
+		slot = probe(table, ports, local_cid);
+		table->found = (uint32_t)(slot - table->slots);
+	}
+	return slot->conn;
 }
 
 /* The map of ports is made or dropped as the table grows or shrinks, when all
@@ -111,6 +121,7 @@ static int resize(struct table *table, uint32_t capacity)
 	free(table->slots);
 	table->slots = bigger.slots;
 	table->capacity = capacity;
+	table->found = 0;
 	map_ports(table);
 	return 0;
 }
@@ -197,7 +208,10 @@ void table_remove(struct table *table, struct conn *conn)
 
 static bool is_taken(const void *owner, uint32_t peer_port, uint32_t port)
 {
-	return table_find(owner, PACKET_HOST_CID, port, peer_port);
+	const struct table *table = owner;
+
+	return table->count &&
+	       probe(table, pair_of(port, peer_port), PACKET_HOST_CID)->conn;
 }
 
 uint32_t table_new_port(struct table *table, uint32_t peer_port)

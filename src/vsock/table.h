@@ -27,6 +27,7 @@ struct table {
 	struct table_slot *slots; /* power of two, at most 3/4 in use */
 	uint32_t capacity;
 	uint32_t count;
+	uint32_t found; /* the slot of what was found last, below CAPACITY */
 	struct ports ports;
 	uint64_t secret; /* so that a guest cannot choose collisions */
 };
@@ -37,7 +38,7 @@ void table_init(struct table *table, uint64_t secret);
 /* Every connection must have been removed. */
 void table_free(struct table *table);
 
-struct conn *table_find(const struct table *table, uint32_t local_cid,
+struct conn *table_find(struct table *table, uint32_t local_cid,
 			uint32_t local_port, uint32_t peer_port);
 
 /* 0, -EEXIST, -ENOMEM, or -ENOSPC at TABLE_MAX. */

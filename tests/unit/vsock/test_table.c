@@ -40,6 +40,14 @@ static struct conn *fresh(unsigned i, uint32_t local, uint32_t peer)
 	return &conns[i];
 }
 
+static void check_found(unsigned i)
+{
+	struct conn *conn = table_find(&table, conns[i].local_cid,
+				       conns[i].local_port, conns[i].peer_port);
+
+	ck_assert(conn == (inside[i] ? &conns[i] : NULL));
+}
+
 /* The simple model: all that is inside is found, nothing else is. */
 static void compare(void)
 {
@@ -47,9 +55,7 @@ static void compare(void)
 	struct conn *conn;
 
 	for (unsigned i = 0; i < CONNS; i++) {
-		conn = table_find(&table, conns[i].local_cid,
-				  conns[i].local_port, conns[i].peer_port);
-		ck_assert(conn == (inside[i] ? &conns[i] : NULL));
+		check_found(i);
 		n += inside[i];
 	}
 	ck_assert_uint_eq(table.count, n);
@@ -61,8 +67,10 @@ static void compare(void)
 	ck_assert_uint_le(table.count, table.capacity / 4 * 3);
 }
 
+/* What was found last is found no more once it is gone, and where it then is. */
 static void toggle(unsigned i)
 {
+	check_found(i);
 	if (inside[i]) {
 		table_remove(&table, &conns[i]);
 	} else {
@@ -70,6 +78,7 @@ static void toggle(unsigned i)
 		ck_assert_int_eq(table_insert(&table, &conns[i]), -EEXIST);
 	}
 	inside[i] = !inside[i];
+	check_found(i);
 }
 
 /* Fills and empties again and again, so that it grows and shrinks. */
