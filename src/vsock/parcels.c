@@ -59,6 +59,7 @@ static int extend_last(struct parcels *p, struct iov_cursor *from, uint32_t len)
 		return err;
 	at = p->backlog.bytes + p->backlog.end - len - p->last - sizeof(word);
 	header = unpack(at);
+	p->empty -= !header.len && len;
 	header.len += len;
 	word = pack(header);
 	memcpy(at, &word, sizeof(word));
@@ -79,6 +80,8 @@ static int append(struct parcels *p, struct iov_cursor *from, uint32_t len,
 		if (err)
 			p->backlog.end -= (uint32_t)sizeof(word);
 	}
+	if (err && !p->count)
+		backlog_free(&p->backlog);
 	if (err)
 		return err;
 	p->last = len;

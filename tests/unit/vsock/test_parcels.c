@@ -110,6 +110,19 @@ START_TEST(empty_messages_are_bounded)
 }
 END_TEST
 
+/* Bytes that join a parcel without any make it one that credit bounds. */
+START_TEST(a_parcel_that_bytes_join_is_not_empty)
+{
+	add("", 0, true);
+	ck_assert_uint_eq(parcels.empty, 1);
+	add("abc", 0, true);
+	ck_assert_uint_eq(parcels.empty, 0);
+	add("", 0, true);
+	expect("abc", 0, 3);
+	ck_assert_uint_eq(parcels.empty, 0);
+}
+END_TEST
+
 /* Against the plainest model: a string of bytes, and where each parcel ends. */
 START_TEST(any_pieces)
 {
@@ -159,6 +172,7 @@ int main(void)
 	tcase_add_test(c, a_stream_is_one);
 	tcase_add_test(c, what_has_left_is_given_back);
 	tcase_add_test(c, empty_messages_are_bounded);
+	tcase_add_test(c, a_parcel_that_bytes_join_is_not_empty);
 	tcase_add_test(c, any_pieces);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
