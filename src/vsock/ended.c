@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A cache: a hash of sets with a few places each. An entry is looked for, and
- * put, in one set only, which is a cache line. The number of sets doubles when
+ * put, in one set only, which is a cache line; within it the entry that was put
+ * last comes first. Many connections may end in the same second, so that their
+ * times alone do not say which ended first. The number of sets doubles when
  * a set is full of entries that are not too old, up to the bound. Nothing is
  * swept: an entry that is too old is ignored.
  *
@@ -11,6 +13,7 @@
 #include "vsock/ended.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "vsock/conn.h"
@@ -73,18 +76,22 @@ static struct entry *find(const struct ended *ended, const struct entry *key)
 	return NULL;
 }
 
-/* Where KEY may go: a free place or the one that ended first. */
-static struct entry *place_for(const struct ended *ended,
-			       const struct entry *key)
+/* Where a place is free; PLACES: nowhere. */
+static unsigned free_place(const struct ended_set *set)
 {
-	struct ended_set *set = set_of(ended, key);
-	struct entry *oldest = &set->at[0];
+	unsigned i = 0;
 
-	for (unsigned i = 1; i < PLACES; i++) {
-		if (set->at[i].since < oldest->since)
-			oldest = &set->at[i];
-	}
-	return oldest;
+	while (i < PLACES && set->at[i].since)
+		i++;
+	return i;
+}
+
+/* Puts KEY first in its set, instead of the entry at PLACE. */
+static void put(struct ended_set *set, unsigned place, const struct entry *key)
+{
+	debug_assert(place < PLACES);
+	memmove(&set->at[1], &set->at[0], place * sizeof(set->at[0]));
+	set->at[0] = *key;
 }
 
 /* Without memory it stays as small as it is. */
@@ -98,11 +105,13 @@ static void grow(struct ended *ended)
 
 	if (!bigger.sets)
 		return;
-	for (uint32_t i = 0; i < ended->nsets * PLACES; i++) {
+	/* From the last to the first; each set becomes two. */
+	for (uint32_t i = ended->nsets * PLACES; i--;) {
 		const struct entry *e = &ended->sets[i / PLACES].at[i % PLACES];
+		struct ended_set *set = set_of(&bigger, e);
 
 		if (e->since)
-			*place_for(&bigger, e) = *e;
+			put(set, free_place(set), e);
 	}
 	free(ended->sets);
 	*ended = bigger;
@@ -131,7 +140,9 @@ void ended_free(struct ended *ended)
 void ended_add(struct ended *ended, const struct conn *conn, uint64_t now_ms)
 {
 	struct entry key = key_of(conn);
+	struct ended_set *set;
 	struct entry *at;
+	unsigned place;
 
 	key.since = seconds(now_ms);
 	if (!ended->nsets)
@@ -139,14 +150,15 @@ void ended_add(struct ended *ended, const struct conn *conn, uint64_t now_ms)
 	if (!ended->nsets)
 		return;
 	at = find(ended, &key);
-	if (!at)
-		at = place_for(ended, &key);
-	if (!same(at, &key) && counts(at, key.since) &&
+	set = set_of(ended, &key);
+	place = at ? (unsigned)(at - set->at) : free_place(set);
+	if (place == PLACES && counts(&set->at[PLACES - 1], key.since) &&
 	    ended->nsets < SETS_MAX) {
 		grow(ended);
-		at = place_for(ended, &key);
+		set = set_of(ended, &key);
+		place = free_place(set);
 	}
-	*at = key;
+	put(set, place < PLACES ? place : PLACES - 1, &key);
 }
 
 bool ended_forget(struct ended *ended, const struct conn *conn)

@@ -138,6 +138,20 @@ START_TEST(what_ended_first_is_forgotten_first)
 }
 END_TEST
 
+/* Their time is the same, so that it does not say which ended first. */
+START_TEST(of_many_in_a_second_the_newest_are_known)
+{
+	enum { MANY = 4 * ENDED_MAX, NEWEST = ENDED_MAX / 4 };
+	unsigned missing = 0;
+
+	for (uint32_t i = 0; i < MANY; i++)
+		ended_add(&ended, conn_to(2, 8888, i * i), NOW);
+	for (uint32_t i = MANY - NEWEST; i < MANY; i++)
+		missing += !has(2, 8888, i * i, NOW);
+	ck_assert_uint_le(missing, NEWEST / 16);
+}
+END_TEST
+
 /* A few at a time need little memory, however long that goes on. */
 START_TEST(it_is_as_large_as_what_counts)
 {
@@ -176,6 +190,7 @@ int main(void)
 	tcase_add_test(c, remembered_until_it_begins_anew_or_for_a_while);
 	tcase_add_test(c, who_begins_anew_is_told_that_one_had_ended);
 	tcase_add_test(c, what_ended_first_is_forgotten_first);
+	tcase_add_test(c, of_many_in_a_second_the_newest_are_known);
 	tcase_add_test(c, it_is_as_large_as_what_counts);
 	tcase_add_test(c, one_place_for_each_however_often_it_ends);
 	suite_add_tcase(suite, c);
