@@ -3,7 +3,7 @@
 """Writes the seeds of the targets that take steps (records.h), or says what an
 input does.
 
-    tests/fuzz/seeds.py                  writes seeds/session and seeds/guest
+    tests/fuzz/seeds.py                  writes seeds/session, guest and vsock
     tests/fuzz/seeds.py session FILE     the steps of an input
 
 A step's name is that of the target's enum op, in its order.
@@ -19,6 +19,11 @@ STEPS = {
         ANSWER PROGRAM PROGRAM_TOO TIME""".split(),
     "guest": """TURN REST SET_UP OFFER PACKET DATA DATA_TOO CREDIT CALL ACCEPT
         WRITE READ LEAVE TIME CONNECT SERVE STREAM""".split(),
+    "vsock": """BACKLOG_ADD BACKLOG_DROP BACKLOG_REFUSE MESSAGES_ADD
+        MESSAGES_DROP MESSAGES_WALK PARCELS_ADD PARCELS_DROP PARCELS_REFUSE
+        PORTS_ASK PORTS_USE PORTS_LEAVE PORTS_TAKE PORTS_MAP TABLE_INSERT
+        TABLE_GIVE TABLE_REMOVE TABLE_WALK ENDED_ADD ENDED_FORGET ENDED_ASK
+        ENDED_PASS DUES_PLAY DUES_PASS""".split(),
 }
 
 REQUEST, RESPONSE, RST, SHUTDOWN, RW, UPDATE, ASK = range(1, 8)
@@ -241,6 +246,79 @@ GUEST = {
               ("TURN", 3), read(A, 0), REST],
 }
 
+# Vsock: what the fields of each step mean, parts_*.c says.
+ALL = 0xffff
+LACK_1, LACK_2 = 0xc0, 0xc1
+
+
+def inserts(cid, peer, port, lack=0):
+    return ("TABLE_INSERT", cid, peer, lack, port)
+
+
+def gives(peer, count, lack=0):
+    return ("TABLE_GIVE", 0, peer, lack, count)
+
+
+def ends(cid, peer, port, count, lack=0):
+    return ("ENDED_ADD", cid, peer, lack, port, count)
+
+
+def plays(conn, fact, value=0, d=0, e=0):
+    return ("DUES_PLAY", conn, fact, value, d, e)
+
+
+VSOCK = {
+    "backlog": [("BACKLOG_ADD", 3, 0, 0, 1000), ("BACKLOG_DROP", 0, 0, 0, 500),
+                ("BACKLOG_ADD", 200, 5, 0, 3000), ("BACKLOG_REFUSE",),
+                ("BACKLOG_ADD", 1, 0, 0, 60000), ("BACKLOG_DROP", 0, 0, 0,
+                                                  60000),
+                ("BACKLOG_ADD", 1, 0, LACK_1, 50000), ("BACKLOG_DROP", 255)],
+    "messages": [("MESSAGES_ADD", 9, 0, 0, 100), ("MESSAGES_ADD", 2, 8, 0,
+                                                  1000),
+                 ("MESSAGES_WALK",), ("MESSAGES_DROP", 4),
+                 ("MESSAGES_ADD", 0, 15, 0, 65535), ("MESSAGES_DROP", 255),
+                 ("MESSAGES_ADD", 0, 0, LACK_1, 1)],
+    "parcels": [("PARCELS_ADD", 1, 2, 0, 300), ("PARCELS_DROP", 0, 0, 0, 100),
+                ("PARCELS_ADD", 4, 3, 0, 50), ("PARCELS_DROP", 5, 0, 0, 400),
+                ("PARCELS_REFUSE",)],
+    "parcels-empty": [("PARCELS_ADD", 1, 255)] * 5 + [
+        ("PARCELS_DROP", 255), ("PARCELS_ADD", 1, 0)],
+    "parcels-joined": [("PARCELS_ADD", 4), ("PARCELS_ADD", 4, 0, 0, 10),
+                       ("PARCELS_DROP", 0, 0, 0, 10), ("PARCELS_ADD", 4)],
+    "parcels-lacking": [("PARCELS_ADD", 0, 0, LACK_2, 9000)],
+    "ports": [("PORTS_ASK", 0, 20), ("PORTS_TAKE", 1, 0, 0, 0, ALL),
+              ("PORTS_ASK", 1, 1), ("PORTS_LEAVE", 0, 0, 0, 2345, 9),
+              ("PORTS_ASK", 1, 3)],
+    "ports-by-map": [("PORTS_MAP", 1), ("PORTS_USE", 0, 0, 0, 0, ALL),
+                     ("PORTS_LEAVE", 0, 0, 0, 100, 3), ("PORTS_ASK", 2, 7),
+                     ("PORTS_ASK", 2, 9), ("PORTS_TAKE", 3, 0, 0, 0, ALL),
+                     ("PORTS_ASK", 3), ("PORTS_MAP",),
+                     ("PORTS_MAP", 1, 0, LACK_1)],
+    "table": [inserts(0, 1, 5000), inserts(0, 1, 5000), inserts(1, 2, 7),
+              gives(0, 40), inserts(0x80, 0, 12000), ("TABLE_WALK",),
+              ("TABLE_REMOVE", 0, 0, 0, 3, 9), ("TABLE_WALK",)],
+    "table-crowded": [gives(0, ALL), gives(1, ALL), gives(2, ALL),
+                      ("TABLE_WALK",), ("TABLE_REMOVE", 0, 0, 0, 0, ALL),
+                      gives(0, ALL, LACK_2)],
+    "table-lacking": [inserts(0, 0, 1, LACK_1), gives(0, 11), gives(
+        0, 0, LACK_1), gives(0, 0)],
+    "ended": [ends(0, 1, 5000, 3), ("ENDED_ASK", 0, 1, 0, 5001),
+              ("ENDED_FORGET", 0, 1, 0, 5001), ("ENDED_ASK", 0, 1, 0, 5001),
+              ("ENDED_PASS", 0, 0, 0, 241), ("ENDED_ASK", 0, 1, 0, 5000)],
+    "ended-many": [ends(0, 0, 0, ALL), ends(1, 1, 0, ALL),
+                   ("ENDED_PASS", 0, 0, 0, 40), ends(1, 2, 0, ALL),
+                   ("ENDED_PASS", 0, 0xf0)],
+    "ended-lacking": [ends(0, 0, 0, 0, LACK_1), ends(0, 0, 0, 60, LACK_1)],
+    "dues": [plays(1, 4, 1), plays(1, 1, 1, 0, 500), plays(1, 4, 0, 900),
+             plays(1, 4), ("DUES_PASS", 0, 0, 0, 20), plays(1, 4, 1),
+             ("DUES_PASS", 0, 0, 0, 80), plays(0, 6), plays(0, 4, 1),
+             plays(0, 1, 3, 3), plays(2, 7), plays(3, 0), plays(2, 6),
+             plays(2, 6, 0, 1), ("DUES_PASS", 1, 0, 0, 4000)],
+    "dues-crossed": [plays(0, 6, 2), plays(0, 4, 1), plays(0, 6, 0, 1),
+                     plays(0, 4, 1), plays(0, 1, 3, 3),
+                     ("DUES_PASS", 0, 0, 0, 99), ("DUES_PASS", 0, 0, 0, 1)],
+}
+
 
 def encode(names, steps):
     out = b""
@@ -273,3 +351,4 @@ if len(sys.argv) == 3:
 else:
     write_seeds("session", SESSION)
     write_seeds("guest", GUEST)
+    write_seeds("vsock", VSOCK)
