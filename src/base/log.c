@@ -67,6 +67,7 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
 	size_t n = 0;
 	va_list args;
+	int saved = errno;
 	ssize_t written;
 
 	if (!log_on(level))
@@ -85,10 +86,11 @@ void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 		n = room - 1;
 	line[n++] = '\n';
 	/* A full pipe that nobody reads must not make a worker wait. */
-	if (poll(&err, 1, 0) == 0)
-		return;
-	written = write(STDERR_FILENO, line, n);
-	(void)written;
+	if (poll(&err, 1, 0) != 0) {
+		written = write(STDERR_FILENO, line, n);
+		(void)written;
+	}
+	errno = saved;
 }
 
 int log_level_parse(const char *text, enum log_level *out)

@@ -32,7 +32,8 @@ bool log_on(enum log_level level);
  */
 void log_to_journal_if_asked(void);
 
-/* "uring-vsock: PREFIX: text\n"; PREFIX may be NULL. Cut at 1 KiB. */
+/* "uring-vsock: PREFIX: text\n"; PREFIX may be NULL. Cut at 1 KiB. Leaves errno
+ * as it is, so that a caller may log an error and return it. */
 void log_line(enum log_level level, const char *prefix, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

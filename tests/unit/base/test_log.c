@@ -103,6 +103,19 @@ START_TEST(test_one_write_a_line)
 }
 END_TEST
 
+/* So a caller may log an error and then return it. */
+START_TEST(test_errno_survives_a_line_that_is_lost)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(dup2(full, STDERR_FILENO), 0);
+	close(full);
+	errno = EPERM;
+	log_line(LOG_LEVEL_ERROR, NULL, "this meets ENOSPC");
+	ck_assert_int_eq(errno, EPERM);
+}
+END_TEST
+
 START_TEST(test_long_lines_are_cut)
 {
 	char text[3000];
@@ -202,6 +215,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_levels, 0, ARRAY_SIZE(level_rows));
 	tcase_add_test(tcase, test_no_other_levels);
 	tcase_add_test(tcase, test_one_write_a_line);
+	tcase_add_test(tcase, test_errno_survives_a_line_that_is_lost);
 	tcase_add_test(tcase, test_long_lines_are_cut);
 	tcase_add_loop_test(tcase, test_priorities_for_the_journal, 0,
 			    ARRAY_SIZE(journal_rows));
