@@ -40,6 +40,7 @@ static void print_option(const char *name, const char *argument,
 static void print_keys(enum config_scope scope, FILE *out)
 {
 	const struct config_key_row *row;
+	char same[64];
 	unsigned i;
 
 	for (i = 0; i < CONFIG_KEYS; i++) {
@@ -48,10 +49,10 @@ static void print_keys(enum config_scope scope, FILE *out)
 			continue;
 		print_option(row->name, row->argument, row->help, row->standard,
 			     out);
-		if (row->alias)
-			fprintf(out, "  --%s=%s\n%*sthe same as --%s\n",
-				row->alias, row->argument, COLUMN, "",
-				row->name);
+		if (!row->alias)
+			continue;
+		snprintf(same, sizeof(same), "the same as --%s", row->name);
+		print_option(row->alias, row->argument, same, NULL, out);
 	}
 }
 
