@@ -118,16 +118,6 @@ static enum config_key look_up(const struct section *section, const char *name,
 	return CONFIG_KEYS;
 }
 
-void section_put_named(struct section *section, const char *name,
-		       const char *text, const struct origin *origin,
-		       struct mistakes *mistakes)
-{
-	enum config_key key = look_up(section, name, text, origin, mistakes);
-
-	if (key < CONFIG_KEYS)
-		section_put(section, key, text, origin, mistakes);
-}
-
 void section_put_once(struct section *section, const char *name,
 		      const char *text, const struct origin *origin,
 		      struct mistakes *mistakes)
@@ -136,13 +126,17 @@ void section_put_once(struct section *section, const char *name,
 
 	if (key == CONFIG_KEYS)
 		return;
-	if (section->set[key].text && !config_key_row(key)->list)
+	if (!section->set[key].text || config_key_row(key)->list)
+		section_put(section, key, text, origin, mistakes);
+	else if (origin->kind == ORIGIN_FILE)
 		mistake(mistakes, origin, name, text,
 			"a key may be set once; line %u sets it to '%s'",
 			section->set[key].origin.number,
 			section->set[key].text);
 	else
-		section_put(section, key, text, origin, mistakes);
+		mistake(mistakes, origin, name, text,
+			"a key may be set once; it is '%s' already",
+			section->set[key].text);
 }
 
 void section_override(struct section *under, struct section *over)

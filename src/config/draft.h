@@ -50,13 +50,8 @@ struct section *draft_add_vm(struct draft *draft, const struct origin *origin,
 void section_put(struct section *section, enum config_key key, const char *text,
 		 const struct origin *origin, struct mistakes *mistakes);
 
-/* Sets the key of that name, if there is one and it belongs here. */
-void section_put_named(struct section *section, const char *name,
-		       const char *text, const struct origin *origin,
-		       struct mistakes *mistakes);
-
-/* The same for files, where a second setting of a key that is no list is a
- * mistake. */
+/* Sets the key of that name, if there is one and it belongs here. A second
+ * setting of a key that is no list is a mistake. */
 void section_put_once(struct section *section, const char *name,
 		      const char *text, const struct origin *origin,
 		      struct mistakes *mistakes);

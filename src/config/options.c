@@ -139,7 +139,7 @@ static void read_vm(struct command_line *line, const char *argument)
 		*value++ = '\0';
 		if (!rest)
 			value[strcspn(value, "\n")] = '\0';
-		section_put_named(vm, key, value, &origin, &line->mistakes);
+		section_put_once(vm, key, value, &origin, &line->mistakes);
 	}
 	free(text);
 }
@@ -207,6 +207,25 @@ static void refuse_option(struct command_line *line,
 			word);
 }
 
+/*
+ * Of "--socket --uds-path=b" getopt_long(3) makes a socket named "--uds-path=b".
+ * A value that begins so has to be joined to its option by '='. True: WORD is
+ * an option whose value was forgotten; what follows it is to be read anew.
+ */
+static bool value_is_option(struct command_line *line, const char *word,
+			    const char *next)
+{
+	static const struct origin here = { .kind = ORIGIN_COMMAND };
+
+	if (optarg != next || strncmp(next, "--", 2) != 0)
+		return false;
+	line->draft.partial = true;
+	mistake(&line->mistakes, &here, NULL, NULL,
+		"%s: this option needs a value, and '%s' is an option", word,
+		next);
+	return true;
+}
+
 static void read_option(struct command_line *line, int code)
 {
 	static const struct origin config = { ORIGIN_OPTION, "config", 0 };
@@ -252,6 +271,9 @@ static void read_arguments(struct command_line *line, int argc, char **argv)
 			break;
 		if (code == '?' || code == ':')
 			refuse_option(line, &table, argv[optind - 1], code);
+		else if (optind > 1 && value_is_option(line, argv[optind - 2],
+						       argv[optind - 1]))
+			optind--;
 		else
 			read_option(line, code);
 	}

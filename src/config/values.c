@@ -109,6 +109,9 @@ const char *value_path_form(const char *path)
 		return "expected a path of at most 107 bytes";
 	if (!len || path[len - 1] == '/')
 		return "expected the path of a socket";
+	if (*path == '"' || *path == '\'')
+		return "expected a path without quotes around it: they would be "
+		       "part of its name";
 	if (!is_printable(path))
 		return "expected a path without control characters, blanks at its ends, "
 		       "' ;' and ' #', and without ';' or '#' in front";
@@ -260,9 +263,9 @@ const char *value_socket_owner(const char *text, struct vm_config *vm)
 		return "expected user:group or :group, names or numbers";
 	*(char *)mempcpy(user, text, (size_t)(colon - text)) = '\0';
 	if (*user && !find_user(user, &uid))
-		return "expected a user that exists before the ':'";
+		return "there is no such user before the ':'; create it, or give another name or a number";
 	if (!find_group(colon + 1, &gid))
-		return "expected a group that exists after the ':'";
+		return "there is no such group after the ':'; create it, or give another name or a number";
 	vm->owner_uid = uid;
 	vm->owner_gid = gid;
 	vm->socket_owner_set = true;

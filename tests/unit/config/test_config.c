@@ -41,6 +41,10 @@
 	"expected a path without control characters, blanks at its ends, " \
 	"' ;' and ' #', and without ';' or '#' in front"
 
+#define QUOTED                                                          \
+	"expected a path without quotes around it: they would be part " \
+	"of its name"
+
 static const struct value_row {
 	const char *key;
 	const char *text;
@@ -104,11 +108,14 @@ static const struct value_row {
 	{ "socket_owner", ":54321", ":54321", NULL },
 	{ "socket-owner", "12345:54321", "12345:54321", NULL },
 	{ "socket-owner", "4294967295:0", NULL,
-	  "expected a user that exists before the ':'" },
+	  "there is no such user before the ':'; create it, or give "
+	  "another name or a number" },
 	{ "socket-owner", "no such:root", NULL,
-	  "expected a user that exists before the ':'" },
+	  "there is no such user before the ':'; create it, or give "
+	  "another name or a number" },
 	{ "socket-owner", "root:no such", NULL,
-	  "expected a group that exists after the ':'" },
+	  "there is no such group after the ':'; create it, or give "
+	  "another name or a number" },
 	{ "socket-owner", X50 X10 X10 ":root", NULL, OWNER },
 	{ "uds-path", "/tmp/" X50 X50 "12", "/tmp/" X50 X50 "12", NULL },
 	{ "uds-path", "/tmp/" X50 X50 "123", NULL, LONG },
@@ -118,6 +125,9 @@ static const struct value_row {
 	{ "uds-path", "", NULL, "expected the path of a socket" },
 	{ "uds-path", "dir/", NULL, "expected the path of a socket" },
 	{ "uds-path", "dir/a\tb", NULL, ODD },
+	{ "uds-path", "\"/tmp/a\"", NULL, QUOTED },
+	{ "uds-path", "'/tmp/a'", NULL, QUOTED },
+	{ "uds-path", "/tmp/it's", "/tmp/it's", NULL },
 	{ "uds-path", "/dev/null/x", NULL,
 	  "the directory /dev/null is a file of another kind; move that file or "
 	  "change 'uds-path'" },

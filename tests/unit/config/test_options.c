@@ -72,7 +72,7 @@ static const struct command_row {
 	{ { CHECK, "--vm= guest_cid=4,socket=t,uds_path=v,name=b\n" },
 	  0,
 	  PLAIN VM_B },
-	{ { CHECK, "--vm", "socket=s,uds-path=u,queue-size=8,queue-size=1024",
+	{ { CHECK, "--vm", "socket=s,uds-path=u,queue-size=1024",
 	    "--vm=guest-cid=4,socket=t,uds-path=v,name=b" },
 	  0,
 	  PLAIN VM3 VM_B },
@@ -218,6 +218,15 @@ static const struct command_row {
 	  "--queue-size: this option needs a value\n"
 	  "value 'word': expected an option; they begin with '--'\n"
 	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
+	/* a value that was forgotten takes no option in its place */
+	{ { "--socket", "--uds-path=u", "--engine=fast" },
+	  2,
+	  "--socket: this option needs a value, and '--uds-path=u' is an option\n"
+	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
+	/* as in a file */
+	{ { "--vm=socket=s,uds-path=u,socket=t,groups=a,groups=b" },
+	  2,
+	  "--vm #1: key 'socket': value 't': a key may be set once; it is 's' already\n" },
 	{ { "--loglevel", "debug" },
 	  2,
 	  "--loglevel: there is no such option; the nearest is '--log-level'\n"
