@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ struct relay {
 	unsigned connection;
 	bool to_server;
 	uint64_t at;
+	sem_t served; /* posted when data has passed, not only its head */
 };
 
 struct pipe {
@@ -123,6 +125,8 @@ static void *pass_on(void *argument)
 		if (n < 0 || perf_send_all(pipe->to, bytes, (size_t)n))
 			break;
 		pipe->position += (uint64_t)got;
+		if (pipe->connection >= FIRST_DATA && pipe->position > 65536)
+			sem_post(&pipe->relay->served);
 	}
 	shutdown(pipe->to, SHUT_WR);
 	if (got > 0)
@@ -196,6 +200,7 @@ static void set_up(void)
 			       forward_text, (char *)"--once", NULL };
 
 	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(sem_init(&relay.served, 0, 0), 0);
 	parse(&relay.listen, listen_text, "relay");
 	parse(&relay.forward, forward_text, "server");
 	server = start("server.log", argv);
@@ -369,7 +374,8 @@ START_TEST(client_vanishes)
 
 	relay.harm = HARM_NONE;
 	client = start_client("stream", "--bytes=1000G");
-	usleep(300000);
+	while (sem_wait(&relay.served) < 0)
+		ck_assert_int_eq(errno, EINTR);
 	kill(client, SIGKILL);
 	ck_assert_int_eq(status_of(client), 128 + SIGKILL);
 	status = status_of(server);
