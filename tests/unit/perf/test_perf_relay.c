@@ -28,7 +28,7 @@
 enum harm {
 	HARM_NONE,
 	HARM_CHANGE,
-	HARM_LOSE,
+	HARM_LOSE, /* with those behind it that are like it */
 	HARM_REPEAT,
 	HARM_HANG_UP, /* both ends of all connections: the peer vanishes */
 };
@@ -88,6 +88,7 @@ static ssize_t harm(const struct pipe *pipe, uint8_t *bytes, size_t n)
 {
 	const struct relay *r = pipe->relay;
 	size_t at = (size_t)(r->at - pipe->position);
+	size_t end = at + 1;
 
 	if (pipe->connection != r->connection ||
 	    pipe->to_server != r->to_server || r->at < pipe->position ||
@@ -100,8 +101,10 @@ static ssize_t harm(const struct pipe *pipe, uint8_t *bytes, size_t n)
 		bytes[at] ^= 1;
 		break;
 	case HARM_LOSE:
-		memmove(bytes + at, bytes + at + 1, n - at - 1);
-		return (ssize_t)n - 1;
+		while (end < n && bytes[end] == bytes[at])
+			end++;
+		memmove(bytes + at, bytes + end, n - end);
+		return (ssize_t)(n - (end - at));
 	case HARM_REPEAT:
 		memmove(bytes + at + 1, bytes + at, n - at);
 		return (ssize_t)n + 1;
