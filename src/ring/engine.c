@@ -52,19 +52,38 @@ const char *ring_engine(const struct ring *ring)
 	return ring->engine->name;
 }
 
-int ring_watch(struct ring *ring, struct ring_watch *watch, int fd,
-	       ring_done *done)
+static int start(struct ring *ring, struct ring_watch *watch, int fd,
+		 ring_done *done, bool level)
 {
 	int err;
 
 	watch->fd = fd;
 	watch->done = done;
+	watch->level = level;
 	err = ring->engine->watch(ring, watch);
 	if (err) {
 		watch->fd = -1;
 		watch->done = NULL;
 	}
 	return err;
+}
+
+int ring_watch(struct ring *ring, struct ring_watch *watch, int fd,
+	       ring_done *done)
+{
+	return start(ring, watch, fd, done, false);
+}
+
+int ring_watch_level(struct ring *ring, struct ring_watch *watch, int fd,
+		     ring_done *done)
+{
+	return start(ring, watch, fd, done, true);
+}
+
+void ring_watch_again(struct ring *ring, struct ring_watch *watch)
+{
+	if (watch->done && !watch->readable_armed)
+		ring->engine->watch(ring, watch);
 }
 
 void ring_watch_writable(struct ring *ring, struct ring_watch *watch)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The engine for where io_uring is missing: edge-triggered epoll for
- * readiness, plain system calls for I/O.
+ * readiness, level-triggered for watches of levels, plain system calls for I/O.
  */
 #include <errno.h>
 #include <poll.h>
@@ -59,10 +59,12 @@ static void epoll_close(struct ring *ring)
 static int control(struct ring *ring, int op, struct ring_watch *watch)
 {
 	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLRDHUP | EPOLLET,
+		.events = EPOLLIN | EPOLLRDHUP,
 		.data.ptr = watch,
 	};
 
+	if (!watch->level)
+		event.events |= EPOLLET;
 	if (watch->writable_armed)
 		event.events |= EPOLLOUT;
 	if (epoll_ctl(epoll_of(ring)->fd, op, watch->fd, &event) < 0)

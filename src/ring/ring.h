@@ -5,7 +5,7 @@
  *
  * Readiness. A watch reports that its descriptor became readable (or hung up)
  * as an edge: after a report the owner reads until -EAGAIN and is reported to
- * again when more arrives. Reports come only from within ring_wait() and
+ * again when more arrives; ring_watch_level() is the exception. Reports come only from within ring_wait() and
  * ring_run(); a report records a fact and returns, it does no I/O.
  *
  * I/O. ring_send() and ring_recv() queue operations, ring_run() performs all
@@ -59,6 +59,17 @@ const char *ring_engine(const struct ring *ring);
  */
 int ring_watch(struct ring *ring, struct ring_watch *watch, int fd,
 	       ring_done *done);
+
+/*
+ * As ring_watch(), for an owner that does not go on until -EAGAIN: a report says
+ * that FD is readable, be it new or not. The next report is due when the owner
+ * has asked for it by ring_watch_again(), which the next ring_wait() sees to
+ * without a system call of its own. An engine may report unasked; so the watch is
+ * stopped when FD is left readable for longer.
+ */
+int ring_watch_level(struct ring *ring, struct ring_watch *watch, int fd,
+		     ring_done *done);
+void ring_watch_again(struct ring *ring, struct ring_watch *watch);
 
 /* One POLLOUT report when FD takes bytes again. May be repeated freely. */
 void ring_watch_writable(struct ring *ring, struct ring_watch *watch);

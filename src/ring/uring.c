@@ -3,7 +3,8 @@
  * The io_uring engine; with uring_setup.c the only user of liburing.
  *
  * Readiness is multishot POLL, armed anew whenever a completion comes without
- * F_MORE (a full completion queue ends a multishot). Sends and receives carry
+ * F_MORE (a full completion queue ends a multishot); for a watch of levels it is a
+ * single POLL, which completes at once if there is something. Sends and receives carry
  * MSG_DONTWAIT, so each completes inside the io_uring_enter(2) that submits it.
  *
  * user_data is a pointer whose low bits name the kind of request.
@@ -105,7 +106,11 @@ static int uring_watch(struct ring *ring, struct ring_watch *watch)
 {
 	struct io_uring_sqe *sqe = take_sqe(uring_of(ring));
 
-	io_uring_prep_poll_multishot(sqe, watch->fd, POLLIN | POLLRDHUP);
+	if (watch->level)
+		io_uring_prep_poll_add(sqe, watch->fd, POLLIN | POLLRDHUP);
+	else
+		io_uring_prep_poll_multishot(sqe, watch->fd,
+					     POLLIN | POLLRDHUP);
 	seal(sqe, watch, TAG_READABLE);
 	watch->readable_armed = true;
 	watch->in_flight++;
@@ -213,7 +218,7 @@ static void on_readable(struct ring *ring, struct ring_watch *watch, int res,
 		return;
 	if (!more) {
 		watch->readable_armed = false;
-		if (res >= 0)
+		if (res >= 0 && !watch->level)
 			uring_watch(ring, watch);
 	}
 	watch->done(watch, res < 0 ? POLLERR : res);

@@ -20,6 +20,7 @@ struct ring_watch {
 	int slot;	    /* io_uring: registered file, or -1 */
 	uint16_t uses;	    /* io_uring: operations so far, saturating */
 	uint16_t in_flight; /* io_uring: requests that will still complete */
+	bool level;	    /* ring_watch_level() */
 	bool readable_armed;
 	bool writable_armed;
 };

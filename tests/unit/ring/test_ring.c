@@ -110,6 +110,51 @@ START_TEST(what_was_there_before)
 }
 END_TEST
 
+/* What is left is reported as often as that is asked for. */
+START_TEST(levels_are_reported_again)
+{
+	char byte;
+
+	if (!begin(_i))
+		return;
+	eye_init(&eye);
+	put(pair[1], "abc", 3);
+	ck_assert(!ring_watch_level(ring, &eye.watch, pair[0], eye_sees));
+	for (unsigned i = 0; i < 3; i++) {
+		wait_reports(&eye, 1);
+		ck_assert(eye.last & POLLIN);
+		ck_assert_int_eq(read(pair[0], &byte, 1), 1);
+		eye.reports = 0;
+		ring_watch_again(ring, &eye.watch);
+		ring_watch_again(ring, &eye.watch);
+	}
+	settle();
+	ck_assert_uint_eq(eye.reports, 0);
+	put(pair[1], "d", 1);
+	wait_reports(&eye, 1);
+	finish();
+}
+END_TEST
+
+/* An owner that leaves something can sleep once the watch is stopped. */
+START_TEST(levels_are_left_in_peace)
+{
+	if (!begin(_i))
+		return;
+	eye_init(&eye);
+	put(pair[1], "abc", 3);
+	ck_assert(!ring_watch_level(ring, &eye.watch, pair[0], eye_sees));
+	wait_reports(&eye, 1);
+	ring_unwatch(ring, &eye.watch);
+	settle();
+	eye.reports = 0;
+	ck_assert_uint_eq(ring_wait(ring, 20), 0);
+	ck_assert(!ring_watch_level(ring, &eye.watch, pair[0], eye_sees));
+	wait_reports(&eye, 1);
+	finish();
+}
+END_TEST
+
 /* A peer that sends no more is POLLRDHUP; POLLHUP is the end of both
  * directions. */
 START_TEST(end_of_stream)
@@ -326,6 +371,8 @@ int main(void)
 	tcase_add_loop_test(c, lack_of_descriptors_is_called_so, 0, ENGINES);
 	tcase_add_loop_test(c, readable_edges, 0, ENGINES);
 	tcase_add_loop_test(c, what_was_there_before, 0, ENGINES);
+	tcase_add_loop_test(c, levels_are_reported_again, 0, ENGINES);
+	tcase_add_loop_test(c, levels_are_left_in_peace, 0, ENGINES);
 	tcase_add_loop_test(c, end_of_stream, 0, ENGINES);
 	tcase_add_loop_test(c, writable_again, 0, ENGINES);
 	tcase_add_loop_test(c, writable_at_once, 0, ENGINES);
