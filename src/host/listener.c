@@ -5,6 +5,12 @@
  * links, as long as the VM may have another descriptor: a program for which
  * there is none waits in the backlog until one is closed.
  *
+ * Most programs come alone, and an accept(2) that finds nobody costs nearly as
+ * much as one that finds somebody. So after some programs the ring is asked
+ * whether there are more, which it finds out in a call that it makes anyway. After
+ * each report twice as many are accepted, until nobody is left: then as many as
+ * came this time, and if that was one, one after each of the next few reports.
+ *
  * The links that greet one guest are on one list in the order in which they
  * came, whichever listener took them. So the first is the one that has been
  * silent for longest, and it goes when they are too many. No program is
@@ -22,6 +28,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/socket_path.h"
@@ -34,12 +41,18 @@
 #include "turn/loop.h"
 #include "vsock/handshake.h"
 
+/* So many programs are accepted one by one after one came alone. */
+#define ALONE 8
+
 struct listener {
 	struct guest *guest;
 	struct ring_watch watch;
 	struct list node; /* on the guest's calling: somebody may wait */
 	struct loop_pause pause;
 	int fd;
+	unsigned burst; /* programs to accept after a report */
+	unsigned left;	/* of these, still to be accepted */
+	unsigned alone; /* reports that are good for one program */
 	enum packet_type type;
 	bool forwards; /* on AF_VSOCK: programs say nothing and get PORT */
 	uint32_t port;
@@ -78,6 +91,7 @@ static void call(struct listener *listener)
 {
 	if (!list_empty(&listener->node) || timer_armed(&listener->pause.timer))
 		return;
+	listener->left = listener->burst;
 	list_append(&listener->guest->greeters.calling, &listener->node);
 	guest_wake(listener->guest);
 }
@@ -94,11 +108,36 @@ static void try_again(struct loop_pause *p)
 	call(container_of(p, struct listener, pause));
 }
 
+/* Asks the ring for the next report, after programs were accepted as ERR says: 0
+ * or -EAGAIN. 0 or -errno. */
+static int ask(struct listener *listener, int err)
+{
+	struct loop *loop = listener->guest->loop;
+	unsigned came = listener->burst - listener->left;
+
+	if (err && came <= 1)
+		listener->alone = ALONE;
+	else if (listener->alone)
+		listener->alone--;
+	if (listener->alone)
+		listener->burst = 1;
+	else
+		listener->burst = err ? came
+				      : min_u32(2 * listener->burst,
+						LOOP_CHORES_OF_A_KIND);
+	if (!ring_watch_started(&listener->watch))
+		return ring_watch_level(loop->ring, &listener->watch,
+					listener->fd, on_report);
+	ring_watch_again(loop->ring, &listener->watch);
+	return 0;
+}
+
 static void pause_accepting(struct listener *listener, int err)
 {
 	struct guest *guest = listener->guest;
 	const char *uds_path = guest->config->uds_path;
 
+	ring_unwatch(guest->loop->ring, &listener->watch);
 	guest_log_limited(guest, host, LOG_LEVEL_WARN,
 			  "%s: accepting pauses: %s",
 			  listener->forwards ? "AF_VSOCK" : uds_path,
@@ -141,9 +180,13 @@ static void accept_some(struct guest *guest)
 				      node);
 		list_remove(&listener->node);
 		err = accept_one(listener);
-		if (!err)
+		if (!err && --listener->left) {
 			list_append(&guest->greeters.calling, &listener->node);
-		else if (err != -EAGAIN)
+			continue;
+		}
+		if (!err || err == -EAGAIN)
+			err = ask(listener, err);
+		if (err)
 			pause_accepting(listener, err);
 	}
 }
@@ -163,8 +206,7 @@ static struct listener *start(const struct listener *what)
 	ring_watch_init(&listener->watch);
 	err = fd_nonblock(listener->fd);
 	if (!err)
-		err = ring_watch(listener->guest->loop->ring, &listener->watch,
-				 listener->fd, on_report);
+		err = ask(listener, -EAGAIN);
 	if (!err)
 		return listener;
 	errno = -err;
@@ -371,10 +413,11 @@ static void log_refusal(const struct link *link, int err)
 			describe_refusal(err));
 }
 
-/* What programs that knock want: some of their lines. */
-static void read_some(struct guest *guest)
+/* What programs that knock want: some of their lines, by MOST chores. Returns how
+ * many of these are left. */
+static unsigned read_some(struct guest *guest, unsigned most)
 {
-	unsigned enough = guest->loop->chores + LOOP_CHORES_OF_A_KIND;
+	unsigned enough = guest->loop->chores + most;
 	struct link *link;
 	int err;
 
@@ -395,15 +438,21 @@ static void read_some(struct guest *guest)
 		log_refusal(link, err);
 		link_kill(link);
 	}
+	return enough - min_u32(enough, guest->loop->chores);
 }
 
 enum step listener_serve(struct guest *guest)
 {
+	unsigned reads;
+
 	if (guest->ending.session)
 		return STEP_DONE;
-	read_some(guest);
-	if (list_empty(&guest->greeters.knocking))
+	reads = read_some(guest, LOOP_CHORES_OF_A_KIND);
+	if (list_empty(&guest->greeters.knocking)) {
 		accept_some(guest);
+		/* Most programs have sent their line by now. */
+		read_some(guest, reads);
+	}
 	return step_left(!list_empty(&guest->greeters.knocking) ||
 			 !list_empty(&guest->greeters.calling));
 }
