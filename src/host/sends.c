@@ -270,8 +270,10 @@ static void accepted(struct turn *turn, struct turn_send *send, uint32_t n)
 	debug_assert(credit_held(&link->conn.credit) ==
 			     backlog_len(&link->host.backlog) ||
 		     link->conn.state == CONN_CLOSED);
-	if (link_unsent(link))
+	if (link_unsent(link)) {
+		host_end_widen(&link->host);
 		ring_watch_writable(link->guest->loop->ring, &link->host.watch);
+	}
 	link_carry_out(link, orders);
 }
 

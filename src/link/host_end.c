@@ -37,16 +37,18 @@ void host_end_init(struct host_end *host, int *fd)
 	host->fd = fd_take(fd);
 }
 
-static void set_send_buffer(const struct host_end *host)
+void host_end_widen(struct host_end *host)
 {
 	int size = SNDBUF;
 
+	if (host->widened)
+		return;
+	host->widened = true;
 	setsockopt(host->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 int host_end_watch(struct host_end *host, struct loop *loop, ring_done *report)
 {
-	set_send_buffer(host);
 	rights_set_up(loop->rights, host->fd);
 	return ring_watch(loop->ring, &host->watch, host->fd, report);
 }
@@ -88,12 +90,12 @@ uint32_t host_end_holds(const struct host_end *host)
 
 /* The socket refuses a message that is longer than its send buffer, less what
  * the kernel takes of that for itself. */
-uint32_t host_end_longest_message(const struct host_end *host)
+uint32_t host_end_longest_message(struct host_end *host)
 {
 	socklen_t len = sizeof(int);
 	int size;
 
-	set_send_buffer(host);
+	host_end_widen(host);
 	if (getsockopt(host->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0)
 		return UINT32_MAX;
 	return (uint32_t)size - SNDBUF_OVERHEAD;
@@ -184,7 +186,8 @@ static void drop_refused(const struct host_end *host,
 
 /*
  * close(2) alone would leave the host program waiting while the ring still
- * holds the file for a poll that is being cancelled.
+ * holds the file for a poll that is being cancelled. AF_UNIX reports POLLHUP
+ * when both directions have been shut down, and then nobody waits.
  */
 void host_end_close(struct host_end *host, struct guest *guest)
 {
@@ -192,8 +195,9 @@ void host_end_close(struct host_end *host, struct guest *guest)
 
 	if (host->fd < 0)
 		return;
-	shutdown(host->fd, SHUT_RDWR);
-	/* The program cannot send after shutdown(2): this is the last of it. */
+	if (!host->hung_up || host->forwarded)
+		shutdown(host->fd, SHUT_RDWR);
+	/* The program cannot send any more: this is the last of it. */
 	if (host->unanswered && !host->forwarded)
 		drop_refused(host, loop->rights);
 	host_end_leave(host, loop);

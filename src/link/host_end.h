@@ -35,6 +35,7 @@ struct host_end {
 	struct held_message held; /* SEQPACKET: for the guest */
 	int fd;			  /* the host socket, or -1 */
 	uint8_t line;	  /* bytes of the CONNECT line, still to be read */
+	bool widened;	  /* host_end_widen() was called */
 	bool waiting;	  /* it waits for room in the program's backlog */
 	bool unanswered;  /* the CONNECT line has no OK yet, or is awaited */
 	bool forwarded;	  /* fd is of AF_VSOCK: no line is spoken */
@@ -68,8 +69,12 @@ bool host_end_note(struct host_end *host, int events);
 #define HOST_END_HOLDS_UNKNOWN UINT32_MAX
 uint32_t host_end_holds(const struct host_end *host);
 
-/* The longest message that a SEQPACKET socket takes in one send. */
-uint32_t host_end_longest_message(const struct host_end *host);
+/* Lets the socket take more bytes than by default. A system call the first time,
+ * which most short connections have no use for: call it when a send falls short. */
+void host_end_widen(struct host_end *host);
+
+/* The longest message that a SEQPACKET socket takes in one send; widens it. */
+uint32_t host_end_longest_message(struct host_end *host);
 
 /* The guest accepted the connection, whose host port is PORT: answers the
  * CONNECT line and takes it off the socket. False: the program did not get the

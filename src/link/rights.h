@@ -71,8 +71,8 @@ bool rights_take_descriptor(struct guest *guest);
 
 /*
  * Closes *FD, a host program's socket for which a descriptor was taken
- * (rights_take_descriptor()), and gives that back. Call after shutdown(2), so
- * that nothing more is sent to it, and when it is not watched any more.
+ * (rights_take_descriptor()), and gives that back. Call when nothing more can be
+ * sent to it, as after shutdown(2), and when it is not watched any more.
  */
 void rights_close(const struct rights *rights, struct guest *guest, int *fd);
 
