@@ -157,6 +157,14 @@ def derive(case, result):
     return result
 
 
+def parsed(text):
+    """A result, or that there is none."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"error": f"garbled: {text[:100]}"}
+
+
 def measure(mode, setting, cases, found, programs, progress, raw):
     """All runs in one machine: {case: {contestant: [...]}}."""
     text, tags = plan(cases, found, setting.repeats, setting.secs[mode])
@@ -169,7 +177,7 @@ def measure(mode, setting, cases, found, programs, progress, raw):
         for tag, said in lines_of(qemu, folder):
             case, name, repeat = tags[tag]
             progress.step(f"{mode}: {by_name[case].title}: {name}")
-            result = derive(by_name[case], json.loads(said))
+            result = derive(by_name[case], parsed(said))
             results[case][name].append(result)
             raw.write(json.dumps({"mode": mode, "case": case,
                                   "contestant": name, "repeat": repeat,
