@@ -148,6 +148,8 @@ def run_once(contestant, case, program, extra):
     """One measurement; a dictionary, with "error" if there is none."""
     arguments = [*case.args, *extra]
     if contestant.name == KERNEL:
+        if not os.path.exists(KERNEL_DEVICE):
+            return {"error": f"there is no {KERNEL_DEVICE}"}
         cid = ["--cid", str(next(KERNEL_CIDS))]
         return load(program, [*arguments, *cid], 0,
                     [(KERNEL_DEVICE, "-")] * case.vms)
