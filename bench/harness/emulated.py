@@ -139,8 +139,10 @@ def watched(qemu):
     while True:
         timer = threading.Timer(QUIET_SECONDS, qemu.kill)
         timer.start()
-        line = qemu.stdout.readline()
-        timer.cancel()
+        try:
+            line = qemu.stdout.readline()
+        finally:
+            timer.cancel()
         if not line:
             return
         yield line
