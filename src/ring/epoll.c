@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The engine for where io_uring is missing: edge-triggered epoll for
- * readiness, level-triggered for watches of levels, plain system calls for I/O.
+ * The engine for where io_uring is missing: epoll for readiness, edge-triggered
+ * but for watches of levels, and plain system calls for I/O.
  */
 #include <errno.h>
 #include <poll.h>

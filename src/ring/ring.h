@@ -5,8 +5,9 @@
  *
  * Readiness. A watch reports that its descriptor became readable (or hung up)
  * as an edge: after a report the owner reads until -EAGAIN and is reported to
- * again when more arrives; ring_watch_level() is the exception. Reports come only from within ring_wait() and
- * ring_run(); a report records a fact and returns, it does no I/O.
+ * again when more arrives. ring_watch_level() is for owners that leave something.
+ * Reports come only from within ring_wait() and ring_run(); a report records a
+ * fact and returns, it does no I/O.
  *
  * I/O. ring_send() and ring_recv() queue operations, ring_run() performs all
  * of them and returns with every result in place. Nothing that touches the
@@ -61,11 +62,11 @@ int ring_watch(struct ring *ring, struct ring_watch *watch, int fd,
 	       ring_done *done);
 
 /*
- * As ring_watch(), for an owner that does not go on until -EAGAIN: a report says
- * that FD is readable, be it new or not. The next report is due when the owner
- * has asked for it by ring_watch_again(), which the next ring_wait() sees to
- * without a system call of its own. An engine may report unasked; so the watch is
- * stopped when FD is left readable for longer.
+ * As ring_watch(), for an owner that does not read until -EAGAIN: a report says
+ * that FD is readable, whether anything is new or not. The owner asks for the next
+ * report by ring_watch_again(), which costs no system call: the next ring_wait()
+ * passes it on. One engine reports in each ring_wait() without being asked. So an
+ * owner that leaves FD readable while the loop may sleep has to stop the watch.
  */
 int ring_watch_level(struct ring *ring, struct ring_watch *watch, int fd,
 		     ring_done *done);

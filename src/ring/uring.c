@@ -3,9 +3,10 @@
  * The io_uring engine; with uring_setup.c the only user of liburing.
  *
  * Readiness is multishot POLL, armed anew whenever a completion comes without
- * F_MORE (a full completion queue ends a multishot); for a watch of levels it is a
- * single POLL, which completes at once if there is something. Sends and receives carry
- * MSG_DONTWAIT, so each completes inside the io_uring_enter(2) that submits it.
+ * F_MORE (a full completion queue ends a multishot). For a watch of levels it is a
+ * single POLL, which completes at once if there is something. Sends and receives
+ * carry MSG_DONTWAIT, so each completes inside the io_uring_enter(2) that submits
+ * it.
  *
  * user_data is a pointer whose low bits name the kind of request.
  */
