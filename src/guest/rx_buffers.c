@@ -66,8 +66,8 @@ uint32_t rx_append(struct turn *turn, const struct turn_buffer *buffer,
 	return (uint32_t)len;
 }
 
-/* As rx_take() and rx_append(), for as many of the next COUNT buffers as have one
- * segment, as drivers make them. Returns the number of bytes. */
+/* As rx_offer(), but stops before the first buffer that has more than one segment or
+ * that virtq_take_buffer() leaves to virtq_take() for another reason. */
 static uint32_t offer_usual(struct guest *guest, struct turn *turn,
 			    uint32_t count, uint32_t max)
 {

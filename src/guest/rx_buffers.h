@@ -36,8 +36,9 @@ static inline uint32_t rx_room(const struct turn_buffer *buffer)
 uint32_t rx_append(struct turn *turn, const struct turn_buffer *buffer,
 		   uint32_t max);
 
-/* Takes up to COUNT receive buffers, and appends payload areas of up to MAX bytes.
- * Returns the number of bytes. */
+/* Takes receive buffers, and appends their payload areas to the turn's, until these
+ * have MAX bytes or COUNT buffers were taken, or rx_take() has none. Returns the
+ * number of bytes. */
 uint32_t rx_offer(struct guest *guest, struct turn *turn, uint32_t count,
 		  uint32_t max);
 

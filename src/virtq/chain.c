@@ -237,6 +237,7 @@ bool chain_walk_buffer(struct chain_source *s, uint16_t head,
 	struct desc d;
 	void *at;
 
+	debug_assert(s->rule.use == CHAIN_TO_WRITE);
 	if (unlikely(head >= s->size))
 		return false;
 	d = layout_desc(s->table + DESC_BYTES * head);

@@ -126,9 +126,10 @@ int virtq_take(struct virtq *q, struct iovec *iov, unsigned max,
 	       struct chain *out);
 
 /*
- * As virtq_take() of a queue of writable chains, but only if the guest's index is
- * known to be further, and the next chain is a receive buffer as drivers make it
- * (chain_walk_buffer()). False: nothing was taken, and virtq_take() decides.
+ * The quick way of virtq_take(), for a queue of writable chains. It takes the next
+ * chain only if an earlier look at the ring has found it, and if it is a receive
+ * buffer as drivers make it (chain_walk_buffer()). False: nothing was taken, and
+ * virtq_take() decides.
  */
 bool virtq_take_buffer(struct virtq *q, struct iovec *segment,
 		       struct chain *out);
