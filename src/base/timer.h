@@ -4,9 +4,10 @@
  * are O(1), as the timer that is armed last is due last and the queue is sorted
  * by construction. There is one queue for each kind of deadline.
  *
- * Several queues share the time before which no timer of theirs is due, so that
- * the queues need no look until then, and none while no timer is armed. Arming
- * moves that time forward. It is moved back by whoever looks at all the queues.
+ * Several queues share a time before which no timer of theirs is due, so that
+ * nobody has to look at the queues until then. Arming a timer may make that time
+ * earlier. Disarming leaves it as it is; it is made later only after a look at all
+ * the queues.
  */
 #ifndef URING_VSOCK_BASE_TIMER_H
 #define URING_VSOCK_BASE_TIMER_H

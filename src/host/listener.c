@@ -6,10 +6,11 @@
  * there is none waits in the backlog until one is closed.
  *
  * Most programs come alone, and an accept(2) that finds nobody costs nearly as
- * much as one that finds somebody. So after some programs the ring is asked
- * whether there are more, which it finds out in a call that it makes anyway. After
- * each report twice as many are accepted, until nobody is left: then as many as
- * came this time, and if that was one, one after each of the next few reports.
+ * much as one that finds somebody. So a report is good for a burst of programs
+ * only, and after it the ring is asked whether there are more, which it finds out
+ * in a call that it makes anyway. Each burst may be twice as long as the one
+ * before, until nobody is left. The next one is as long as that one was. If only
+ * one program had come, the next few bursts are one program each.
  *
  * The links that greet one guest are on one list in the order in which they
  * came, whichever listener took them. So the first is the one that has been
@@ -41,7 +42,7 @@
 #include "turn/loop.h"
 #include "vsock/handshake.h"
 
-/* So many programs are accepted one by one after one came alone. */
+/* After a program that came alone, so many reports are good for one each. */
 #define ALONE 8
 
 struct listener {
@@ -108,8 +109,9 @@ static void try_again(struct loop_pause *p)
 	call(container_of(p, struct listener, pause));
 }
 
-/* Asks the ring for the next report, after programs were accepted as ERR says: 0
- * or -EAGAIN. 0 or -errno. */
+/* A burst is over: ERR is 0 if all of it was accepted, or -EAGAIN if nobody waits
+ * any more. Decides how long the next one is, and asks the ring for the report that
+ * begins it. 0 or -errno. */
 static int ask(struct listener *listener, int err)
 {
 	struct loop *loop = listener->guest->loop;
@@ -413,8 +415,8 @@ static void log_refusal(const struct link *link, int err)
 			describe_refusal(err));
 }
 
-/* What programs that knock want: some of their lines, by MOST chores. Returns how
- * many of these are left. */
+/* Looks at the lines of programs that knock, by MOST chores. Returns how many of
+ * these are left. */
 static unsigned read_some(struct guest *guest, unsigned most)
 {
 	unsigned enough = guest->loop->chores + most;

@@ -117,8 +117,8 @@ struct loop {
 	struct pace pace;   /* by the functions of pace.h */
 	unsigned chores;    /* of this turn; loop_count_chores() adds to it */
 	struct list active; /* guests, by guest_wake() and the service */
-	/* No timer is due before: moved forward by those who arm timers, and
-	 * back by the service. */
+	/* No timer is due before this. Arming makes it earlier, and the
+	 * service later (base/timer.h). */
 	uint64_t soonest_ms;
 	struct deadlines deadlines; /* of connections, armed by link/ */
 	struct loop_links links;

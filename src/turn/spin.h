@@ -7,11 +7,11 @@
  * - Spinning is worth it only if the next event is near, which is guessed from
  *   the smoothed gap between events.
  * - Where cores are taken, or where it takes long to wake another core, a thread
- *   that spins is in the way of those whom it waits for. That differs from
+ *   that spins is in the way of the programs that it waits for. That differs from
  *   machine to machine and from minute to minute, so it is tried: for one period
- *   the thread does the other thing, and if more is moved in it than in the
- *   periods before and after, it goes on with that. Trials become rare while
- *   they change nothing.
+ *   the thread sleeps instead of spinning, or the other way around. If it moves
+ *   more in that period than in those before and after, it goes on in that way.
+ *   Trials become rare while they change nothing.
  */
 #ifndef URING_VSOCK_TURN_SPIN_H
 #define URING_VSOCK_TURN_SPIN_H
@@ -25,7 +25,8 @@
 #define SPIN_REST_LEAST 4u
 #define SPIN_REST_MOST 64u
 
-/* A trial wins if so many eighths of what it moved are more than the others. */
+/* A trial wins if so many eighths of its rate are more than the rates before and
+ * after it: a smaller difference may be chance. */
 #define SPIN_WIN 7u
 
 /* A period with fewer chances to spin says nothing. */

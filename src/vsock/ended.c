@@ -105,7 +105,8 @@ static void grow(struct ended *ended)
 
 	if (!bigger.sets)
 		return;
-	/* From the last to the first; each set becomes two. */
+	/* From the last to the first, as put() puts each in front of those
+	 * before. A set becomes two, so that there are places for all. */
 	for (uint32_t i = ended->nsets * PLACES; i--;) {
 		const struct entry *e = &ended->sets[i / PLACES].at[i % PLACES];
 		struct ended_set *set = set_of(&bigger, e);
