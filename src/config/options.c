@@ -208,9 +208,9 @@ static void refuse_option(struct command_line *line,
 }
 
 /*
- * Of "--socket --uds-path=b" getopt_long(3) makes a socket named "--uds-path=b".
- * A value that begins so has to be joined to its option by '='. True: WORD is
- * an option whose value was forgotten; what follows it is to be read anew.
+ * getopt_long(3) takes "--socket --uds-path=b" for a socket that is named
+ * "--uds-path=b". Such a value has to be joined to its option by '='. True: the
+ * value of the option WORD was forgotten, and NEXT is to be read as an option.
  */
 static bool value_is_option(struct command_line *line, const char *word,
 			    const char *next)
@@ -221,8 +221,9 @@ static bool value_is_option(struct command_line *line, const char *word,
 		return false;
 	line->draft.partial = true;
 	mistake(&line->mistakes, &here, NULL, NULL,
-		"%s: this option needs a value, and '%s' is an option", word,
-		next);
+		"%s: this option needs a value, and '%s' looks like an option; "
+		"join a value that begins with '--' by '='",
+		word, next);
 	return true;
 }
 

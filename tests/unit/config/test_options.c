@@ -221,7 +221,11 @@ static const struct command_row {
 	/* a value that was forgotten takes no option in its place */
 	{ { "--socket", "--uds-path=u", "--engine=fast" },
 	  2,
-	  "--socket: this option needs a value, and '--uds-path=u' is an option\n"
+	  "--socket: this option needs a value, and '--uds-path=u' looks like an "
+	  "option; join a value that begins with '--' by '='\n"
+	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
+	{ { "--socket=--s", "--uds-path=u", "--engine=fast" },
+	  2,
 	  "--engine: value 'fast': expected auto, io_uring or epoll\n" },
 	/* as in a file */
 	{ { "--vm=socket=s,uds-path=u,socket=t,groups=a,groups=b" },
