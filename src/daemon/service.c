@@ -329,14 +329,14 @@ static void notify_receivers(struct service *s)
 static bool has_room(const struct service *s)
 {
 	const struct turn *turn = &s->turn;
-	const struct pace *pace = &s->loop.pace;
+	const struct share *share = &s->loop.share;
 
 	if (turn->nsends == TURN_SENDS || turn->nrecvs == TURN_RECVS ||
 	    turn->nsegments >= TURN_SEGMENTS || turn->npieces == TURN_PIECES ||
 	    turn->nbuffers == TURN_BUFFERS || s->loop.chores >= LOOP_CHORES)
 		return false;
 	/* A short turn may have moved enough of greedy connections. */
-	return pace->light_only || (pace->left_out && pace->left_in);
+	return share->light_only || (share->left_out && share->left_in);
 }
 
 /* Guests that have no part in this turn are the first in the next one. */
@@ -477,7 +477,7 @@ void service_turn(struct service *s)
 	if (now >= s->loop.soonest_ms)
 		pass_deadlines(&s->loop, now);
 	s->loop.chores = 0;
-	pace_begin(&s->loop.pace, now);
+	share_begin(&s->loop.share, now);
 	run_turn(s);
 	watchdog_end(&s->watchdog);
 }

@@ -128,12 +128,11 @@ static uint32_t end_flags(const struct packet *p)
 }
 
 /*
- * A stream to a host program is offered its share of what all the guest's
- * streams have under way. A message is offered room for all of it, and so is a
+ * A stream to a host program is offered its part of what greedy streams may have
+ * under way. A message is offered room for all of it, and so is a
  * driver that asks for credit, which may send a whole buffer or nothing.
  */
-static void share_window(struct guest *guest, struct link *link,
-			 const struct packet *p)
+static void offer_window(struct link *link, const struct packet *p)
 {
 	struct credit *credit = &link->conn.credit;
 	uint32_t window = UINT32_MAX;
@@ -141,8 +140,7 @@ static void share_window(struct guest *guest, struct link *link,
 	if (link->is_half || link->conn.type != PACKET_STREAM)
 		return;
 	if (p->op == PACKET_RW) {
-		window = windows_sent(&guest->grants.windows, &link->use,
-				      p->len);
+		window = share_window(&link->guest->loop->share, &link->use);
 	} else if (p->op != PACKET_CREDIT_REQUEST) {
 		return;
 	}
@@ -173,16 +171,13 @@ static void log_answer(const struct link *link)
 static enum step handle_joined(struct link *link, struct turn *turn,
 			       struct chain *chain, const struct packet *p)
 {
-	struct guest *guest = link->guest;
 	enum step step = STEP_DONE;
 	unsigned orders;
 
 	if (unlikely(p->op == PACKET_RST))
 		log_answer(link);
 	orders = conn_input(&link->conn, p);
-	share_window(guest, link, p);
-	if (p->op == PACKET_RW && link_is_light(link))
-		pace_light(&guest->loop->pace);
+	offer_window(link, p);
 	if (orders & CONN_DELIVER)
 		step = sends_add(turn, link, chain, p->len, end_flags(p));
 	if (orders & CONN_TOO_LONG)
@@ -300,7 +295,7 @@ static struct virtq *tx_queue(struct guest *guest)
 static enum step collect_packets(struct guest *guest, struct turn *turn,
 				 bool early)
 {
-	const struct pace *pace = &guest->loop->pace;
+	const struct share *share = &guest->loop->share;
 	struct virtq *vq = tx_queue(guest);
 	unsigned chains = 0, descriptors = 0;
 	enum step step = STEP_DONE;
@@ -310,7 +305,7 @@ static enum step collect_packets(struct guest *guest, struct turn *turn,
 	while (step == STEP_DONE) {
 		bool must = early && virtq_has_early(vq);
 
-		if (!pace->left_out && !must)
+		if (!share->left_out && !must)
 			return STEP_MORE;
 		/* send_resets() wakes the guest when it has sent some. */
 		if (resets_full(&guest->resets) && !must)
@@ -394,7 +389,7 @@ static bool may_take(const struct guest *guest, bool early)
 
 enum step from_guest_collect(struct guest *guest, struct turn *turn, bool early)
 {
-	bool light_only = guest->loop->pace.light_only && !early;
+	bool light_only = guest->loop->share.light_only && !early;
 	enum step backlogs, packets = STEP_DONE;
 
 	if (!light_only)

@@ -9,7 +9,7 @@
  * socket takes: the rest waits in the connection's backlog, so that a slow
  * reader never holds the shared ring.
  *
- * In turns for light connections alone (pace.h) their packets are used early:
+ * In turns for light connections alone (share.h) their packets are used early:
  * before packets of others that came first, which stay in the ring.
  */
 #ifndef URING_VSOCK_FUNNEL_FROM_GUEST_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A link is offered as many buffers as its last read used, or more if the bytes
- * left in the socket need more. Links that are offered few buffers are served
- * first: they delay nobody, and a round trip beside streams then waits for few
- * buffers and not for all of them. If they leave no buffers for the others, the
- * others are first in the next turn.
+ * left in the socket need more. Light links are served first: they delay nobody,
+ * and a round trip beside streams then waits for few buffers and not for all of
+ * them. If they leave no buffers for the others, the others are first in the
+ * next turn.
  *
  * When a read leaves buffers empty, the packets behind them have to move up
  * (rx_buffers.h). So a link that may be offered more than it fills, and that
@@ -93,7 +93,7 @@ static bool is_alone(const struct link *link)
 	const struct guest *guest = link->guest;
 
 	return link->node.next == link->node.prev &&
-	       (list_empty(&guest->rx.small) || list_empty(&guest->rx.ready));
+	       (list_empty(&guest->rx.light) || list_empty(&guest->rx.ready));
 }
 
 /* Bytes that a read may find; HOST_END_HOLDS_UNKNOWN where asking would not
@@ -112,24 +112,21 @@ static enum step offer_buffers(struct link *link, struct turn *turn,
 			       struct ring *ring, uint32_t held)
 {
 	struct turn_recv *recv = &turn->recvs[turn->nrecvs];
-	struct pace *pace = &link->guest->loop->pace;
+	struct share *share = &link->guest->loop->share;
 	uint32_t wanted = min_u32(conn_may_send(&link->conn), READ_MAX);
-	uint32_t left = min_u32(wanted, held);
+	uint32_t left =
+		min_u32(min_u32(wanted, held), share_in(share, &link->use));
 	uint32_t packets =
 		min_u32(credit_packets(&link->conn.credit), link->burst);
 	uint32_t first = turn->npayload;
-	bool bounded = !link_reads_little(link);
 
-	if (bounded)
-		left = min_u32(left, pace->left_in);
 	recv->link = link;
 	recv->first = turn->nbuffers;
 	recv->room = rx_offer(link->guest, turn, packets, left);
 	recv->count = turn->nbuffers - recv->first;
-	if (bounded)
-		pace_offer(pace, recv->room);
 	if (!recv->count)
 		return STEP_NO_BUFFER;
+	share_offer(share, &link->use, recv->room);
 	recv->all = recv->room == held;
 	recv->io.msg = (struct msghdr){
 		.msg_iov = turn->payload + first,
@@ -215,7 +212,7 @@ static enum step serve_stream(struct link *link, struct turn *turn,
 	return STEP_DONE;
 }
 
-/* The link used up the buffers: other links get the next ones first. */
+/* Other links get the next buffers first. */
 static void give_way(struct link *link)
 {
 	list_remove(&link->node);
@@ -261,8 +258,12 @@ static enum step serve_list(struct list *list, struct turn *turn,
 	       !list_empty(list)) {
 		struct link *link = list_first(list, struct link, node);
 
-		if (!loop->pace.left_in && !link_reads_little(link))
-			break;
+		if (!share_in(&loop->share, &link->use)) {
+			if (list == &link->guest->rx.ready)
+				break;
+			give_way(link); /* it is not light any more */
+			continue;
+		}
 		loop_count_chores(loop, !link->is_half && link->host.hung_up);
 		if (serve(link, turn, ring) == STEP_NO_BUFFER)
 			return STEP_NO_BUFFER;
@@ -270,18 +271,18 @@ static enum step serve_list(struct list *list, struct turn *turn,
 	return STEP_DONE;
 }
 
-/* Links of small go first, but may not starve those of ready. */
+/* Light links go first, but may not starve those of ready. */
 static void serve_lists(struct guest *guest, struct turn *turn,
 			struct ring *ring)
 {
 	struct loop *loop = guest->loop;
-	bool light_only = loop->pace.light_only;
+	bool light_only = loop->share.light_only;
 
 	if (guest->rx.ready_first && !light_only) {
 		guest->rx.ready_first = false;
 		if (serve_list(&guest->rx.ready, turn, ring, loop) == STEP_DONE)
-			serve_list(&guest->rx.small, turn, ring, loop);
-	} else if (serve_list(&guest->rx.small, turn, ring, loop) ==
+			serve_list(&guest->rx.light, turn, ring, loop);
+	} else if (serve_list(&guest->rx.light, turn, ring, loop) ==
 		   STEP_NO_BUFFER) {
 		guest->rx.ready_first = true;
 	} else if (!light_only) {
@@ -358,15 +359,6 @@ static void look_ahead(struct link *link, const struct turn_recv *recv,
 	link->burst = (uint8_t)min_u32(used, BURST_MAX);
 }
 
-static void note_read(struct link *link, uint32_t n)
-{
-	struct pace *pace = &link->guest->loop->pace;
-
-	pace_in(pace, &link->moved, n);
-	if (link_is_light(link))
-		pace_light(pace);
-}
-
 static void finish_recv(struct turn *turn, struct turn_recv *recv)
 {
 	struct link *link = recv->link;
@@ -374,7 +366,7 @@ static void finish_recv(struct turn *turn, struct turn_recv *recv)
 	unsigned orders = 0;
 
 	if (n > 0) {
-		note_read(link, (uint32_t)n);
+		share_count(&link->guest->loop->share, &link->use, (uint32_t)n);
 		look_ahead(link, recv, (uint32_t)n,
 			   give_data(turn, recv, (uint32_t)n),
 			   turn->nrecvs == 1);
@@ -438,7 +430,7 @@ void to_guest_finish(struct turn *turn)
 			refuse_rights(turn, part);
 		rx_return(turn, part);
 		if (guest_running(part->guest)) {
-			send_late_control(&part->guest->rx.small, turn);
+			send_late_control(&part->guest->rx.light, turn);
 			send_late_control(&part->guest->rx.ready, turn);
 		}
 	}

@@ -20,6 +20,7 @@
 #include "guest/rx_buffers.h"
 #include "host/incoming.h"
 #include "link/link.h"
+#include "turn/loop.h"
 #include "turn/turn.h"
 
 /* What one link may send before the next link is served. */
@@ -49,6 +50,8 @@ static void give(struct link *link, struct turn_buffer *buffer, uint32_t len,
 	conn_build_data(&link->conn, guest_cid(guest), len,
 			ends ? PACKET_END_OF_MESSAGE : 0, &packet);
 	rx_give(guest, buffer, &packet);
+	share_count(&guest->loop->share, &link->use, len);
+	share_offer(&guest->loop->share, &link->use, len);
 }
 
 /* Puts the next piece of the message that is held into BUFFER, within credit. */
@@ -199,15 +202,16 @@ static int send_next(struct link *link, struct turn *turn)
 
 enum step to_guest_messages(struct link *link, struct turn *turn)
 {
+	const struct share *share = &link->guest->loop->share;
 	uint32_t first = turn->nbuffers;
 	unsigned left = MESSAGES_MAX;
 	int err = 0;
 
 	if (send_held(link, turn) == STEP_NO_BUFFER)
 		return STEP_NO_BUFFER;
-	while (!err && left-- && turn->nbuffers - first < BUFFERS_MAX)
+	while (!err && left-- && turn->nbuffers - first < BUFFERS_MAX &&
+	       share_in(share, &link->use))
 		err = send_next(link, turn);
-	link->burst = (uint8_t)min_u32(turn->nbuffers - first + 1, BUFFERS_MAX);
 	if (err && err != -EAGAIN && err != -ENOBUFS)
 		end(link, err);
 	return err == -ENOBUFS ? STEP_NO_BUFFER : STEP_DONE;

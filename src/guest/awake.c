@@ -2,7 +2,7 @@
 /*
  * Every call for used buffers is an interrupt for the guest, so that some
  * buffers are kept back for a while. The guest waits for received packets: they
- * are shown at the end of its part of the turn. Only in short turns (pace.h)
+ * are shown at the end of its part of the turn. Only in short turns (share.h)
  * may packets of greedy connections wait for some more turns, and so may lone
  * credit updates. Nothing in the guest waits for TX chains that were used; its
  * driver only needs them to send again. They are given back when their segments
@@ -71,7 +71,7 @@ static void show_received(struct guest *guest)
  * packets of greedy connections. It has a part in a turn soon again. */
 static bool received_may_wait(const struct guest *guest)
 {
-	return guest->loop->pace.hasten && !list_empty(&guest->active) &&
+	return guest->loop->share.hasten && !list_empty(&guest->active) &&
 	       !guest->rx.short_of_buffers &&
 	       guest->awake.rx_turns < RX_WAIT_TURNS &&
 	       guest->awake.rx_patient ==

@@ -64,7 +64,7 @@ struct guest *guest_new(const struct vm_config *config, struct loop *loop)
 	table_init(&guest->conns, random_secret(guest));
 	timer_init(&guest->session.doubt);
 	list_init(&guest->rx.ready);
-	list_init(&guest->rx.small);
+	list_init(&guest->rx.light);
 	list_init(&guest->flushing);
 	list_init(&guest->greeters.silent);
 	list_init(&guest->greeters.knocking);

@@ -20,7 +20,6 @@
 #include "guest/resets.h"
 #include "vsock/ended.h"
 #include "vsock/table.h"
-#include "vsock/windows.h"
 
 struct closer;
 struct frontend;
@@ -90,10 +89,10 @@ struct guest_awake {
  * end; funnel/to_guest.c takes them off when they were served, and moves those
  * that used up the buffers to the end of ready. */
 struct guest_rx {
-	struct list ready;     /* links that fill what they are offered */
-	struct list small;     /* links that read little at a time */
+	struct list ready;     /* other links */
+	struct list light;     /* links that are light, as far as was known */
 	bool short_of_buffers; /* a link waits for some, by rx_buffers.c */
-	bool ready_first;      /* small left nothing, by funnel/to_guest.c */
+	bool ready_first;      /* light left nothing, by funnel/to_guest.c */
 };
 
 /* Host programs that have no connection yet, by host/listener.c and link/. */
@@ -131,8 +130,7 @@ struct guest_siblings {
 
 /* Credit that the guest's links share. */
 struct guest_grants {
-	uint64_t bytes;		/* by guest_grant() and its like */
-	struct windows windows; /* of streams with the host, by the funnel */
+	uint64_t bytes; /* by guest_grant() and its like */
 };
 
 /* File descriptors of the VM's connections. */
@@ -223,7 +221,7 @@ bool guest_has_seqpacket(const struct guest *guest);
 /* Something waits to be put into the guest's RX ring. */
 static inline bool guest_has_output(const struct guest *guest)
 {
-	return !list_empty(&guest->rx.small) || !list_empty(&guest->rx.ready) ||
+	return !list_empty(&guest->rx.light) || !list_empty(&guest->rx.ready) ||
 	       guest->resets.count;
 }
 

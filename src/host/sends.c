@@ -136,7 +136,11 @@ enum step sends_add(struct turn *turn, struct link *link, struct chain *chain,
 	send = stage(turn, link);
 	add_piece(turn, send, trim_to_payload(chain, len), flags);
 	send->bytes += len;
-	pace_out(&link->guest->loop->pace, &link->moved, len);
+	/* What is for another guest can always be put down: tell.h. */
+	if (link->is_half)
+		share_count(&link->guest->loop->share, &link->use, len);
+	else
+		share_out(&link->guest->loop->share, &link->use, len);
 	link->guest->counts.bytes_out += len;
 	return send->bytes < SEND_BYTES && send->segments < SEND_SEGMENTS
 		       ? STEP_DONE

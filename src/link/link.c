@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  *	greeting	no connection yet; on the guest's list of that name
- *	joined		in the guest's table; on ready or small if it has
+ *	joined		in the guest's table; on ready or light if it has
  *			something for the guest, else on no list
  *	parted		out of the table; the socket has bytes to send still, or
  *			the half something to tell
@@ -32,10 +32,6 @@
 
 /* The first read of a connection offers this many receive buffers. */
 #define BURST_MIN 1
-
-/* A link that is offered fewer goes ahead of links that fill what they get: a
- * round trip beside streams is fifteen times faster for it. */
-#define BURST_LIGHT 8
 
 static struct link *link_new(struct guest *guest, enum link_phase phase)
 {
@@ -313,13 +309,7 @@ static void bury(struct link *link)
 
 bool link_is_light(const struct link *link)
 {
-	return !link->is_half && link->conn.type == PACKET_STREAM &&
-	       pace_is_light(&link->guest->loop->pace, &link->moved);
-}
-
-bool link_reads_little(const struct link *link)
-{
-	return link->burst < BURST_LIGHT;
+	return share_is_light(&link->guest->loop->share, &link->use);
 }
 
 /* There is something to put into the guest's RX ring now. */
@@ -378,8 +368,8 @@ static void refresh_joined(struct link *link)
 		if (!list_empty(&link->node))
 			list_remove(&link->node);
 	} else if (list_empty(&link->node)) {
-		list_append(link_reads_little(link) ? &guest->rx.small
-						    : &guest->rx.ready,
+		list_append(link_is_light(link) ? &guest->rx.light
+						: &guest->rx.ready,
 			    &link->node);
 		guest_wake(guest);
 	}

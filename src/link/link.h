@@ -21,13 +21,12 @@
 #include "base/timer.h"
 #include "link/half.h"
 #include "link/host_end.h"
-#include "turn/pace.h"
 #include "vsock/backlog.h"
 #include "vsock/conn.h"
 #include "vsock/conn_output.h"
 #include "vsock/messages.h"
 #include "vsock/packet.h"
-#include "vsock/windows.h"
+#include "vsock/share.h"
 
 struct guest;
 struct loop;
@@ -45,12 +44,11 @@ enum link_phase {
 struct link {
 	struct conn conn; /* its type is known from the start */
 	struct guest *guest;
-	struct list node;      /* ready, small, greeting, parted or dead */
+	struct list node;      /* ready, light, greeting, parted or dead */
 	struct list host_node; /* flushing, knocking, dialed or told list */
 	struct timer timer;    /* greeting, dialing or parting */
 	uint32_t grant;	       /* of the guest's credit, guest_grant() */
-	struct window_use use; /* of the guest's windows */
-	struct pace_use moved; /* what it moved lately */
+	struct share_use use;  /* of the worker's share */
 	uint16_t staged;       /* this turn's send, or LINK_NOT_STAGED */
 	uint16_t passed;       /* index of a TX entry that was left in place */
 	uint8_t phase;	       /* enum link_phase */
@@ -88,12 +86,9 @@ static inline struct link *link_of_half(struct half *half)
 	return container_of(half, struct link, half);
 }
 
-/* The link is a stream with a host program and moves little: it wants answers
- * soon, and nobody else is delayed by them. */
+/* The link moves little: it wants answers soon, and nobody else is delayed by
+ * them. */
 bool link_is_light(const struct link *link);
-
-/* The link is offered few receive buffers, as it fills no more. */
-bool link_reads_little(const struct link *link);
 
 /* There may be data for the guest. */
 bool link_has_data(const struct link *link);

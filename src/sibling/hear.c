@@ -86,9 +86,9 @@ static bool hear_ask(struct guest *guest, const struct half_message *m)
 /* Gives the last *LEFT bytes of FROM to the guest, as far as it has credit and
  * buffers, of which BUFFERS may be used. *LEFT is what remains. FLAGS belong to
  * the last byte. */
-static enum step send_to_guest(struct link *link, struct turn *turn,
-			       struct iov_cursor *from, uint32_t *left,
-			       uint32_t flags, unsigned buffers)
+static enum step fill_buffers(struct link *link, struct turn *turn,
+			      struct iov_cursor *from, uint32_t *left,
+			      uint32_t flags, unsigned buffers)
 {
 	uint32_t credit = conn_may_send(&link->conn);
 	struct guest *guest = link->guest;
@@ -109,6 +109,20 @@ static enum step send_to_guest(struct link *link, struct turn *turn,
 		credit = *left ? conn_may_send(&link->conn) : 0;
 	} while (credit && --buffers);
 	return STEP_DONE;
+}
+
+/* The same, and counts what the guest got. */
+static enum step send_to_guest(struct link *link, struct turn *turn,
+			       struct iov_cursor *from, uint32_t *left,
+			       uint32_t flags, unsigned buffers)
+{
+	struct share *share = &link->guest->loop->share;
+	uint32_t len = *left;
+	enum step step = fill_buffers(link, turn, from, left, flags, buffers);
+
+	share_count(share, &link->use, len - *left);
+	share_offer(share, &link->use, len - *left);
+	return step;
 }
 
 /* The guest may be sent something of LEN bytes, or a part of it. What has no
@@ -243,7 +257,8 @@ enum step sibling_serve(struct link *link, struct turn *turn)
 	uint32_t left;
 	enum step step = STEP_DONE;
 
-	while (step == STEP_DONE && inbox->count && used < BUFFERS_MAX) {
+	while (step == STEP_DONE && inbox->count && used < BUFFERS_MAX &&
+	       share_in(&link->guest->loop->share, &link->use)) {
 		iov.iov_base = (char *)parcels_first(inbox, &first);
 		if (!may_send(link, first.len))
 			break;
@@ -255,7 +270,6 @@ enum step sibling_serve(struct link *link, struct turn *turn)
 		if (step == STEP_DONE || left < first.len)
 			parcels_drop(inbox, first.len - left);
 	}
-	link->burst = (uint8_t)min_u32(used + 1, BUFFERS_MAX);
 	sibling_end_if_heard(link);
 	return step;
 }

@@ -32,7 +32,7 @@
  * announcing guest until its half ends. Returns the window that the other guest
  * may be told of.
  */
-static uint32_t share_window(struct link *link)
+static uint32_t grant_window(struct link *link)
 {
 	uint32_t wanted =
 		min_u32(link->conn.credit.peer_buf_alloc, CONFIG_TX_BUFFER_MAX);
@@ -59,7 +59,7 @@ static struct half_message compose(struct link *link, unsigned facts)
 		.from_port = conn->peer_port,
 		.to_port = conn->local_port,
 		.id = link->half.id,
-		.buf_alloc = share_window(link),
+		.buf_alloc = grant_window(link),
 		.fwd_cnt = conn->credit.peer_fwd_cnt,
 		.type = conn->type,
 		.facts = (uint16_t)facts,

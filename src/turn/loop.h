@@ -12,8 +12,8 @@
 
 #include "base/list.h"
 #include "base/timer.h"
-#include "turn/pace.h"
 #include "vsock/deadlines.h"
+#include "vsock/share.h"
 
 struct bell;
 struct descriptors;
@@ -114,7 +114,7 @@ struct loop {
 	struct worker *worker;
 	unsigned index; /* the worker's */
 
-	struct pace pace;   /* by the functions of pace.h */
+	struct share share; /* by the functions of share.h */
 	unsigned chores;    /* of this turn; loop_count_chores() adds to it */
 	struct list active; /* guests, by guest_wake() and the service */
 	/* No timer is due before this. Arming makes it earlier, and the

@@ -54,7 +54,7 @@ static void note_credit(struct end *end, const struct virtio_vsock_hdr *hdr)
 }
 
 /* A guest knows what it was granted when nothing is on its way to it. Then the
- * daemon goes by the same, unless it leaves packets for later turns (pace.h).
+ * daemon goes by the same, unless it leaves packets for later turns (share.h).
  * */
 static bool is_overdrawn(const struct end *end,
 			 const struct virtio_vsock_hdr *hdr)

@@ -48,7 +48,7 @@ bool truth_follows(const struct end *end)
 
 bool truth_hastens(const struct end *end)
 {
-	return guest_of(end)->loop->pace.hasten;
+	return guest_of(end)->loop->share.hasten;
 }
 
 static bool sent_all(const struct end *end)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Two things make an input independent of those before it: what a VM has is
- * made anew, and what is left of a loop's past, its pace, is put back. Time
+ * made anew, and what is left of a loop's past, its share, is put back. Time
  * goes on by an hour, so that no deadline of the past is near.
  *
  * All sockets are abstract, so that no file is made.
@@ -231,7 +231,7 @@ void stage_begin(void)
 	take_census(open_before);
 	stage_pass_ms(3600000);
 	for (unsigned i = 0; i < stage.nloops; i++)
-		stage.loops[i]->pace = (struct pace){ .now_ms = 0 };
+		stage.loops[i]->share = (struct share){ .now_ms = 0 };
 	for (unsigned i = 0; i < stage.nvms; i++) {
 		memset(stage.vms[i].ram, 0, STAGE_HEADERS);
 		fuzz_check(!vm_start(&stage.vms[i].vm, stage.loops[places[i]]));

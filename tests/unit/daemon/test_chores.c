@@ -256,7 +256,7 @@ START_TEST(a_guest_ends_some_of_its_connections_in_a_turn)
 	send_resets();
 	while (more) {
 		loop_of()->chores = 0;
-		pace_begin(&loop_of()->pace, clock_ms());
+		share_begin(&loop_of()->share, clock_ms());
 		more = from_guest_collect(facts.guest, &turn, false) ==
 		       STEP_MORE;
 		turn_clear(&turn);

@@ -33,9 +33,9 @@ static struct link *links[CONNECTIONS];
 static struct turn turn;
 static uint16_t next; /* index in the TX ring */
 
-static struct pace *pace(void)
+static struct share *share(void)
 {
-	return &facts.guest->loop->pace;
+	return &facts.guest->loop->share;
 }
 
 static struct packet packet_of(unsigned i, enum packet_op op, uint32_t len)
@@ -101,9 +101,9 @@ static void begin(void)
 	next = BASE;
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		join(i);
-	pace_count(pace(), &links[GREEDY]->moved, PACE_LIGHT);
-	pace()->light_only = true;
-	pace()->left_out = PACE_SHORT;
+	share_count(share(), &links[GREEDY]->use, SHARE_LIGHT);
+	share()->light_only = true;
+	share()->left_out = SHARE_SHORT;
 }
 
 static void clear(void)
@@ -178,7 +178,7 @@ START_TEST(light_packets_overtake_and_are_given_back_in_their_turn)
 	ck_assert_uint_eq(given(), 0);
 	ck_assert(from_guest_early(facts.guest));
 	clear();
-	pace()->light_only = false;
+	share()->light_only = false;
 	ck_assert_int_eq(from_guest_collect(facts.guest, &turn, false),
 			 STEP_DONE);
 	expect_staged(LIGHT, NULL, 0);
@@ -198,17 +198,17 @@ START_TEST(packets_of_a_connection_never_overtake_each_other)
 	begin();
 	send_packet(GREEDY, PACKET_RW, LEN);
 	from_guest_collect(facts.guest, &turn, false);
-	pace()->period += 2; /* it is light now */
+	share()->period += 4; /* it is light now */
 	send_packet(GREEDY, PACKET_RW, LEN);
 	from_guest_collect(facts.guest, &turn, false);
 	expect_staged(GREEDY, NULL, 0);
-	pace()->light_only = false;
-	pace()->left_out = 1;
+	share()->light_only = false;
+	share()->left_out = 1;
 	ck_assert_int_eq(from_guest_collect(facts.guest, &turn, false),
 			 STEP_MORE);
 	expect_staged(GREEDY, first, 1);
 	clear();
-	pace()->left_out = 1;
+	share()->left_out = 1;
 	from_guest_collect(facts.guest, &turn, false);
 	expect_staged(GREEDY, second, 1);
 	end();
@@ -233,7 +233,7 @@ START_TEST(nothing_else_overtakes)
 	ck_assert_uint_eq(turn.nsends, 1);
 	ck_assert_uint_eq(facts.guest->resets.count, 0);
 	ck_assert_uint_eq(facts.guest->queue[GUEST_TX].vq.nearly, 1);
-	pace()->light_only = false;
+	share()->light_only = false;
 	from_guest_collect(facts.guest, &turn, false);
 	ck_assert_uint_ge(facts.guest->resets.count, 2);
 	ck_assert_uint_eq(given(), 5);
@@ -295,7 +295,7 @@ START_TEST(early_ones_are_taken_before_the_ring_stops)
 	clear();
 	ck_assert(from_guest_early(facts.guest));
 	facts.guest->resets.count = RESETS_MAX;
-	pace()->left_out = 0;
+	share()->left_out = 0;
 	from_guest_collect(facts.guest, &turn, true);
 	facts.guest->resets.count = 0;
 	ck_assert(!from_guest_early(facts.guest));

@@ -48,7 +48,7 @@
 
 /* Half of the turns are for light connections alone. */
 #define TURNS 40
-#define SHARE (4 * PACE_SHORT)
+#define SHARE (4 * SHARE_SHORT)
 
 struct machine {
 	struct guest *guest;
@@ -69,9 +69,9 @@ static const struct config config = { .vms = configs, .nvms = GUESTS };
 static struct switchboard *board;
 static struct service *service;
 
-static struct pace *pace(void)
+static struct share *share(void)
 {
-	return &service_loop(service)->pace;
+	return &service_loop(service)->share;
 }
 
 static uint8_t *at(const struct machine *m, unsigned queue, uint32_t offset)
@@ -306,11 +306,11 @@ static void refill(struct machine *m)
  * greedy. */
 static void turn(void)
 {
-	struct pace *p = pace();
+	struct share *s = share();
 
-	p->now_ms = p->light_ms = p->crowded_ms = clock_ms();
+	s->now_ms = s->light_ms = s->crowded_ms = clock_ms();
 	for (unsigned i = 0; i < nmachines; i++)
-		pace_note(p, &machines[i].links[0]->moved, PACE_LIGHT);
+		share_count(s, &machines[i].links[0]->use, SHARE_LIGHT);
 	service_wait(service);
 	service_turn(service);
 	for (unsigned i = 0; i < nmachines; i++)
