@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* Light connections' packets in a TX ring that greedy ones fill. */
 #include <endian.h>
+#include <linux/virtio_vsock.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 #define LEN 64
 #define BASE 65530 /* the index wraps soon */
 
+static enum packet_type type = PACKET_STREAM;
 static int front_end;
 static int programs[CONNECTIONS];
 static struct link *links[CONNECTIONS];
@@ -42,7 +44,7 @@ static struct packet packet_of(unsigned i, enum packet_op op, uint32_t len)
 {
 	return (struct packet){
 		.op = op,
-		.type = PACKET_STREAM,
+		.type = (uint16_t)type,
 		.src_cid = facts.guest->config->guest_cid,
 		.dst_cid = PACKET_HOST_CID,
 		.src_port = FIRST_PORT + i,
@@ -73,11 +75,12 @@ static void send_packet(unsigned i, enum packet_op op, uint32_t len)
 static void join(unsigned i)
 {
 	const struct packet request = packet_of(i, PACKET_REQUEST, 0);
+	int kind = type == PACKET_STREAM ? SOCK_STREAM : SOCK_SEQPACKET;
 	int ends[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX,
-				    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-				    0, ends),
+				    kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+				    ends),
 			 0);
 	programs[i] = ends[1];
 	ck_assert(descriptors_take(NULL, &facts.guest->fds.held));
@@ -98,6 +101,7 @@ static void begin(void)
 	front_end = session_connect();
 	negotiate(front_end, true);
 	start_queues(front_end, BASE);
+	facts.guest->session.features |= 1ull << VIRTIO_VSOCK_F_SEQPACKET;
 	next = BASE;
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		join(i);
@@ -323,10 +327,28 @@ START_TEST(an_early_one_that_the_guest_takes_back_breaks_the_ring)
 }
 END_TEST
 
+/* Messages are light or greedy as streams are. */
+START_TEST(light_messages_overtake)
+{
+	static const uint8_t light[] = { (uint8_t)(BASE + 1) };
+
+	type = PACKET_SEQPACKET;
+	begin();
+	send_packet(GREEDY, PACKET_RW, LEN);
+	send_packet(LIGHT, PACKET_RW, LEN);
+	ck_assert_int_eq(from_guest_collect(facts.guest, &turn, false),
+			 STEP_MORE);
+	expect_staged(LIGHT, light, 1);
+	expect_staged(GREEDY, NULL, 0);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		light_packets_overtake_and_are_given_back_in_their_turn,
+		light_messages_overtake,
 		packets_of_a_connection_never_overtake_each_other,
 		nothing_else_overtakes,
 		nor_packets_that_were_there_before_the_connection,
