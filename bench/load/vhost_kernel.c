@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -38,19 +39,17 @@ int vhost_kernel_open(const char *path, uint64_t *features)
 
 static void tell_memory(int fd, const struct ram *ram)
 {
-	struct {
-		struct vhost_memory head;
-		struct vhost_memory_region region;
-	} table = {
-		.head.nregions = 1,
-		.region = {
-			.guest_phys_addr = ram_guest_addr(ram, ram->base),
-			.memory_size = ram->size,
-			.userspace_addr = (uintptr_t)ram->base,
-		},
-	};
+	struct vhost_memory *table =
+		need_zeroed(1, sizeof(*table) + sizeof(table->regions[0]));
 
-	tell(fd, VHOST_SET_MEM_TABLE, &table, "SET_MEM_TABLE");
+	table->nregions = 1;
+	table->regions[0] = (struct vhost_memory_region){
+		.guest_phys_addr = ram_guest_addr(ram, ram->base),
+		.memory_size = ram->size,
+		.userspace_addr = (uintptr_t)ram->base,
+	};
+	tell(fd, VHOST_SET_MEM_TABLE, table, "SET_MEM_TABLE");
+	free(table);
 }
 
 static void tell_ring(int fd, unsigned i, const struct ring *r)
