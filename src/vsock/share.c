@@ -50,8 +50,9 @@ void share_renew(const struct share *s, struct share_use *use)
 	uint16_t age = (uint16_t)(s->period - use->period);
 	uint32_t before = max_u32(use->units, use->before / 2u);
 
+	before = age <= 16 ? before >> (age - 1) : 0;
 	*use = (struct share_use){
 		.period = s->period,
-		.before = age <= 16 ? (uint16_t)(before >> (age - 1)) : 0,
+		.before = (uint16_t)before,
 	};
 }
