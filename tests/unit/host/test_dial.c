@@ -4,7 +4,6 @@
 #include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,10 +15,10 @@
 #include "host/dial.h"
 #include "link/link.h"
 #include "ring/ring.h"
-#include "session/ends.h"
 #include "suite.h"
 #include "turn/descriptors.h"
 #include "turn/loop.h"
+#include "unit/host/host_fixture.h"
 #include "vsock/packet.h"
 
 #define PORT 5000
@@ -27,15 +26,6 @@
 #define REDIALS LOOP_CHORES_OF_A_KIND /* in one go */
 #define REDIALS_MS 2
 
-static char uds[] = "/tmp/uv-dial-XXXXXX";
-static char name[] = "test";
-static const struct vm_config config = {
-	.name = name,
-	.guest_cid = 3,
-	.uds_path = uds,
-	.fd = -1,
-	.tx_buffer_size = 262144,
-};
 static struct loop loop;
 static struct guest *guest;
 static struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -46,33 +36,23 @@ static int client; /* fills the server's backlog */
  * the test waits, until listen() is called again with a larger number. */
 static void setup(void)
 {
-	const char *why = "";
-	int fd = mkstemp(uds);
-
-	fd_close(&fd);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s_%d", uds, PORT);
+	guest = host_begin(&loop, "epoll");
+	ck_assert_ptr_nonnull(guest);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s_%d",
+		 guest->config->uds_path, PORT);
 	server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	ck_assert(!bind(server, (struct sockaddr *)&addr, sizeof(addr)));
 	ck_assert(!listen(server, 0));
 	ck_assert(!connect(client, (struct sockaddr *)&addr, sizeof(addr)));
-	log_set_level(LOG_LEVEL_ERROR);
-	loop_init(&loop, ring_open("epoll", &why));
-	ck_assert_msg(loop.ring, "%s", why);
-	guest = guest_new(&config, &loop);
-	ck_assert_ptr_nonnull(guest);
 }
 
 static void teardown(void)
 {
-	ends_kill_connections(guest);
-	ring_close(loop.ring);
-	link_free_dead(&loop);
-	guest_free(guest);
+	host_finish(guest);
 	fd_close(&server);
 	fd_close(&client);
 	unlink(addr.sun_path);
-	unlink(uds);
 }
 
 static void request(uint32_t from_port)

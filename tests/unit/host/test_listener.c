@@ -3,7 +3,6 @@
  * each look for a CONNECT line is a chore. */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,27 +12,18 @@
 #include "config/config.h"
 #include "guest/guest.h"
 #include "host/listener.h"
-#include "link/link.h"
 #include "ring/ring.h"
 #include "session/ends.h"
 #include "suite.h"
 #include "turn/descriptors.h"
 #include "turn/loop.h"
+#include "unit/host/host_fixture.h"
 
 #define PROGRAMS 64
 #define PATIENCE_MS 20000
 
 static const char *const engines[] = { "io_uring", "epoll" };
 
-static char uds[] = "/tmp/uv-listener-XXXXXX";
-static char name[] = "test";
-static const struct vm_config config = {
-	.name = name,
-	.guest_cid = 3,
-	.uds_path = uds,
-	.fd = -1,
-	.tx_buffer_size = 262144,
-};
 static struct loop loop;
 static struct guest *guest;
 static struct listener *listener;
@@ -45,23 +35,14 @@ static unsigned nprograms;
 /* False: this machine forbids the engine. */
 static bool begin(int engine)
 {
-	const char *why = "";
-	struct ring *ring = ring_open(engines[engine], &why);
-
-	if (!ring) {
-		printf("%s: %s\n", engines[engine], why);
+	guest = host_begin(&loop, engines[engine]);
+	if (!guest)
 		return false;
-	}
-	close(mkstemp(uds));
-	unlink(uds);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", uds);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s",
+		 guest->config->uds_path);
 	server = socket(AF_UNIX, SOCK_STREAM, 0);
 	ck_assert(!bind(server, (struct sockaddr *)&addr, sizeof(addr)));
 	ck_assert(!listen(server, PROGRAMS));
-	log_set_level(LOG_LEVEL_ERROR);
-	loop_init(&loop, ring);
-	guest = guest_new(&config, &loop);
-	ck_assert_ptr_nonnull(guest);
 	listener = listener_new(guest, server, PACKET_STREAM);
 	ck_assert_ptr_nonnull(listener);
 	return true;
@@ -74,13 +55,11 @@ static void finish(void)
 	while (listener_busy(listener))
 		ring_wait(loop.ring, PATIENCE_MS);
 	listener_free(listener);
-	ring_close(loop.ring);
-	link_free_dead(&loop);
-	guest_free(guest);
+	host_finish(guest);
 	while (nprograms)
 		fd_close(&programs[--nprograms]);
 	fd_close(&server);
-	unlink(uds);
+	unlink(addr.sun_path);
 }
 
 static void come(unsigned n)
