@@ -50,8 +50,7 @@ static void give(struct link *link, struct turn_buffer *buffer, uint32_t len,
 	conn_build_data(&link->conn, guest_cid(guest), len,
 			ends ? PACKET_END_OF_MESSAGE : 0, &packet);
 	rx_give(guest, buffer, &packet);
-	share_count(&guest->loop->share, &link->use, len);
-	share_offer(&guest->loop->share, &link->use, len);
+	share_gave(&guest->loop->share, &link->use, len);
 }
 
 /* Puts the next piece of the message that is held into BUFFER, within credit. */

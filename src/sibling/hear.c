@@ -116,12 +116,10 @@ static enum step send_to_guest(struct link *link, struct turn *turn,
 			       struct iov_cursor *from, uint32_t *left,
 			       uint32_t flags, unsigned buffers)
 {
-	struct share *share = &link->guest->loop->share;
 	uint32_t len = *left;
 	enum step step = fill_buffers(link, turn, from, left, flags, buffers);
 
-	share_count(share, &link->use, len - *left);
-	share_offer(share, &link->use, len - *left);
+	share_gave(&link->guest->loop->share, &link->use, len - *left);
 	return step;
 }
 

@@ -158,4 +158,12 @@ static inline void share_offer(struct share *share, const struct share_use *use,
 		share->left_in -= min_u32(share->left_in, bytes);
 }
 
+/* BYTES of USE's connection reached its guest that had not been offered before. */
+static inline void share_gave(struct share *share, struct share_use *use,
+			      uint32_t bytes)
+{
+	share_count(share, use, bytes);
+	share_offer(share, use, bytes);
+}
+
 #endif
